@@ -15,7 +15,13 @@ export const Artifact = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('file'), name: z.string(), version: Version, blob: Blob }),
     z.strictObject({ kind: z.literal('archive'), name: z.string(), version: Version, blob: Blob }),
-    z.strictObject({ kind: z.literal('image'), name: z.string(), version: Version, ref: ImageRef, blobs: z.array(Blob.extend({ mediaType: z.string() })).min(2) }),
+    z.strictObject({
+      kind: z.literal('image'),
+      name: z.string(),
+      version: Version,
+      ref: ImageRef,
+      blobs: z.array(Blob.extend({ mediaType: z.string() })).min(2),
+    }),
   ])
   .meta({ id: 'Artifact' });
 export type Artifact = z.infer<typeof Artifact>;

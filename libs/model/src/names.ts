@@ -20,8 +20,14 @@ export const AbsolutePath = z
 export const Ipv4 = z.ipv4();
 export const Cidr = z.cidrv4();
 export const Port = z.int().min(1).max(65535);
-export const ImageRef = z.string().max(255).regex(/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+:[\w][\w.-]*$/, 'must be a full image name with a tag');
-export const HostOrIp = z.string().max(253).regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'must be a host name or an IPv4 address');
+export const ImageRef = z
+  .string()
+  .max(255)
+  .regex(/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+:[\w][\w.-]*$/, 'must be a full image name with a tag');
+export const HostOrIp = z
+  .string()
+  .max(253)
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'must be a host name or an IPv4 address');
 /** A Debian or RPM package name. */
 export const PackageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/);
 export const Duration = z

@@ -1,1 +1,9 @@
-export {};
+export * from './define-task';
+export * from './ports/clock';
+export * from './ports/cluster';
+export * from './ports/host';
+export * from './programs';
+export * from './registry';
+export * from './run-task';
+export * from './task-error';
+export * from './wait';

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { ClusterSpec, NodeSpec, Role } from './cluster-spec';
+import { Finding } from './order';
+import { RunIntent, RunResult } from './run-events';
+
+/** Secrets of first contact: sent once over TLS or loopback, sealed at once, erased when the node is enrolled. */
+export const SshSecrets = z
+  .strictObject({
+    password: z.string().optional(),
+    sudoPassword: z.string().optional(),
+    privateKey: z.string().optional(),
+    passphrase: z.string().optional(),
+    bastionPrivateKey: z.string().optional(),
+    bastionPassword: z.string().optional(),
+    knownHosts: z.array(z.string()).default([]),
+  })
+  .meta({ id: 'SshSecrets' });
+export type SshSecrets = z.infer<typeof SshSecrets>;
+
+export const ApplyClusterBody = z
+  .strictObject({ spec: ClusterSpec, secrets: z.record(z.string(), SshSecrets).default({}) }) // secrets by node name
+  .meta({ id: 'ApplyClusterBody' });
+export const StartRunBody = z.strictObject({ intent: RunIntent }).meta({ id: 'StartRunBody' });
+export const AddNodeBody = z.strictObject({ node: NodeSpec, secrets: SshSecrets.optional() }).meta({ id: 'AddNodeBody' });
+
+export const ClusterView = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    specVersion: z.int(),
+    spec: ClusterSpec,
+    state: z.enum(['new', 'installing', 'ready', 'degraded', 'failed', 'uninstalled']),
+    openRun: z.string().nullable(),
+    createdAt: z.string(),
+  })
+  .meta({ id: 'ClusterView' });
+export type ClusterView = z.infer<typeof ClusterView>;
+
+export const NodeView = z
+  .object({
+    id: z.string(),
+    clusterId: z.string(),
+    name: z.string(),
+    role: Role,
+    address: z.string().nullable(),
+    state: z.enum(['planned', 'enrolled', 'removed']),
+    online: z.boolean(),
+    lastSeenAt: z.string().nullable(),
+    agentVersion: z.string().nullable(),
+    skewMs: z.number().nullable(),
+    hostname: z.string().nullable(),
+    os: z.string().nullable(),
+  })
+  .meta({ id: 'NodeView' });
+export type NodeView = z.infer<typeof NodeView>;
+
+export const RunSummary = z
+  .object({
+    id: z.string(),
+    clusterId: z.string(),
+    cluster: z.string(),
+    intent: RunIntent,
+    state: z.enum(['checking', 'running', 'held', 'unwinding', 'ended']),
+    result: RunResult.nullable(),
+    because: z.string(),
+    steps: z.object({ total: z.int(), done: z.int(), changed: z.int(), failed: z.int() }),
+    startedAt: z.string(),
+    endedAt: z.string().nullable(),
+  })
+  .meta({ id: 'RunSummary' });
+export type RunSummary = z.infer<typeof RunSummary>;
+
+/** Why a step does not move. */
+export const Wait = z
+  .object({ step: z.string(), for: z.string(), since: z.number().nullable(), endedBy: z.string() }) // for: what it waits for; endedBy: what would end it
+  .meta({ id: 'Wait' });
+export type Wait = z.infer<typeof Wait>;
+
+export const RunStarted = z.object({ runId: z.string(), clusterId: z.string() }).meta({ id: 'RunStarted' });
+export const JoinCommand = z.object({ command: z.string(), token: z.string(), expiresAt: z.string(), node: z.string() }).meta({ id: 'JoinCommand' });
+
+/** RFC 9457, with the remedy. */
+export const Problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    remedy: z.string(),
+    code: z.string(),
+    findings: z.array(Finding).optional(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem' });
+export type Problem = z.infer<typeof Problem>;
+
+/** CLI exit codes (DESIGN section 11). */
+export const exitCodes = { done: 0, failed: 1, usage: 2, precheck: 3, degraded: 4, busy: 5, timeout: 124, interrupted: 130 } as const;

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { AbsolutePath, Cidr, ClusterName, Duration, HostOrIp, Ipv4, NodeName, PackageName, Port, Version } from './names';
+
+export const Role = z.enum(['control-plane', 'worker']).meta({ id: 'Role' });
+export type Role = z.infer<typeof Role>;
+
+/** How the server reaches a machine that is not a node yet. Secrets are never here: only where to take them from. */
+export const SshAccess = z
+  .strictObject({
+    host: HostOrIp.optional(), // default: the node's address
+    user: z.string().min(1).max(64).default('root'),
+    port: Port.default(22),
+    hostKey: z
+      .string()
+      .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'must be a fingerprint as `ssh-keygen -lf` prints it: SHA256:…')
+      .optional(),
+    acceptNewHostKey: z.boolean().default(false), // audited; never a changed key
+    keyFile: z.string().optional(),
+    agent: z.boolean().default(false),
+    passwordFrom: z.union([z.literal('prompt'), z.string().regex(/^(env|file):.+$/)]).optional(),
+    passphraseFrom: z.union([z.literal('prompt'), z.string().regex(/^(env|file):.+$/)]).optional(),
+    sudoPasswordFrom: z.union([z.literal('prompt'), z.literal('same'), z.string().regex(/^(env|file):.+$/)]).optional(),
+    bastion: z.strictObject({ host: HostOrIp, user: z.string().default('root'), port: Port.default(22), hostKey: z.string().optional() }).optional(),
+  })
+  .meta({ id: 'SshAccess' });
+export type SshAccess = z.infer<typeof SshAccess>;
+
+export const Taint = z.strictObject({ key: z.string(), value: z.string().default(''), effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']) });
+
+export const NodeSpec = z
+  .strictObject({
+    name: NodeName,
+    address: z.union([Ipv4, z.string().regex(/^[a-z][a-z0-9.-]{0,14}$/, 'must be an IPv4 address or the name of an interface')]).optional(),
+    role: Role.default('worker'),
+    labels: z.record(z.string(), z.string()).default({}),
+    taints: z.array(Taint).default([]),
+    ssh: SshAccess.optional(),
+    join: z.literal('token').optional(),
+    hostname: z.enum(['keep', 'set']).default('keep'),
+  })
+  .refine((n) => (n.ssh === undefined) !== (n.join === undefined), { message: 'a node needs either `ssh` or `join: token`, and not both', path: ['ssh'] })
+  .refine((n) => n.join !== undefined || n.address !== undefined || n.ssh?.host !== undefined, {
+    message: 'a node that is reached by ssh needs an `address`',
+    path: ['address'],
+  })
+  .meta({ id: 'NodeSpec' });
+export type NodeSpec = z.infer<typeof NodeSpec>;
+
+export const DistributionKind = z.enum(['k3s', 'kubernetes', 'minikube']);
+export type DistributionKind = z.infer<typeof DistributionKind>;
+
+export const Native = z.strictObject({
+  packages: z.array(PackageName).default(['gcc', 'net-tools']),
+  dns: z.strictObject({ servers: z.array(Ipv4).default([]), search: z.array(HostOrIp).default([]) }).prefault({}),
+  ntp: z.strictObject({ servers: z.array(HostOrIp).default([]), enabled: z.boolean().default(true) }).prefault({}),
+  ssh: z
+    .strictObject({ authorizedKeys: z.array(z.string().regex(/^(ssh-|ecdsa-)[^\n]+$/)).default([]), passwordLogin: z.enum(['keep', 'off']).default('keep') })
+    .prefault({}),
+  swap: z.enum(['keep', 'off']).default('keep'),
+  firewall: z.enum(['open-ports', 'ignore']).default('open-ports'),
+  containerd: z.strictObject({ foreign: z.enum(['refuse', 'adopt']).default('refuse') }).prefault({}),
+});
+
+export const ClusterSpec = z
+  .strictObject({
+    apiVersion: z.literal('strata/v1'),
+    kind: z.literal('Cluster'),
+    metadata: z.strictObject({ name: ClusterName }),
+    spec: z.strictObject({
+      distribution: z.strictObject({ kind: DistributionKind.default('k3s'), version: Version.optional() }).prefault({}),
+      network: z
+        .strictObject({
+          podCidr: Cidr.default('10.244.0.0/16'),
+          serviceCidr: Cidr.default('10.96.0.0/12'),
+          backend: z.enum(['vxlan', 'host-gw']).default('vxlan'),
+          proxy: z.strictObject({ http: z.string().optional(), https: z.string().optional(), noProxy: z.array(z.string()).default([]) }).optional(),
+        })
+        .prefault({}),
+      apiSANs: z.array(HostOrIp).default([]),
+      nodes: z.array(NodeSpec).min(1),
+      native: Native.prefault({}),
+      storage: z.strictObject({ kind: z.enum(['local']).default('local'), path: AbsolutePath.default('/strata/rootfs') }).prefault({}),
+      bundles: z.array(z.string()).default([]),
+      policy: z.strictObject({ nodeWait: Duration.default('2m'), onFailure: z.enum(['hold', 'unwind']).default('hold') }).prefault({}),
+    }),
+  })
+  .superRefine((c, ctx) => {
+    const twice = (what: 'name' | 'address', i: number, j: number): void =>
+      ctx.addIssue({
+        code: 'custom',
+        path: ['spec', 'nodes', j, what],
+        message: `nodes ${i + 1} and ${j + 1} have the same ${what} "${String(c.spec.nodes[j]?.[what])}"`,
+      });
+    c.spec.nodes.forEach((n, j) => {
+      const sameName = c.spec.nodes.findIndex((m) => m.name === n.name);
+      if (sameName < j) twice('name', sameName, j);
+      const sameAddress = n.address === undefined ? j : c.spec.nodes.findIndex((m) => m.address === n.address);
+      if (/^\d/.test(n.address ?? '') && sameAddress < j) twice('address', sameAddress, j);
+    });
+    const planes = c.spec.nodes.filter((n) => n.role === 'control-plane').length;
+    if (planes === 0) ctx.addIssue({ code: 'custom', path: ['spec', 'nodes'], message: 'no node has the role control-plane: give it to one' });
+    if (planes > 1)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['spec', 'nodes'],
+        message: 'several control-plane nodes are not supported yet: keep one and make the others workers',
+      });
+  })
+  .meta({ id: 'ClusterSpec' });
+export type ClusterSpec = z.infer<typeof ClusterSpec>;
+/** What a person writes: every default may be left out. */
+export type ClusterSpecInput = z.input<typeof ClusterSpec>;

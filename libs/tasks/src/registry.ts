@@ -1,0 +1,19 @@
+import type { Task } from './define-task';
+
+/** All tasks by name. One line a task; a name twice is a fault of the build. */
+export const tasks: ReadonlyMap<string, Task> = index([]);
+
+function index(all: readonly Task[]): ReadonlyMap<string, Task> {
+  const map = new Map<string, Task>();
+  for (const task of all) {
+    if (map.has(task.name)) throw new Error(`two tasks are named ${task.name}`);
+    map.set(task.name, task);
+  }
+  return map;
+}
+/** @throws Error if this build has no such task. */
+export function taskNamed(name: string): Task {
+  const task = tasks.get(name);
+  if (!task) throw new Error(`no task is named ${name}: the plan was made by another version`);
+  return task;
+}

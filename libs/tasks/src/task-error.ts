@@ -1,0 +1,18 @@
+/** A failure that a task foresees: what was tried, what happened, what to do next. */
+export class TaskError extends Error {
+  readonly remedy: string;
+  readonly retry: boolean;
+  readonly detail: string[];
+  /** @param code stable word, e.g. `program-failed`. `detail`: last lines of a program's output. */
+  constructor(
+    readonly code: string,
+    message: string,
+    options: { remedy: string; retry?: boolean; detail?: string[]; cause?: unknown },
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'TaskError';
+    this.remedy = options.remedy;
+    this.retry = options.retry ?? false;
+    this.detail = options.detail ?? [];
+  }
+}
