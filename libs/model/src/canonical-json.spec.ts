@@ -10,6 +10,11 @@ test('the text parses back to the same value; undefined properties vanish as in 
   expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
 });
 
-test.each([[{ a: { b: Number.NaN } }, '$.a.b'], [[undefined], '$[0]'], [{ n: 1n }, '$.n'], [{ f: () => 1 }, '$.f']])('a value that JSON cannot hold is named by path', (value, path) => {
+test.each([
+  [{ a: { b: Number.NaN } }, '$.a.b'],
+  [[undefined], '$[0]'],
+  [{ n: 1n }, '$.n'],
+  [{ f: () => 1 }, '$.f'],
+])('a value that JSON cannot hold is named by path', (value, path) => {
   expect(() => canonicalJson(value)).toThrow(`at ${path}`);
 });

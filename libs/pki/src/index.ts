@@ -1,1 +1,11 @@
-export {};
+export * from './authority';
+export * from './box';
+export * from './identity';
+export { keyPem, keysFromPem, makeCsr, newKeys, type Keys } from './keys';
+export * from './master-key';
+export * from './order-signer';
+export * from './plan-seal';
+export * from './private-file';
+export * from './renewal';
+export * from './server-keys';
+export * from './tokens';
