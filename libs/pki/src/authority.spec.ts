@@ -1,5 +1,6 @@
 import { generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { nodeSpiffeId, parseNodeSpiffeId } from '@strata/model';
 import {
   Authority,
   caPinOf,

@@ -1,6 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { caPinOf, nodeSpiffeId, serialOf, serverSpiffeId, type NodeName } from './identity';
+import { nodeSpiffeId, serverSpiffeId, type NodeName } from '@strata/model';
+import { caPinOf, serialOf } from './identity';
 import { certificateAlgorithm, keyPem, keysFromPem, newKeys, type Keys } from './keys';
 
 const day = 24 * 3600_000;
