@@ -2,7 +2,7 @@ const trustDomain = 'spiffe://strata.local';
 const nodeUri = /^spiffe:\/\/strata\.local\/cluster\/([A-Za-z0-9_-]{1,64})\/node\/([A-Za-z0-9_-]{1,64})$/;
 
 /** Who a node is: what the server wrote into its certificate. */
-export interface NodeName {
+export interface NodeIdentity {
   clusterId: string;
   nodeId: string;
 }
@@ -10,14 +10,14 @@ export interface NodeName {
 export const serverSpiffeId = `${trustDomain}/server`;
 
 /** The SPIFFE id of a node. Throws when an id holds anything but letters, digits, `-` and `_`. */
-export function nodeSpiffeId({ clusterId, nodeId }: NodeName): string {
+export function nodeSpiffeId({ clusterId, nodeId }: NodeIdentity): string {
   const uri = `${trustDomain}/cluster/${clusterId}/node/${nodeId}`;
   if (!nodeUri.test(uri)) throw new Error(`no certificate can name cluster "${clusterId}", node "${nodeId}": ids hold only letters, digits, - and _`);
   return uri;
 }
 
 /** The node that a SPIFFE id names, or undefined when it names none. */
-export function parseNodeSpiffeId(uri: string): NodeName | undefined {
+export function parseNodeSpiffeId(uri: string): NodeIdentity | undefined {
   const [, clusterId, nodeId] = nodeUri.exec(uri) ?? [];
   return clusterId !== undefined && nodeId !== undefined ? { clusterId, nodeId } : undefined;
 }

@@ -1,6 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { nodeSpiffeId, serverSpiffeId, type NodeName } from '@strata/model';
+import { nodeSpiffeId, serverSpiffeId, type NodeIdentity } from '@strata/model';
 import { caPinOf, serialOf } from './identity';
 import { certificateAlgorithm, keyPem, keysFromPem, newKeys, type Keys } from './keys';
 
@@ -76,7 +76,7 @@ export class Authority {
   }
 
   /** Signs a node's request for 365 days. Only its public key is taken; the name is what the server decided. Throws when the request is not signed by its own key or the key is not P-256. */
-  async signCsr(csrPem: string, node: NodeName): Promise<Issued> {
+  async signCsr(csrPem: string, node: NodeIdentity): Promise<Issued> {
     const publicKey = await publicKeyOfCsr(csrPem);
     return this.issue(publicKey, { subject: node.nodeId, uri: nodeSpiffeId(node), use: [x509.ExtendedKeyUsage.clientAuth], names: { dns: [], ip: [] } });
   }

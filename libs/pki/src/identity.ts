@@ -1,11 +1,11 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { parseNodeSpiffeId, soleUri, type NodeName } from '@strata/model';
+import { parseNodeSpiffeId, soleUri, type NodeIdentity } from '@strata/model';
 
 /** The one URI in a certificate's subject alternative names; undefined when there is none or more than one. */
 export const spiffeIdOf = (certificate: string | Buffer): string | undefined => soleUri(new X509Certificate(certificate).subjectAltName);
 
 /** Node and serial (upper-case hex) of a node's certificate (PEM or DER). Throws when it names no node. Nothing is verified here: the TLS handshake did that. */
-export function identityOf(certificate: string | Buffer): NodeName & { serial: string } {
+export function identityOf(certificate: string | Buffer): NodeIdentity & { serial: string } {
   const uri = spiffeIdOf(certificate);
   const name = uri === undefined ? undefined : parseNodeSpiffeId(uri);
   if (!name) throw new Error(`the certificate names no node: ${uri ?? 'it has no single URI'}`);
