@@ -1,1 +1,5 @@
-export {};
+export { fingerprintOf, judgeHostKey, knownKeys, type HostKeyPolicy, type Verdict } from './host-key';
+export type { SshTarget } from './connect';
+export { type ExecOptions, SshMachine, type SshOptions } from './machine';
+export { readOnlyHost } from './read-only-host';
+export { SshError, type SshFailureCode } from './ssh-error';

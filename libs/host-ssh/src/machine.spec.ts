@@ -1,0 +1,74 @@
+import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { utils } from 'ssh2';
+import { SshMachine, type SshOptions } from './machine';
+import type { SshError } from './ssh-error';
+import { sshServer, type TestServer } from './testing/ssh-server';
+
+const servers: TestServer[] = [];
+const machines: SshMachine[] = [];
+async function serve(options?: Parameters<typeof sshServer>[0]): Promise<TestServer> {
+  const server = await sshServer(options);
+  servers.push(server);
+  return server;
+}
+async function open(server: TestServer, more: Partial<SshOptions> = {}): Promise<SshMachine> {
+  const line = server.hostKeyLine.split(' ').slice(0, 2).join(' ');
+  const machine = await SshMachine.open({
+    host: '127.0.0.1', port: server.port, user: 'ops', password: 'right', signal: new AbortController().signal, timeoutMs: 3000,
+    hostKey: { knownHosts: [`[127.0.0.1]:${server.port} ${line}`], acceptNew: false }, ...more,
+  }); // prettier-ignore
+  machines.push(machine);
+  return machine;
+}
+const refused = (p: Promise<unknown>): Promise<SshError> => p.then(() => Promise.reject(new Error('was not refused')), (e: SshError) => e); // prettier-ignore
+afterEach(async () => {
+  machines.splice(0).forEach((m) => m.close());
+  await Promise.all(servers.splice(0).map((s) => s.close()));
+});
+
+test('runs programs with input, exit status and both outputs, through a noisy login', async () => {
+  const machine = await open(await serve({ greeting: 'You have mail.\n' }));
+  expect(await machine.exec(['sh', '-c', 'cat; echo oops >&2; exit 3'], { input: 'typed' })).toEqual({ code: 3, stdout: 'typed', stderr: 'oops\n' });
+  expect(machine.localAddress).toBe('127.0.0.1');
+});
+test('uploads whole files only, unpacking on the way', async () => {
+  const machine = await open(await serve());
+  const path = join(mkdtempSync(join(tmpdir(), 'strata-ssh-')), 'bin/stratad');
+  const content = Buffer.alloc(3 << 20, 'agent ');
+  await machine.upload(path, Readable.from([gzipSync(content)]), { size: content.length, mode: 0o755, gunzip: true });
+  expect(readFileSync(path).equals(content)).toBe(true);
+  expect(statSync(path).mode & 0o777).toBe(0o755);
+  const cut = await refused(machine.upload(`${path}2`, Readable.from([content.subarray(0, 100)]), { size: content.length, mode: 0o755 }));
+  expect([cut.code, () => statSync(`${path}2`)]).toEqual(['upload-failed', expect.any(Function)]);
+  expect(() => statSync(`${path}2`)).toThrow();
+});
+test('a wrong host key is refused with both fingerprints before the password is sent', async () => {
+  const server = await serve();
+  const error = await refused(open(server, { hostKey: { fingerprint: `SHA256:${'A'.repeat(43)}`, knownHosts: [], acceptNew: true } }));
+  expect(error.code).toBe('host-key-mismatch');
+  expect(error.message).toMatch(/shows the host key SHA256:\S+, but SHA256:A{43} was expected/);
+  expect((await refused(open(server, { hostKey: { knownHosts: [], acceptNew: false } }))).code).toBe('host-key-unknown');
+  const taken = await open(server, { hostKey: { knownHosts: [], acceptNew: true } });
+  expect(taken.hostKey.accepted).toBe('new');
+});
+test('a wrong password, an encrypted key and an absent machine are told apart', async () => {
+  const server = await serve();
+  expect((await refused(open(server, { password: 'wrong' }))).code).toBe('auth-failed');
+  const key = utils.generateKeyPairSync('ed25519', { passphrase: 'secret', cipher: 'aes256-ctr' }).private;
+  const encrypted = await refused(open(server, { privateKey: key }));
+  expect([encrypted.code, encrypted.remedy]).toEqual(['key-encrypted', expect.stringContaining('passphraseFrom')]);
+  await server.close();
+  expect((await refused(open(server))).code).toBe('unreachable');
+});
+test('an account without a shell says so', async () => {
+  const error = await refused(open(await serve({ shell: ['/bin/sh', '-c', 'echo This account is currently not available.; exit 1', 'nologin'] })));
+  expect([error.code, error.message]).toEqual(['no-shell', expect.stringContaining('currently not available')]);
+});
+test('a program that says nothing runs into its deadline', async () => {
+  const error = await refused(open(await serve({ silent: true }), { timeoutMs: 500 }));
+  expect(error.code).toBe('timeout');
+});

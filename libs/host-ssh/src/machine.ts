@@ -1,0 +1,189 @@
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Client, ClientChannel } from 'ssh2';
+import type { ProgramResult } from '@strata/tasks';
+import pLimit from 'p-limit';
+import { connect, type Connected, type SshTarget } from './connect';
+import { afterMarker, commandLine } from './shell';
+import { SshError } from './ssh-error';
+
+export interface SshOptions extends SshTarget {
+  bastion?: SshTarget;
+  /** For `sudo`, if the user is not root and sudo asks. Goes to standard input only. */
+  sudoPassword?: string;
+  timeoutMs?: number; // of the hand-shake, default 10 s
+  signal: AbortSignal;
+}
+export interface ExecOptions {
+  input?: string | Buffer | Readable;
+  timeoutMs?: number; // default 30 s; with `idle`, since the last byte either way
+  env?: Record<string, string>;
+  cwd?: string;
+  signal?: AbortSignal;
+}
+const maxOutput = 8 << 20;
+
+/** A machine reached over SSH, all programs run as root (by sudo where the user is not). */
+export class SshMachine {
+  private readonly slots = pLimit(8); // sshd's MaxSessions is 10
+  private root: { how: 'root' | 'free' | 'password'; password: string } = { how: 'root', password: '' };
+  private constructor(
+    private readonly client: Client,
+    private readonly bastion: Client | null,
+    private readonly made: { name: string; localAddress: string | null; hostKey: Connected['hostKey'] },
+  ) {}
+  /** `user@host`, for messages. */
+  get name(): string {
+    return this.made.name;
+  }
+  /** Our address on the way there; null through a bastion. */
+  get localAddress(): string | null {
+    return this.made.localAddress;
+  }
+  /** The fingerprint that was accepted, and why: `new` is to be audited. */
+  get hostKey(): Connected['hostKey'] {
+    return this.made.hostKey;
+  }
+
+  /** Connects, proves that a shell answers and that root is to be had. @throws SshError */
+  static async open(options: SshOptions): Promise<SshMachine> {
+    const timeoutMs = options.timeoutMs ?? 10_000;
+    const bastion = options.bastion ? await connect(options.bastion, { timeoutMs, signal: options.signal }) : null;
+    try {
+      const made = await connect(options, { timeoutMs, signal: options.signal, through: bastion?.client });
+      made.client
+        .removeAllListeners('close')
+        .removeAllListeners('error')
+        .on('error', () => undefined); // a lost connection ends each channel, which says so
+      const machine = new SshMachine(made.client, bastion?.client ?? null, {
+        name: `${options.user}@${options.host}`,
+        localAddress: made.localAddress,
+        hostKey: made.hostKey,
+      });
+      try {
+        await machine.becomeRoot(options.sudoPassword, timeoutMs);
+      } catch (error) {
+        machine.close();
+        throw error;
+      }
+      return machine;
+    } catch (error) {
+      bastion?.client.end();
+      throw error;
+    }
+  }
+
+  private async becomeRoot(sudoPassword: string | undefined, timeoutMs: number): Promise<void> {
+    const id = await this.run(['id', '-u'], { timeoutMs });
+    if (id.stdout.trim() === '0') return;
+    this.root = { how: 'free', password: '' };
+    const missing = `${this.name} is not root`;
+    if ((await this.run(['true'], { timeoutMs }).catch(() => ({ code: 1 }))).code === 0) return;
+    if (sudoPassword === undefined)
+      throw new SshError('sudo-password-needed', `${missing}, and sudo asks for a password there or is not installed`, {
+        remedy: 'set ssh.sudoPasswordFrom (prompt, same, env:NAME or file:PATH), or log in as root',
+      });
+    this.root = { how: 'password', password: sudoPassword };
+    const tried = await this.run(['true'], { timeoutMs }).catch((cause: unknown) => ({ code: 1, stderr: cause instanceof Error ? cause.message : '' }));
+    if (tried.code !== 0)
+      throw new SshError('sudo-refused', `${missing}, and sudo refused: ${tried.stderr.trim().split('\n').at(-1) ?? ''}`, {
+        remedy: 'check the sudo password, and that this user may run all commands by sudo',
+      });
+  }
+
+  /** Runs argv as root. @throws SshError if the connection is lost, the time is over, or no shell runs our line. */
+  exec(argv: readonly [string, ...string[]], options: ExecOptions = {}): Promise<ProgramResult> {
+    return this.slots(() => this.run(argv, options));
+  }
+
+  private run(argv: readonly string[], options: ExecOptions): Promise<ProgramResult> {
+    const sudo = this.root.how === 'root' ? undefined : this.root.how;
+    const line = commandLine(argv, { env: options.env, cwd: options.cwd, sudo });
+    const what = `\`${argv.join(' ').slice(0, 120)}\` on ${this.name}`;
+    return new Promise((resolve, reject) => {
+      this.client.exec(line, (error, channel) => {
+        if (error) return reject(new SshError('connection-lost', `${what} could not be started: ${error.message}`, { remedy: 'try again', cause: error }));
+        this.collect(channel, { what, options }).then(resolve, reject);
+      });
+    });
+  }
+
+  private async collect(channel: ClientChannel, c: { what: string; options: ExecOptions }): Promise<ProgramResult> {
+    const { options, what } = c;
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    let size = 0;
+    const timeoutMs = options.timeoutMs ?? 30_000;
+    return new Promise<ProgramResult>((resolve, reject) => {
+      const stop = (e: SshError): void => {
+        clearTimeout(timer);
+        channel.destroy();
+        reject(e);
+      };
+      const timer = setTimeout(
+        () => stop(new SshError('timeout', `${what} gave no answer in ${timeoutMs} ms`, { remedy: 'look at the machine, then try again' })),
+        timeoutMs,
+      );
+      options.signal?.addEventListener('abort', () => stop(new SshError('timeout', `${what} was stopped`, { remedy: 'try again' })), { once: true });
+      const take = (into: Buffer[]) => (b: Buffer) => {
+        timer.refresh();
+        if ((size += b.length) <= maxOutput) into.push(b);
+      };
+      channel.on('data', take(out));
+      channel.stderr.on('data', take(err));
+      let code: number | null = null;
+      channel.on('exit', (n: number | null, signalName?: string) => (code = n ?? (signalName ? 128 : 255)));
+      channel.on('close', () => {
+        clearTimeout(timer);
+        const stderr = Buffer.concat(err).toString();
+        if (code === null) return reject(new SshError('connection-lost', `${what}: the connection ended before the program did`, { remedy: 'try again' }));
+        const stdout = afterMarker(Buffer.concat(out).toString());
+        if (stdout !== null) return resolve({ code, stdout, stderr });
+        if (this.root.how !== 'root') return resolve({ code: code || 1, stdout: '', stderr }); // sudo refused
+        const said = (Buffer.concat(out).toString() + stderr).trim().split('\n').at(-1) ?? '';
+        reject(
+          new SshError('no-shell', `${this.name} has no usable login shell: ${said || 'it said nothing'}`, {
+            remedy: 'give this user a login shell (`chsh -s /bin/sh`), or name another user',
+          }),
+        );
+      });
+      void this.feed(channel, options, timer);
+    });
+  }
+
+  private async feed(channel: ClientChannel, options: ExecOptions, timer: NodeJS.Timeout): Promise<void> {
+    if (this.root.how === 'password') channel.write(`${this.root.password}\n`);
+    const input = options.input;
+    if (input === undefined || typeof input === 'string' || Buffer.isBuffer(input)) channel.end(input ?? '');
+    else {
+      input.on('data', () => timer.refresh());
+      await pipeline(input, channel).catch(() => undefined); // the channel's own end says why
+    }
+  }
+
+  /**
+   * Writes a stream to a file there without SFTP: to `path.part`, then rename. Mode octal, owner root.
+   * @param file.size bytes; compared on the machine before the rename.
+   */
+  async upload(path: string, content: Readable, file: { size: number; mode: number; gunzip?: boolean; signal?: AbortSignal }): Promise<void> {
+    const part = `${path}.part`;
+    const dir = path.slice(0, path.lastIndexOf('/')) || '/';
+    const unpack = file.gunzip ? 'gzip -dc' : 'cat';
+    const script = `umask 077 && mkdir -p -m 0755 "$1" && ${unpack} > "$2" && [ "$(stat -c %s "$2")" = "$5" ] && chmod "$4" "$2" && sync "$2" && mv -f "$2" "$3"`;
+    const result = await this.exec(['sh', '-c', script, 'upload', dir, part, path, file.mode.toString(8), String(file.size)], {
+      input: content,
+      timeoutMs: 60_000,
+      signal: file.signal,
+    });
+    if (result.code === 0) return;
+    await this.exec(['rm', '-f', part]).catch(() => undefined);
+    throw new SshError('upload-failed', `${path} could not be written on ${this.name}: ${result.stderr.trim() || `exit status ${result.code}`}`, {
+      remedy: 'check free space and mount options there (`df -h`, `mount`), then try again',
+    });
+  }
+
+  close(): void {
+    this.client.end();
+    this.bastion?.end();
+  }
+}
