@@ -1,0 +1,35 @@
+import type { Finding, Problem } from '@strata/model';
+
+/** An answer that says no: what is wrong, and what to do next. Becomes problem+json (RFC 9457). */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly words: { title: string; detail: string; remedy: string; findings?: Finding[]; errors?: { path: string; message: string }[]; cause?: unknown },
+  ) {
+    super(words.detail, { cause: words.cause });
+  }
+
+  /** The body of the answer. */
+  body(): Problem {
+    const { title, detail, remedy, findings, errors } = this.words;
+    return { type: `urn:strata:problem:${this.code}`, title, status: this.status, detail, remedy, code: this.code, findings, errors };
+  }
+}
+
+/** There is no such thing. `seek` says how to see which there are. */
+export const notFound = (what: string, seek: string): ProblemError =>
+  new ProblemError(404, 'not-found', { title: 'not found', detail: `there is no ${what}`, remedy: seek });
+
+/** The cluster's lease is with another run. */
+export const clusterBusy = (cluster: string, runId: string): ProblemError =>
+  new ProblemError(409, 'cluster-busy', {
+    title: 'the cluster is busy',
+    detail: `run ${runId} is at work on cluster "${cluster}"`,
+    remedy: `wait for it (strata runs watch ${runId}), or stop it (strata runs cancel ${runId})`,
+  });
+
+/** What was asked does not fit the state that things are in. */
+export const conflict = (code: string, detail: string, remedy: string): ProblemError =>
+  new ProblemError(409, code, { title: 'not possible now', detail, remedy });

@@ -1,0 +1,37 @@
+/** What a bearer may do. Each role may do what the ones before it may. */
+export const roles = ['viewer', 'operator', 'admin'] as const;
+export type ApiRole = (typeof roles)[number];
+
+/** `METHOD /path` of every route, and the least role that may use it. A route that is not here is refused to everybody. */
+export const routePolicy: Readonly<Record<string, ApiRole | 'public'>> = {
+  'GET /healthz': 'public',
+  'GET /readyz': 'public',
+  'GET /v1/version': 'viewer',
+  'GET /v1/clusters': 'viewer',
+  'POST /v1/clusters': 'operator',
+  'GET /v1/clusters/:id': 'viewer',
+  'DELETE /v1/clusters/:id': 'admin',
+  'POST /v1/clusters/:id/runs': 'operator',
+  'GET /v1/clusters/:id/nodes': 'viewer',
+  'POST /v1/clusters/:id/nodes': 'operator',
+  'GET /v1/clusters/:id/nodes/:name': 'viewer',
+  'DELETE /v1/clusters/:id/nodes/:name': 'operator',
+  'POST /v1/clusters/:id/nodes/:name/join-command': 'operator',
+  'GET /v1/clusters/:id/kubeconfig': 'admin',
+  'GET /v1/runs': 'viewer',
+  'GET /v1/runs/:id': 'viewer',
+  'GET /v1/runs/:id/events': 'viewer',
+  'POST /v1/runs/:id/cancel': 'operator',
+  'POST /v1/runs/:id/resume': 'operator',
+  'POST /v1/runs/:id/steps/:key/retry': 'operator',
+  'GET /v1/runs/:id/steps/:key/logs': 'viewer',
+  'GET /v1/artifacts/:name/:version': 'viewer',
+};
+
+/** Whether `role` may use a route. Unknown routes: no. */
+export function allowed(role: ApiRole | null, method: string, path: string): boolean {
+  const needed = routePolicy[`${method} ${path}`];
+  if (needed === undefined) return false;
+  if (needed === 'public') return true;
+  return role !== null && roles.indexOf(role) >= roles.indexOf(needed);
+}

@@ -1,0 +1,94 @@
+import type { NodeIdentity } from '@strata/model';
+import type { FromAgentBodies, ToAgent } from '@strata/wire';
+
+/** One open stream to an agent, as the rest of the server sees it. */
+export interface Link {
+  readonly peer: NodeIdentity & { serial: string };
+  /** Hands a message to the stream; resolves when the stream took it (back-pressure), rejects when it is gone. */
+  send(message: ToAgent): Promise<void>;
+  /** Cuts the stream; the agent sees the reason. */
+  cut(reason: string): void;
+}
+export interface Session {
+  id: string;
+  nodeId: string;
+  clusterId: string;
+  name: string;
+  link: Link;
+  hello: FromAgentBodies['hello'];
+  openedAt: number;
+  lastSeen: number;
+  /** orderId -> attempt: what the agent holds, by its Hello and by what it accepted since. */
+  holds: Map<string, number>;
+}
+type Answer = { accepted: true } | { accepted: false; code: string; message: string };
+
+/** The sessions that are open, one a node: a newer one replaces the older. Purely in memory: a restarted server hears every agent's Hello again. */
+export class Sessions {
+  private readonly open = new Map<string, Session>(); // by node id
+  private readonly awaited = new Map<string, (answer: Answer) => void>(); // `orderId#attempt`
+  private readonly listeners = new Set<(session: Session, what: 'opened' | 'closed') => void>();
+
+  /** Told when a session opens or closes; a replaced session does not close. */
+  onChange(listener: (session: Session, what: 'opened' | 'closed') => void): void {
+    this.listeners.add(listener);
+  }
+
+  of(nodeId: string): Session | null {
+    return this.open.get(nodeId) ?? null;
+  }
+  all(): Session[] {
+    return [...this.open.values()];
+  }
+
+  /** Takes a session in. An older one of the same node is cut. */
+  admit(session: Session): void {
+    const older = this.open.get(session.nodeId);
+    this.open.set(session.nodeId, session);
+    if (older && older.link !== session.link) older.link.cut('a newer session of this node took its place');
+    this.tell(session, 'opened');
+  }
+
+  /** The stream ended. Ignored when a newer session has taken its place. */
+  closed(session: Session): void {
+    if (this.open.get(session.nodeId) !== session) return;
+    this.open.delete(session.nodeId);
+    this.tell(session, 'closed');
+  }
+
+  /** Cuts the live stream of a node whose certificate is no longer good. */
+  revoke(nodeId: string, reason: string): void {
+    this.open.get(nodeId)?.link.cut(reason);
+  }
+
+  /**
+   * Sends an order and waits until the agent took or refused it.
+   * @returns null when no answer came within `deadlineMs`: it may or may not have it, so it is to be sent again.
+   */
+  async deliver(session: Session, order: { orderId: string; attempt: number; message: ToAgent }, deadlineMs: number): Promise<Answer | null> {
+    const key = `${order.orderId}#${order.attempt}`;
+    let timer: NodeJS.Timeout | undefined;
+    const answer = new Promise<Answer | null>((resolve) => {
+      this.awaited.set(key, resolve);
+      timer = setTimeout(() => resolve(null), deadlineMs);
+    });
+    try {
+      await session.link.send(order.message);
+      const said = await answer;
+      if (said?.accepted) session.holds.set(order.orderId, order.attempt);
+      return said;
+    } finally {
+      clearTimeout(timer);
+      this.awaited.delete(key);
+    }
+  }
+
+  /** The agent answered an order: gives the answer to whoever waits for it. */
+  answered(order: { orderId: string; attempt: number }, answer: Answer): void {
+    this.awaited.get(`${order.orderId}#${order.attempt}`)?.(answer);
+  }
+
+  private tell(session: Session, what: 'opened' | 'closed'): void {
+    for (const listener of this.listeners) listener(session, what);
+  }
+}
