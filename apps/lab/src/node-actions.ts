@@ -1,0 +1,215 @@
+import { existsSync, readFileSync, rmSync, writeFileSync, openSync, fsyncSync, closeSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { cgroupName, readCgroupTree } from './cgroups';
+import { LabFailure } from './failure';
+import { killNode, startNode, waitForSsh } from './lab';
+import { leaderOf, nspawnOf, supervisorOf, writeFiles } from './machine';
+import { applyFaultTable, applyRate } from './network';
+import { checkNewAddress, linkName } from './plan/address-plan';
+import { enterAndExec } from './plan/boot-plan';
+import { planCgroups } from './plan/cgroup-plan';
+import { hostsWithAddress, networkFile } from './plan/node-files';
+import { run, runAttached, tryRun, waitFor } from './programs';
+import { nodePaths, type NodePaths, type Settings } from './settings';
+import { changeLab, nodeOf, readLab, withNode, type LabState, type NodeState } from './state';
+
+/** One node of one lab. */
+export interface Target {
+  readonly settings: Settings;
+  readonly name: string;
+  readonly node: string;
+}
+interface Found {
+  readonly lab: LabState;
+  readonly node: NodeState;
+  readonly paths: NodePaths;
+}
+const find = ({ settings, name, node }: Target): Found => {
+  const lab = readLab(settings, name);
+  return { lab, node: nodeOf(lab, node), paths: nodePaths(settings, name, node) };
+};
+
+/** How to run a command inside a node: in its cgroups, all its namespaces, without CAP_SYS_TIME (nsenter would carry ours). */
+function insideOf({ lab, node, paths }: Found, command: readonly string[]): { program: string; args: string[] } {
+  const leader = leaderOf(paths);
+  if (!leader) throw new LabFailure(`${node.name} of lab ${lab.name} is not running`, { remedy: `start it: strata lab on ${node.name} --name ${lab.name}` });
+  const procs = planCgroups(readCgroupTree(), cgroupName(lab.name, node.name), 1).enterExec.filter((file) => existsSync(file));
+  const env = [
+    'env',
+    '-i',
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    'HOME=/root',
+    `TERM=${process.env['TERM'] ?? 'dumb'}`,
+    'LANG=C.UTF-8',
+  ];
+  return enterAndExec(procs, [
+    'setpriv',
+    '--bounding-set=-sys_time',
+    'nsenter',
+    '-t',
+    String(leader),
+    '-m',
+    '-u',
+    '-i',
+    '-n',
+    '-p',
+    '-C',
+    '--',
+    ...env,
+    ...command,
+  ]);
+}
+
+/**
+ * Runs a command inside a node as root, on this terminal; gives its exit code.
+ * @param deadline milliseconds, after which it is killed (124); none when absent
+ */
+export async function exec(target: Target, command: readonly string[], deadline?: number): Promise<number> {
+  const { program, args } = insideOf(find(target), command);
+  return runAttached(program, args, deadline);
+}
+
+async function runInside(found: Found, command: readonly string[]): Promise<string> {
+  const { program, args } = insideOf(found, command);
+  return run(program, args);
+}
+
+/** Waits until a new boot of the node answers. @param before pid of the nspawn that is to be replaced */
+async function waitForNewBoot(target: Target, before: number | undefined, deadline: number): Promise<void> {
+  const { lab, node, paths } = find(target);
+  const fresh = await waitFor(() => {
+    const now = nspawnOf(paths);
+    return now !== undefined && now !== before && leaderOf(paths) !== undefined;
+  }, deadline);
+  if (!fresh)
+    throw new LabFailure(`${node.name} did not boot again within ${deadline / 1000} s`, {
+      remedy: `look at ${paths.supervisorLog} and ${paths.consoleLog}`,
+      exitCode: 124,
+    });
+  await waitForSsh(target.settings, { lab, node }, deadline);
+}
+
+/** Reboots a node from inside, cleanly; waits until it answers again unless `wait` is false. */
+export async function reboot(target: Target, options: { wait: boolean; deadline: number }): Promise<void> {
+  const found = find(target);
+  const before = nspawnOf(found.paths);
+  const { program, args } = insideOf(found, ['systemctl', 'reboot']);
+  await tryRun(program, args); // the connection may die with the node
+  if (options.wait) await waitForNewBoot(target, before, options.deadline);
+}
+
+/** Power loss: everything in the node dies at once. It boots again, unless `stayOff`. Waits for that unless `wait` is false. */
+export async function crash(target: Target, options: { wait: boolean; stayOff: boolean; deadline: number }): Promise<void> {
+  const found = find(target);
+  const before = nspawnOf(found.paths);
+  if (!before) throw new LabFailure(`${target.node} is not running`, { remedy: `start it: strata lab on ${target.node} --name ${target.name}` });
+  if (options.stayOff) writeFileSync(found.paths.stopMark, '');
+  const leader = leaderOf(found.paths);
+  process.kill(before, 'SIGKILL');
+  if (leader) process.kill(leader, 'SIGKILL'); // PID 1 takes its whole pid namespace along
+  if (options.stayOff) await waitUntilOff(target, 20_000);
+  else if (options.wait) await waitForNewBoot(target, before, options.deadline);
+}
+
+async function waitUntilOff(target: Target, deadline: number): Promise<boolean> {
+  const { paths } = find(target);
+  return waitFor(() => supervisorOf(paths) === undefined && nspawnOf(paths) === undefined, deadline);
+}
+
+/** Shuts a node down cleanly; it stays off. After `deadline` milliseconds the power is cut. */
+export async function off(target: Target, deadline: number): Promise<'clean' | 'forced'> {
+  const { lab, node, paths } = find(target);
+  const supervisor = supervisorOf(paths);
+  if (supervisor) process.kill(supervisor, 'SIGTERM');
+  if (supervisor && (await waitUntilOff(target, deadline))) return 'clean';
+  await killNode(target.settings, lab, node);
+  return 'forced';
+}
+
+/** Switches a node on and waits until it answers; nothing to do when it runs. */
+export async function on(target: Target, deadline: number): Promise<void> {
+  const { lab, node } = find(target);
+  await startNode(target.settings, lab, node);
+  await waitForSsh(target.settings, { lab, node }, deadline);
+}
+
+const changeNode = ({ settings, name, node }: Target, change: (n: NodeState) => NodeState): Promise<LabState> =>
+  changeLab(settings, name, (lab) => withNode(lab, node, change));
+
+async function changeFaults(target: Target, change: (faults: NodeState['faults']) => NodeState['faults']): Promise<void> {
+  find(target); // names that are wrong are refused before anything changes
+  const lab = await changeNode(target, (n) => ({ ...n, faults: change(n.faults) }));
+  await applyFaultTable(lab);
+  const { node, paths } = find(target);
+  const leader = leaderOf(paths);
+  if (leader) await applyRate(linkName(lab.slot, node.name), leader, node.faults.rateKbit);
+}
+
+/** Cuts a node off, both ways: from all, from the control host (`host`), or from named nodes. Its link stays up, as in a real partition. */
+export async function cut(target: Target, from: readonly string[]): Promise<void> {
+  const { lab } = find(target);
+  for (const peer of from) if (peer !== 'host' && peer !== '*') nodeOf(lab, peer);
+  await changeFaults(target, (f) => ({ ...f, cutFrom: [...new Set([...f.cutFrom, ...(from.length ? from : ['*'])])] }));
+}
+
+/** Ends cuts, losses and limits of a node. */
+export const heal = (target: Target): Promise<void> => changeFaults(target, () => ({ cutFrom: [], loss: 0 }));
+
+/** Limits a node's bandwidth (kilobits a second) and loses a share of its frames (percent), each way. */
+export const slow = (target: Target, limits: { rateKbit?: number; loss: number }): Promise<void> =>
+  changeFaults(target, (f) => ({ cutFrom: f.cutFrom, loss: limits.loss, ...(limits.rateKbit ? { rateKbit: limits.rateKbit } : {}) }));
+
+/**
+ * Fills a node's disk until `leave` bytes are free. Needs a disk of its own (`up --disk-size`), else it would fill this machine's.
+ * @returns bytes free afterwards
+ */
+export async function full(target: Target, leave: number): Promise<number> {
+  const { node, paths } = find(target);
+  if (!node.diskBytes) {
+    throw new LabFailure(`${node.name} has no disk of its own size: filling it would fill this machine's disk`, {
+      remedy: `make the lab with disks of their own: strata lab up --name ${target.name} --disk-size 8G`,
+      exitCode: 2,
+    });
+  }
+  if (!supervisorOf(paths))
+    throw new LabFailure(`${node.name} is off, its disk is not mounted`, { remedy: `start it: strata lab on ${node.name} --name ${target.name}` });
+  const ballast = join(paths.disk, 'ballast');
+  for (;;) {
+    const fs = statfsSync(paths.disk);
+    const size = fs.bavail * fs.bsize - leave;
+    if (size < 4096) break;
+    const had = existsSync(ballast) ? Number((await run('stat', ['-c', '%s', ballast])).trim()) : 0;
+    const { code } = await tryRun('fallocate', ['-l', String(had + size), ballast], { deadline: 60_000 });
+    if (code !== 0 && size <= 64 * 4096) break; // the rest is needed for the file system's own notes
+    if (code !== 0) await tryRun('fallocate', ['-l', String(had + Math.floor(size / 2)), ballast], { deadline: 60_000 });
+  }
+  const file = openSync(ballast, 'a');
+  fsyncSync(file);
+  closeSync(file);
+  const fs = statfsSync(paths.disk);
+  return fs.bavail * fs.bsize;
+}
+
+/** Takes away what {@link full} put on a node's disk. */
+export async function unfull(target: Target): Promise<void> {
+  const { paths } = find(target);
+  rmSync(join(paths.disk, 'ballast'), { force: true });
+}
+
+/** Gives a node a new address, in its files and at once. Nothing else in the node is told: that is Strata's work. */
+export async function changeAddress(target: Target, address: string): Promise<void> {
+  const found = find(target);
+  const { lab, node, paths } = found;
+  checkNewAddress(
+    lab.slot,
+    address,
+    lab.nodes.filter((n) => n.name !== node.name).map((n) => n.address),
+  );
+  if (!leaderOf(paths)) throw new LabFailure(`${node.name} is off`, { remedy: `start it: strata lab on ${node.name} --name ${lab.name}` });
+  const hosts = readFileSync(join(paths.root, 'etc/hosts'), 'utf8');
+  writeFiles(paths.root, [networkFile(lab.slot, address), { path: '/etc/hosts', text: hostsWithAddress(hosts, node.name, address) }]);
+  await changeNode(target, (n) => ({ ...n, address }));
+  await runInside(found, ['networkctl', 'reload']);
+  await runInside(found, ['networkctl', 'reconfigure', 'host0']);
+  await waitForSsh(target.settings, { lab, node: { ...node, address } }, 15_000);
+}
