@@ -1,0 +1,119 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { kubectlOf, prove, type Proof } from './proof';
+import { must, QuickstartError, run } from './programs';
+import { lacks, thisMachine } from './requirements';
+
+export interface QuickstartOptions {
+  name: string;
+  nodes: number;
+  base: 'bare' | 'ready';
+  hosts?: string; // user@a,user@b: your own machines instead of a lab
+  remove?: boolean;
+  version?: string; // of Kubernetes
+  home?: string; // the control server's
+}
+/** The spec that quickstart applies says `kubernetes` and why: no package registry carries a K3s binary, and quickstart promises to need nothing else. */
+export const why = '# kubernetes, because K3s (the default) is in no package registry: with its vendor reachable, write `kind: k3s`';
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+/** One command from a fresh machine to a running, proven cluster. Returns the exit code. */
+export async function quickstart(options: QuickstartOptions, strata: readonly [string, ...string[]]): Promise<number> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const timings: { what: string; ms: number }[] = [];
+  const timed = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    say(`\n==> ${what}`);
+    const started = performance.now();
+    const result = await work();
+    timings.push({ what, ms: performance.now() - started });
+    return result;
+  };
+  const home = options.home ? ['--home', options.home] : [];
+  const cli = (...args: string[]): [string, ...string[]] => [strata[0], ...strata.slice(1), ...args];
+
+  if (options.remove) return remove(options, cli, say);
+  if (!options.hosts) {
+    const missing = lacks(thisMachine());
+    if (missing.length > 0) {
+      say(`This machine cannot hold the quickstart's ${options.nodes} nodes:`);
+      for (const m of missing) say(`  - ${m}`);
+      say('\nYour own machines will do as well (Debian or Ubuntu, reachable by SSH):\n  npm run quickstart -- --hosts user@a,user@b,user@c');
+      return 2;
+    }
+  }
+  const began = performance.now();
+  await timed('the control server starts on this host', () => must('strata up', cli('up', ...home), { show: true, timeoutMs: 300_000 }));
+  const spec = options.hosts
+    ? specOfHosts(options)
+    : await timed(`${options.nodes} ${options.base} machines start (Debian 12, systemd, sshd)`, async () => {
+        await must('strata lab up', cli('lab', 'up', '--name', options.name, '--nodes', String(options.nodes), '--base', options.base), {
+          show: true,
+          timeoutMs: 900_000,
+        });
+        return (await must('strata lab spec', cli('lab', 'spec', '--name', options.name, '--distribution', 'kubernetes'), { timeoutMs: 60_000 })).stdout;
+      });
+  const dir = join(process.env.XDG_STATE_HOME ?? join(process.env.HOME ?? '/root', '.local/state'), 'strata');
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const file = join(dir, `${options.name}.cluster.yaml`);
+  writeFileSync(file, withDemo(spec, options.version), { mode: 0o600 });
+  say(`    the spec is ${file}`);
+  await timed('they become a cluster', async () => {
+    const r = await run(cli('apply', '-f', file, '--yes'), { show: true, timeoutMs: 3_600_000 });
+    if (r.code !== 0)
+      throw new QuickstartError(
+        `strata apply ended with exit status ${r.code}; \`./strata runs list\` shows the run, \`./strata runs resume RUN\` goes on with it`,
+        r.code,
+      );
+  });
+  const proof = await timed('does it work? asked from every node', () =>
+    prove(kubectlOf(strata, options.name), options.hosts ? options.hosts.split(',').length : options.nodes),
+  );
+  summary({ options, proof, timings, total: performance.now() - began, say });
+  return 0;
+}
+
+function summary(s: { options: QuickstartOptions; proof: Proof; timings: { what: string; ms: number }[]; total: number; say: (line: string) => void }): void {
+  const { say, proof } = s;
+  say('\nThe cluster works.');
+  for (const n of proof.nodes) say(`  ${n.name.padEnd(10)} Ready  ${n.version}   service web answered from: ${(proof.answers[n.name] ?? []).join(', ')}`);
+  say('\nWhere the time went');
+  for (const t of s.timings) say(`  ${seconds(t.ms).padStart(9)}  ${t.what}`);
+  say(`  ${seconds(s.total).padStart(9)}  in all`);
+  say('\nLook around');
+  say('  ./strata status                          nodes, runs, what is going on');
+  say(`  ./strata kubectl -- get pods -A -o wide  the running pods`);
+  say('  ./strata runs list                       and `./strata runs watch RUN`: every step, what it changed, how long it took');
+  if (!s.options.hosts) say(`  ./strata lab exec --name ${s.options.name} n2 -- systemctl status stratad`);
+  say('Take it away again');
+  say('  npm run quickstart -- --remove');
+}
+
+/** Turns `user@a,user@b` into a spec; host keys are taken from known_hosts, never unseen. */
+function specOfHosts(options: QuickstartOptions): string {
+  const nodes = (options.hosts ?? '').split(',').filter(Boolean).map((h, i) => {
+    const [user, address] = h.includes('@') ? [h.slice(0, h.indexOf('@')), h.slice(h.indexOf('@') + 1)] : ['root', h];
+    return `    - { name: n${i + 1}, address: ${address}, role: ${i === 0 ? 'control-plane' : 'worker'}, ssh: { user: ${user} } }`;
+  }); // prettier-ignore
+  return `apiVersion: strata/v1\nkind: Cluster\nmetadata: { name: ${options.name} }\nspec:\n  distribution: { kind: kubernetes, version: 1.37.2 }\n  nodes:\n${nodes.join('\n')}\n`;
+}
+/** Adds the demo bundle, the reason for the distribution, and another version if asked for. */
+export function withDemo(spec: string, version?: string): string {
+  const lines = spec.trimEnd().split('\n').map((l) => (/^ {2}distribution:/.test(l) ? `  ${why}\n${version ? l.replace(/version: [\d.]+/, `version: ${version}`) : l}` : l)); // prettier-ignore
+  const text = lines.join('\n');
+  return /^ {2}bundles:/m.test(text) ? `${text.replace(/^ {2}bundles:.*$/m, '  bundles: [demo]')}\n` : `${text}\n  bundles: [demo]\n`;
+}
+
+async function remove(options: QuickstartOptions, cli: (...args: string[]) => [string, ...string[]], say: (line: string) => void): Promise<number> {
+  const known = await run(cli('cluster', 'list', '-o', 'json'), { timeoutMs: 30_000 });
+  if (known.code === 0 && known.stdout.includes(`"${options.name}"`)) {
+    say('==> the cluster is uninstalled: every machine as it was before');
+    await must('strata uninstall', cli('uninstall', '--cluster', options.name, '--yes'), { show: true, timeoutMs: 900_000 });
+    await must('strata cluster delete', cli('cluster', 'delete', options.name, '--yes'), { show: true, timeoutMs: 60_000 });
+  }
+  say('==> the lab goes');
+  await run(cli('lab', 'down', '--name', options.name), { show: true, timeoutMs: 120_000 });
+  say('==> the control server stops (its state stays; remove it with `./strata down --purge`)');
+  const down = await run(cli('down', ...(options.home ? ['--home', options.home] : [])), { show: true, timeoutMs: 120_000 });
+  return down.code;
+}
