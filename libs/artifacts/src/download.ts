@@ -1,0 +1,172 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { OnProgress } from './progress';
+
+export interface DownloadOptions {
+  progress: OnProgress;
+  signal?: AbortSignal;
+  /** Milliseconds to get a connection. */
+  connectMs?: number;
+  /** Milliseconds without a single byte before giving up; there is no limit on the whole. */
+  stallMs?: number;
+  headers?: Record<string, string>;
+}
+
+/** The host cannot be reached, as opposed to: it answered and refused. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable';
+}
+
+const defaults = { connectMs: 4_000, stallMs: 60_000 };
+const attempts = 4;
+const maxRedirects = 5;
+/** Hosts that this process could not reach: asked once only, so that a private network does not pay for every artifact. */
+const unreachable = new Map<string, string>();
+const proxied = { keepAlive: false, proxyEnv: process.env } as const;
+const agents = { 'http:': new HttpAgent(proxied), 'https:': new HttpsAgent(proxied) };
+
+/**
+ * Fetches `url` into the file `into`, going on where an earlier try stopped (Range and If-Range with the ETag kept beside the file).
+ * Throws `Unreachable` when no connection comes about, at once for a host that failed before in this process.
+ */
+export async function download(url: string, into: string, options: DownloadOptions): Promise<void> {
+  await mkdir(dirname(into), { recursive: true });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await downloadOnce(url, into, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof Unreachable || error instanceof Refused || attempt === attempts) throw error;
+      options.progress({ bytes: 0, total: 0, note: `${url}: ${(error as Error).message}; going on from where it stopped` });
+    }
+  }
+}
+
+/** Fetches a small text (a checksum file), at most 1 MiB. */
+export async function downloadText(url: string, options: DownloadOptions): Promise<string> {
+  const { response } = await open(url, options);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    size += (chunk as Buffer).length;
+    if (size > 1 << 20) throw new Error(`${url} is larger than 1 MiB, which no checksum file is`);
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+class Refused extends Error {}
+
+async function downloadOnce(url: string, into: string, options: DownloadOptions): Promise<void> {
+  const tagFile = `${into}.etag`;
+  const tag = await readFile(tagFile, 'utf8').catch(() => undefined);
+  const have = tag ? ((await stat(into).catch(() => undefined))?.size ?? 0) : 0;
+  const range: Record<string, string> = have > 0 && tag ? { range: `bytes=${have}-`, 'if-range': tag } : {};
+  const { response, abort } = await open(url, { ...options, headers: { ...options.headers, ...range } }, [200, 206, 416]);
+  if (response.statusCode === 416) {
+    response.resume();
+    const total = Number(/\/(\d+)$/.exec(response.headers['content-range'] ?? '')?.[1] ?? -1);
+    if (total === have) return;
+    await rm(into, { force: true });
+    throw new Error(`the server has ${total} bytes, ${have} are here: beginning anew`);
+  }
+  const resumed = response.statusCode === 206;
+  let bytes = resumed ? have : 0;
+  const length = Number(response.headers['content-length'] ?? 0);
+  const total = length > 0 ? bytes + length : 0;
+  const etag = response.headers.etag ?? response.headers['last-modified'];
+  if (etag && !etag.startsWith('W/')) await writeFile(tagFile, etag);
+  else await rm(tagFile, { force: true });
+  let last = 0;
+  const stallMs = options.stallMs ?? defaults.stallMs;
+  let stalled: NodeJS.Timeout | undefined;
+  const beat = (): void => {
+    clearTimeout(stalled);
+    stalled = setTimeout(() => abort(new Error(`no byte for ${stallMs / 1000} s`)), stallMs);
+  };
+  beat();
+  try {
+    await pipeline(
+      response,
+      async function* (source: AsyncIterable<Buffer>) {
+        for await (const chunk of source) {
+          bytes += chunk.length;
+          beat();
+          if (bytes - last > 1 << 20) options.progress({ bytes: (last = bytes), total, note: `fetching ${url}` });
+          yield chunk;
+        }
+      },
+      createWriteStream(into, { flags: resumed ? 'a' : 'w' }),
+    );
+  } finally {
+    clearTimeout(stalled);
+  }
+  if (total > 0 && bytes !== total) throw new Error(`${url} ended after ${bytes} of ${total} bytes`);
+  options.progress({ bytes, total: bytes, note: `fetched ${url}` });
+}
+
+interface Opened {
+  response: IncomingMessage;
+  abort: (reason: Error) => void;
+}
+
+/** Opens a GET and follows redirects. Throws when the status is none of `accepted`. */
+export async function open(url: string, options: DownloadOptions, accepted: readonly number[] = [200]): Promise<Opened> {
+  let at = new URL(url);
+  for (let hop = 0; hop <= maxRedirects; hop++) {
+    const opened = await get(at, options);
+    const { statusCode = 0, headers } = opened.response;
+    if (accepted.includes(statusCode)) return opened;
+    opened.response.resume();
+    opened.abort(new Error('not needed'));
+    if (![301, 302, 303, 307, 308].includes(statusCode) || !headers.location) {
+      const text = `${at.href} answered ${statusCode}`;
+      throw statusCode >= 500 || statusCode === 429 ? new Error(text) : new Refused(text);
+    }
+    const next = new URL(headers.location, at);
+    if (at.protocol === 'https:' && next.protocol !== 'https:') throw new Refused(`${at.href} redirects to the unencrypted ${next.href}`);
+    at = next;
+  }
+  throw new Refused(`${url} redirects more than ${maxRedirects} times`);
+}
+
+async function get(url: URL, options: DownloadOptions): Promise<Opened> {
+  const known = unreachable.get(url.host);
+  if (known !== undefined) throw new Unreachable(`${url.host} could not be reached before in this process (${known})`);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Refused(`${url.href} is neither http nor https`);
+  const protocol = url.protocol;
+  const { connectMs = defaults.connectMs, stallMs = defaults.stallMs, signal } = options;
+  return new Promise<Opened>((resolve, reject) => {
+    const send = protocol === 'https:' ? httpsRequest : httpRequest;
+    const request = send(url, { agent: agents[protocol], headers: { 'user-agent': 'strata', ...options.headers }, ...(signal ? { signal } : {}) });
+    let connected = false;
+    const tooLong = setTimeout(() => request.destroy(new Error(`no connection in ${connectMs / 1000} s`)), connectMs);
+    let silent: NodeJS.Timeout | undefined;
+    request.once('socket', (socket) => {
+      const onConnected = (): void => {
+        connected = true;
+        clearTimeout(tooLong);
+        silent = setTimeout(() => request.destroy(new Error(`no answer in ${stallMs / 1000} s`)), stallMs);
+      };
+      if (socket.connecting) socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', onConnected);
+      else onConnected();
+    });
+    request.once('response', (response) => {
+      clearTimeout(tooLong);
+      clearTimeout(silent);
+      resolve({ response, abort: (reason) => response.destroy(reason) });
+    });
+    request.once('error', (cause) => {
+      clearTimeout(tooLong);
+      clearTimeout(silent);
+      if (connected || signal?.aborted) return reject(new Error(`${url.href}: ${cause.message}`, { cause }));
+      unreachable.set(url.host, cause.message);
+      reject(new Unreachable(`${url.host} cannot be reached: ${cause.message}`, { cause }));
+    });
+    request.end();
+  });
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { BuildContext } from './built';
+import { debianVersions } from './debian';
+import { findGo, type Go } from './go-toolchain';
+import { runProgram } from './programs';
+import type { GoGroup } from './recipe';
+
+const buildDeadlineMs = 60 * 60_000;
+const goflags = '-trimpath -buildvcs=false';
+
+/** A Go binary of a recipe, ready to be built: `inputs` is all that its bytes depend on. */
+export interface GoBinary {
+  name: string;
+  inputs: Record<string, unknown>;
+  build(to: string): Promise<void>;
+}
+
+/** Looks up a binary in the recipe's groups, chooses a Go for it and pins its inputs. Throws when no group has it. */
+export async function goBinary(context: BuildContext, groups: readonly GoGroup[], name: string): Promise<GoBinary> {
+  const group = groups.find((g) => g.packages[name] !== undefined);
+  const pkg = group?.packages[name];
+  if (!group || pkg === undefined) throw new Error(`the recipe builds no binary ${name}`);
+  const folder = group.module ? join(context.catalogDir, 'recipes', group.module) : undefined;
+  const pins = folder ? await hashFolder(folder) : { patch: group.patch };
+  const go = await findGo(context, folder ? await goLine(folder) : '1.25');
+  const c = group.cgo ? await debianVersions(context, group.cgo.debian) : undefined;
+  const inputs = { go: go.version, goflags, target: 'linux/amd64/v1', package: pkg, ldflags: group.ldflags, tags: group.tags, pins, c };
+  return { name, inputs, build: (to) => build({ context, group, pkg, name, go, folder }, to) };
+}
+
+interface Job {
+  context: BuildContext;
+  group: GoGroup;
+  pkg: string;
+  name: string;
+  go: Go;
+  folder: string | undefined;
+}
+
+async function build(job: Job, to: string): Promise<void> {
+  const { context, group, go, name } = job;
+  const started = Date.now();
+  const say = (what: string): void => context.progress({ bytes: 0, total: 0, note: `${name}: ${what}, ${Math.round((Date.now() - started) / 1000)} s` });
+  const env = goEnv(context, group);
+  const cwd = job.folder ?? (await patchedCopy(job, { dir: `${to}.src`, env }));
+  let compiled = 0;
+  say(`compiling with Go ${go.version}`);
+  const beat = setInterval(() => say(`compiling, ${compiled} packages so far`), 2_000);
+  try {
+    await mkdir(dirname(to), { recursive: true });
+    const argv = ['build', '-v', '-mod=readonly', ...(group.tags ? ['-tags', group.tags] : []), '-ldflags', group.ldflags, '-o', to, job.pkg];
+    const onLine = (line: string): void => {
+      if (/^[\w.-]+(\/|$)/.test(line)) compiled++;
+    };
+    await runProgram([go.bin, ...argv], { cwd, env, onLine, deadlineMs: buildDeadlineMs, ...(context.signal ? { signal: context.signal } : {}) });
+    say(`compiled ${compiled} packages and linked`);
+  } finally {
+    clearInterval(beat);
+    await rm(`${to}.src`, { recursive: true, force: true });
+  }
+}
+
+function goEnv(context: BuildContext, group: GoGroup): NodeJS.ProcessEnv {
+  const home = join(context.store.dir, 'go');
+  return {
+    ...(context.env['HOME'] ? {} : { GOPATH: home, GOCACHE: join(home, 'cache') }),
+    ...context.env,
+    CGO_ENABLED: group.cgo ? '1' : '0',
+    GOFLAGS: goflags,
+    GOTOOLCHAIN: 'local',
+    GOWORK: 'off',
+    GOOS: 'linux',
+    GOARCH: 'amd64',
+    GOAMD64: 'v1',
+  };
+}
+
+/** A copy of a public module with parts taken out; its checksum is compared before anything is done with it. */
+async function patchedCopy(job: Job, place: { dir: string; env: NodeJS.ProcessEnv }): Promise<string> {
+  const { patch } = job.group;
+  if (!patch) throw new Error(`the recipe of ${job.name} has neither a module nor a patch`);
+  const at = `${patch.module}@${patch.version}`;
+  const options = {
+    env: { ...place.env, GOSUMDB: 'off' },
+    cwd: dirname(place.dir),
+    deadlineMs: 10 * 60_000,
+    ...(job.context.signal ? { signal: job.context.signal } : {}),
+  };
+  await mkdir(options.cwd, { recursive: true });
+  const got = JSON.parse(await runProgram([job.go.bin, 'mod', 'download', '-json', at], options)) as { Dir: string; Sum: string };
+  if (got.Sum !== patch.sum) throw new Error(`${at} has the checksum ${got.Sum}, the recipe pins ${patch.sum}`);
+  await cp(got.Dir, place.dir, { recursive: true });
+  await runProgram(['chmod', '-R', 'u+w', place.dir], { deadlineMs: 30_000 });
+  for (const folder of patch.remove) await rm(join(place.dir, folder), { recursive: true });
+  for (const [file, pattern] of Object.entries(patch.drop)) {
+    const path = join(place.dir, file);
+    const kept = (await readFile(path, 'utf8')).split('\n').filter((line) => !new RegExp(pattern).test(line));
+    await writeFile(path, kept.join('\n'));
+  }
+  return place.dir;
+}
+
+async function goLine(folder: string): Promise<string> {
+  return /^go (\S+)/m.exec(await readFile(join(folder, 'go.mod'), 'utf8'))?.[1] ?? '1.21';
+}
+
+/** sha256 of every file in a folder, by name. */
+async function hashFolder(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(folder)).sort();
+  const hashes = await Promise.all(
+    names.map(async (n) =>
+      createHash('sha256')
+        .update(await readFile(join(folder, n)))
+        .digest('hex'),
+    ),
+  );
+  return Object.fromEntries(names.map((n, i) => [n, hashes[i] ?? '']));
+}
