@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { ArtifactStore } from './store';
+
+export interface ServeBlobsOptions {
+  store: ArtifactStore;
+  /** May this request read this blob? (The listener has already checked the client's certificate.) */
+  authorize: (request: IncomingMessage, sha256: string) => boolean | Promise<boolean>;
+  /** Told about a transfer that broke off: the client went away, or the disk failed. */
+  onBroken?: (sha256: string, error: Error) => void;
+}
+
+const route = /^\/v1\/blobs\/([0-9a-f]{64})$/;
+
+/**
+ * Handler for `GET` and `HEAD /v1/blobs/<sha256>` with single ranges, ETag, If-Range and If-None-Match. It answers every request itself:
+ * 404 for another path or an unknown blob, 403, 405, 416. Blobs never change, so they may be cached for ever.
+ */
+export function serveBlobs(options: ServeBlobsOptions): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  return async (request, response) => {
+    const sha256 = route.exec(new URL(request.url ?? '/', 'http://blobs').pathname)?.[1];
+    if (!sha256) return refuse(response, 404, 'no such path; blobs are at /v1/blobs/<sha256>');
+    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'only GET and HEAD', { allow: 'GET, HEAD' });
+    if (!(await options.authorize(request, sha256))) return refuse(response, 403, 'not allowed');
+    const size = await options.store.sizeOf(sha256);
+    if (size === undefined) return refuse(response, 404, `the blob ${sha256} is not in the store; obtain its artifact first`);
+    const etag = `"${sha256}"`;
+    const common = { etag, 'accept-ranges': 'bytes', 'cache-control': 'private, max-age=31536000, immutable', 'content-type': 'application/octet-stream' };
+    if (request.headers['if-none-match'] === etag) return void response.writeHead(304, common).end();
+    const ifRange = request.headers['if-range'];
+    const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, size) : undefined;
+    if (range === 'unsatisfiable') return refuse(response, 416, 'no such range', { ...common, 'content-range': `bytes */${size}` });
+    const { start, end } = range ?? { start: 0, end: size - 1 };
+    response.writeHead(range ? 206 : 200, {
+      ...common,
+      'content-length': end - start + 1,
+      ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
+    });
+    if (request.method === 'HEAD' || size === 0) return void response.end();
+    try {
+      await pipeline(await options.store.read({ sha256, size }, { start, end }), response);
+    } catch (error) {
+      options.onBroken?.(sha256, error as Error);
+      response.destroy();
+    }
+  };
+}
+
+/** A single `bytes=` range; undefined when there is none or several (then all is sent, as RFC 9110 allows). Both ends inclusive. */
+function parseRange(header: string | undefined, size: number): { start: number; end: number } | 'unsatisfiable' | undefined {
+  const [, from, to] = /^bytes=(\d*)-(\d*)$/.exec(header ?? '') ?? [];
+  if (from === undefined || to === undefined || (from === '' && to === '')) return undefined;
+  if (from === '') return Number(to) === 0 ? 'unsatisfiable' : { start: Math.max(0, size - Number(to)), end: size - 1 };
+  const start = Number(from);
+  const end = to === '' ? size - 1 : Math.min(Number(to), size - 1);
+  if (to !== '' && Number(to) < start) return undefined;
+  return start >= size ? 'unsatisfiable' : { start, end };
+}
+
+function refuse(response: ServerResponse, status: number, message: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { ...headers, 'content-type': 'text/plain; charset=utf-8' }).end(`${message}\n`);
+}
