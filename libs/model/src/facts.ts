@@ -29,7 +29,7 @@ export const Facts = z
     mtu: z.record(z.string(), z.int()),
     listeners: z.array(Listener),
     dns: z.object({ servers: z.array(z.string()), search: z.array(z.string()), managedBy: z.string(), target: z.string().nullable() }), // file | systemd-resolved | networkmanager | resolvconf
-    time: z.object({ wallMs: z.number(), service: z.string().nullable(), synchronized: z.boolean() }),
+    time: z.object({ wallMs: z.number(), service: z.string().nullable(), synchronized: z.boolean(), canSet: z.boolean().optional() }), // canSet false: the clock is the container host's
     cgroup: z.enum(['v1', 'v2', 'hybrid']),
     canLowerOomScore: z.boolean(),
     canSetSysctl: z.boolean(),

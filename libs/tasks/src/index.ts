@@ -1,4 +1,5 @@
 export * from './define-task';
+export * from './facts';
 export * from './ports/clock';
 export * from './ports/cluster';
 export * from './ports/host';

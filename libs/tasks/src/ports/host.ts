@@ -141,6 +141,8 @@ export interface Mounts {
 export interface Network {
   /** True if a TCP connection opens within the deadline. */
   reaches(host: string, port: number, timeoutMs: number): Promise<boolean>;
+  /** The first line that a TCP service says by itself (sshd does); null if it says nothing in time. */
+  banner(host: string, port: number, timeoutMs: number): Promise<string | null>;
   /** Addresses of a name by the machine's own resolver; empty if none. */
   resolve(name: string, timeoutMs: number): Promise<string[]>;
   /** GET over HTTP(S) on loopback or a node; `ca` pins a PEM. Null if no answer. */

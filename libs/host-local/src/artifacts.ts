@@ -1,0 +1,69 @@
+import { Agent } from 'node:https';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Artifact, Blob, ImageArtifact } from '@strata/model';
+import type { Artifacts } from '@strata/tasks';
+import { TaskError } from '@strata/tasks';
+import { fetchBlob } from './fetch-blob';
+import { statOf } from './files';
+import type { LocalHostOptions } from './options';
+
+const atOnce = 3;
+const blobsOf = (a: Artifact): readonly Blob[] => (a.kind === 'image' ? a.blobs : [a.blob]);
+export const blobPath = (stateDir: string, sha256: string): string => join(stateDir, 'artifacts', 'blobs', sha256);
+
+/** A blob gets its name in the store only when its sha256 was verified; it is verified again before it is installed. */
+export function localArtifacts(host: LocalHostOptions): Artifacts {
+  const path = (blob: Blob): string => blobPath(host.stateDir, blob.sha256);
+  const hasBlob = async (blob: Blob): Promise<boolean> => (await statOf(path(blob)))?.size === blob.size;
+  const has = async (artifact: Artifact): Promise<boolean> => (await Promise.all(blobsOf(artifact).map(hasBlob))).every(Boolean);
+  return {
+    has,
+    fetch: async (artifacts, o) => {
+      const all = [...new Map(artifacts.flatMap((a) => blobsOf(a).map((b) => [b.sha256, { blob: b, of: a.name }] as const))).values()];
+      const total = all.reduce((n, w) => n + w.blob.size, 0);
+      const got = new Map<string, number>();
+      const missing: typeof all = [];
+      for (const wanted of all) {
+        if (await hasBlob(wanted.blob)) got.set(wanted.blob.sha256, wanted.blob.size);
+        else missing.push(wanted);
+      }
+      if (missing.length === 0) return;
+      const access = host.artifacts?.();
+      if (!access || access.addresses.length === 0)
+        throw new TaskError('no-artifact-server', `this node does not know where to fetch ${missing[0]?.of ?? 'artifacts'}`, {
+          remedy: 'see whether the agent is enrolled and the server advertises an address',
+          retry: true,
+        });
+      const agent = new Agent({ ...access.tls, keepAlive: true, maxSockets: atOnce });
+      await mkdir(join(host.stateDir, 'artifacts', 'blobs'), { recursive: true, mode: 0o700 });
+      const queue = [...missing];
+      const worker = async (): Promise<void> => {
+        for (let next = queue.shift(); next; next = queue.shift()) {
+          const { blob, of } = next;
+          const progress = (bytes: number): void => {
+            got.set(blob.sha256, bytes);
+            o.progress?.(total === 0 ? 1 : [...got.values()].reduce((a, b) => a + b, 0) / total, `fetching ${of}`);
+          };
+          await fetchBlob({ addresses: access.addresses, blob, into: path(blob), agent, progress, signal: o.signal }).catch((cause: Error) => {
+            queue.length = 0;
+            throw new TaskError('fetch-failed', `${of} could not be fetched: ${cause.message}`, {
+              remedy: 'see whether this node reaches the server on its artifact port and has free disk, then retry the step',
+              retry: true,
+              cause,
+            });
+          });
+        }
+      };
+      try {
+        await Promise.all(Array.from({ length: Math.min(atOnce, missing.length) }, worker));
+      } finally {
+        agent.destroy();
+      }
+    },
+    drop: async (artifacts) => {
+      for (const blob of artifacts.flatMap(blobsOf)) for (const end of ['', '.part']) await rm(path(blob) + end, { force: true });
+    },
+  };
+}
+export const imageSize = (image: ImageArtifact): number => image.blobs.reduce((n, b) => n + b.size, 0);

@@ -1,0 +1,165 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, chown, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, rmdir, symlink, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { FileImage, Files, FileStat } from '@strata/tasks';
+import { TaskError } from '@strata/tasks';
+import { unpackMembers } from './unpack';
+
+const maxText = 4 * 1024 * 1024;
+const missing = (e: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((e as NodeJS.ErrnoException).code ?? '');
+const orNull = <T>(work: Promise<T>): Promise<T | null> =>
+  work.catch((e: unknown) => {
+    if (missing(e)) return null;
+    throw e;
+  });
+
+/** So that a rename or a new name survives a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  await handle.sync().finally(() => handle.close());
+}
+export async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+/** Fills `path` by `fill(temporary file)`, then fsync, owner, mode, rename, fsync of the directory. */
+export async function replaceFile(
+  path: string,
+  fill: (temporary: string) => Promise<void>,
+  o: { mode: number; owner?: { uid: number; gid: number } },
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  const temporary = join(dirname(path), `.strata-${randomBytes(6).toString('hex')}`);
+  try {
+    await fill(temporary);
+    if (o.owner) await chown(temporary, o.owner.uid, o.owner.gid);
+    await chmod(temporary, o.mode);
+    const handle = await open(temporary, 'r');
+    await handle.sync().finally(() => handle.close());
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+export async function statOf(path: string): Promise<FileStat | null> {
+  const s = await orNull(lstat(path));
+  if (!s) return null;
+  const kind = s.isFile() ? 'file' : s.isDirectory() ? 'directory' : s.isSymbolicLink() ? 'link' : 'other';
+  return { kind, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, size: s.size, target: kind === 'link' ? await readlink(path) : null };
+}
+
+/** Files of this machine. Pre-images are kept under `stateDir/preimages`, 0600, named by their digest. */
+export function localFiles(stateDir: string): Files {
+  const preimage = (sha256: string): string => join(stateDir, 'preimages', sha256);
+  const blob = (sha256: string): string => join(stateDir, 'artifacts', 'blobs', sha256);
+
+  async function keepPreimage(path: string): Promise<string> {
+    const sha256 = await sha256Of(path);
+    if ((await statOf(preimage(sha256))) === null) {
+      await mkdir(dirname(preimage(sha256)), { recursive: true, mode: 0o700 });
+      await replaceFile(preimage(sha256), (temporary) => copyFile(path, temporary), { mode: 0o600, owner: { uid: 0, gid: 0 } });
+    }
+    return sha256;
+  }
+  async function owner(path: string): Promise<{ uid: number; gid: number } | undefined> {
+    const now = await statOf(path);
+    return now?.kind === 'file' ? { uid: now.uid, gid: now.gid } : undefined;
+  }
+  const files: Files = {
+    read: async (path) => {
+      const s = await statOf(path);
+      if (s === null) return null;
+      if (s.size > maxText)
+        throw new TaskError('file-too-large', `${path} has ${s.size} bytes; text of more than 4 MiB is not read`, { remedy: 'see why this file is so large' });
+      return orNull(readFile(path, 'utf8'));
+    },
+    stat: statOf,
+    list: async (path) => (await orNull(readdir(path)))?.sort() ?? [],
+    sha256: (path) => orNull(sha256Of(path)),
+    image: async (path): Promise<FileImage> => {
+      const s = await statOf(path);
+      if (!s) return { path, kind: 'absent' };
+      const own = { mode: s.mode, uid: s.uid, gid: s.gid };
+      if (s.kind === 'link') return { path, kind: 'link', target: s.target ?? '' };
+      if (s.kind === 'directory') return { path, kind: 'directory', ...own };
+      if (s.kind === 'file') return { path, kind: 'file', ...own, sha256: await keepPreimage(path) };
+      throw new TaskError('strange-file', `${path} is neither a file, a directory nor a link`, { remedy: `see what ${path} is and move it away` });
+    },
+    restore: async (image) => {
+      const now = await statOf(image.path);
+      if (image.kind === 'absent') return now?.kind === 'directory' ? await removeEmpty(image.path) : rm(image.path, { force: true });
+      if (image.kind === 'directory') {
+        if (now?.kind !== 'directory') await mkdir(image.path, { recursive: true });
+        await chown(image.path, image.uid ?? 0, image.gid ?? 0);
+        return chmod(image.path, image.mode ?? 0o755);
+      }
+      if (now?.kind === 'directory') await removeEmpty(image.path);
+      if (image.kind === 'link') return files.link(image.path, image.target ?? '');
+      const source = preimage(image.sha256 ?? '');
+      if ((await statOf(source)) === null)
+        throw new TaskError('preimage-lost', `what ${image.path} held before Strata is no longer in ${dirname(source)}`, {
+          remedy: `restore ${image.path} from a backup, then resume`,
+        });
+      await replaceFile(image.path, (temporary) => copyFile(source, temporary), {
+        mode: image.mode ?? 0o644,
+        owner: { uid: image.uid ?? 0, gid: image.gid ?? 0 },
+      });
+    },
+    write: async (path, content, o) => {
+      const text = async (temporary: string): Promise<void> => {
+        const handle = await open(temporary, 'wx', 0o600);
+        await handle.writeFile(content).finally(() => handle.close());
+      };
+      await replaceFile(path, text, { mode: o?.mode ?? 0o644, owner: await owner(path) });
+    },
+    link: async (path, target) => {
+      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+      const temporary = join(dirname(path), `.strata-${randomBytes(6).toString('hex')}`);
+      await symlink(target, temporary);
+      await rename(temporary, path);
+      await syncDirectory(dirname(path));
+    },
+    mkdir: async (path, o) => {
+      if ((await statOf(path))?.kind !== 'directory') await mkdir(path, { recursive: true, mode: 0o755 });
+      if (o?.mode !== undefined) await chmod(path, o.mode);
+    },
+    remove: async (path, o) => {
+      const now = await statOf(path);
+      if (now === null) return;
+      if (now.kind !== 'directory') return unlink(path);
+      if (!o?.recursive) return removeEmpty(path);
+      await refuseMounts(path);
+      await rm(path, { recursive: true, force: true });
+    },
+    install: async (artifact, path, o) => {
+      const source = await verifiedBlob(blob(artifact.blob.sha256), artifact);
+      await replaceFile(path, (temporary) => copyFile(source, temporary), { mode: o?.mode ?? 0o755, owner: { uid: 0, gid: 0 } });
+    },
+    unpack: async (artifact, members, o) => unpackMembers(await verifiedBlob(blob(artifact.blob.sha256), artifact), members, o?.mode ?? 0o755),
+  };
+  return files;
+}
+
+async function verifiedBlob(path: string, artifact: { name: string; version: string; blob: { sha256: string } }): Promise<string> {
+  const found = await orNull(sha256Of(path));
+  if (found === artifact.blob.sha256) return path;
+  if (found !== null) await rm(path, { force: true });
+  throw new TaskError('artifact-missing', `${artifact.name} ${artifact.version} is ${found === null ? 'not in' : 'damaged in'} this node's store`, {
+    remedy: 'retry the step artifacts.fetch of this node',
+    retry: true,
+  });
+}
+/** A directory that is not empty stays: what is in there is not ours to delete. */
+async function removeEmpty(path: string): Promise<void> {
+  if ((await readdir(path)).length === 0) await rmdir(path);
+}
+async function refuseMounts(path: string): Promise<void> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((l) => (l.split(' ')[1] ?? '').replaceAll('\\040', ' '));
+  const inside = mounts.find((m) => m === path || m.startsWith(`${path}/`));
+  if (inside) throw new TaskError('mounted', `${path} was not removed: ${inside} is mounted there`, { remedy: `unmount ${inside} first` });
+}

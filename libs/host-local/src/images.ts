@@ -1,0 +1,71 @@
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { type ImageArtifact, ociLayout, ustarEnd, ustarHeader, ustarPadding, ustarSize } from '@strata/model';
+import type { Images } from '@strata/tasks';
+import { TaskError } from '@strata/tasks';
+import { blobPath } from './artifacts';
+import type { LocalHostOptions } from './options';
+import { type Argv, runProgram, tail, which } from './programs';
+
+const pinned = 'io.cri-containerd.pinned=pinned';
+
+/** Images of the machine's containerd, in the namespace of Kubernetes, by ctr. */
+export function localImages(host: LocalHostOptions): Images {
+  async function ctr(args: readonly string[], o: { timeoutMs: number; source?: Readable; signal?: AbortSignal }): Promise<string> {
+    const argv: Argv = [(await which('ctr')) ?? 'ctr', '-n', 'k8s.io', 'images', ...args];
+    const r = await runProgram(argv, o);
+    if (r.code === 0) return r.stdout;
+    throw new TaskError('containerd-failed', `\`ctr images ${args.join(' ')}\` ended with exit status ${r.code}`, {
+      remedy: 'see whether containerd runs (`systemctl status containerd`), then retry the step',
+      retry: true,
+      detail: tail(r.stderr || r.stdout, 6),
+    });
+  }
+  return {
+    list: async () => parseImages(await ctr(['list'], { timeoutMs: 60_000 })),
+    import: async (images, o) => {
+      const source = Readable.from(layoutTar(images, { stateDir: host.stateDir, progress: o.progress }));
+      await ctr(['import', '-'], { timeoutMs: 30 * 60_000, source, signal: o.signal });
+    },
+    pin: async (ref) => void (await ctr(['label', ref, pinned], { timeoutMs: 60_000 })),
+    remove: async (ref) => void (await ctr(['remove', '--sync', ref], { timeoutMs: 120_000 })),
+  };
+}
+
+/** What `ctr images list` prints: columns are aligned by blanks, labels come last. */
+export function parseImages(table: string): { ref: string; digest: string; pinned: boolean }[] {
+  return table
+    .split('\n')
+    .slice(1)
+    .map(
+      (line) =>
+        /^(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s/.exec(line) && {
+          ref: line.split(/\s/)[0] ?? '',
+          digest: /sha256:[0-9a-f]{64}/.exec(line)?.[0] ?? '',
+          pinned: line.includes(pinned),
+        },
+    )
+    .filter((row) => row !== null);
+}
+
+/** One OCI layout of all images as a tar, each shared blob once, straight from the node's store. */
+async function* layoutTar(
+  images: readonly ImageArtifact[],
+  o: { stateDir: string; progress?: (fraction: number | null, note: string) => void },
+): AsyncGenerator<Uint8Array> {
+  const entries = ociLayout(images);
+  const total = ustarSize(entries.map((e) => e.size));
+  let sent = 0;
+  for (const entry of entries) {
+    yield ustarHeader({ path: entry.path, type: 'file', mode: 0o644, size: entry.size });
+    if ('text' in entry) yield new TextEncoder().encode(entry.text);
+    else
+      for await (const chunk of createReadStream(blobPath(o.stateDir, entry.sha256), { highWaterMark: 1 << 20 })) {
+        sent += (chunk as Buffer).length;
+        o.progress?.(sent / total, `importing ${images.length} images`);
+        yield chunk as Buffer;
+      }
+    yield ustarPadding(entry.size);
+  }
+  yield ustarEnd();
+}
