@@ -20,8 +20,15 @@ export type SshSecrets = z.infer<typeof SshSecrets>;
 export const ApplyClusterBody = z
   .strictObject({ spec: ClusterSpec, secrets: z.record(z.string(), SshSecrets).default({}) }) // secrets by node name
   .meta({ id: 'ApplyClusterBody' });
+export type ApplyClusterBody = z.infer<typeof ApplyClusterBody>;
 export const StartRunBody = z.strictObject({ intent: RunIntent }).meta({ id: 'StartRunBody' });
 export const AddNodeBody = z.strictObject({ node: NodeSpec, secrets: SshSecrets.optional() }).meta({ id: 'AddNodeBody' });
+export type AddNodeBody = z.infer<typeof AddNodeBody>;
+/** `runId` is the run that adds the node; null while `waitsFor`, the run that holds the cluster's lease, is at work: then one starts by itself after it. */
+export const NodeAdded = z
+  .object({ clusterId: z.string(), node: z.string(), runId: z.string().nullable(), waitsFor: z.string().nullable() })
+  .meta({ id: 'NodeAdded' });
+export type NodeAdded = z.infer<typeof NodeAdded>;
 
 export const ClusterView = z
   .object({
@@ -77,7 +84,26 @@ export const Wait = z
 export type Wait = z.infer<typeof Wait>;
 
 export const RunStarted = z.object({ runId: z.string(), clusterId: z.string() }).meta({ id: 'RunStarted' });
+export type RunStarted = z.infer<typeof RunStarted>;
 export const JoinCommand = z.object({ command: z.string(), token: z.string(), expiresAt: z.string(), node: z.string() }).meta({ id: 'JoinCommand' });
+export type JoinCommand = z.infer<typeof JoinCommand>;
+/** A run with what waits in it and why. */
+export const RunDetails = RunSummary.extend({ waits: z.array(Wait) }).meta({ id: 'RunDetails' });
+export type RunDetails = z.infer<typeof RunDetails>;
+/** Newest first; `next` is the cursor of the page after this one, null on the last. */
+export const RunPage = z.object({ runs: z.array(RunSummary), next: z.string().nullable() }).meta({ id: 'RunPage' });
+export type RunPage = z.infer<typeof RunPage>;
+/** Log lines of a step, oldest first; `next` is the `after` that reads on. `at` in ms since 1970. */
+export const StepLog = z
+  .object({
+    lines: z.array(z.object({ id: z.string(), attempt: z.int(), at: z.number(), stream: z.string(), text: z.string() })),
+    next: z.string().nullable(),
+  })
+  .meta({ id: 'StepLog' });
+export type StepLog = z.infer<typeof StepLog>;
+/** What this server is. */
+export const ServerVersion = z.object({ version: z.string(), agentVersion: z.string(), epoch: z.int() }).meta({ id: 'ServerVersion' });
+export type ServerVersion = z.infer<typeof ServerVersion>;
 
 /** RFC 9457, with the remedy. */
 export const Problem = z

@@ -63,3 +63,6 @@ export type OrderBody = z.infer<typeof OrderBody>;
 
 /** One order of a step: `orderId` is stable over attempts, so that a repeated attempt is answered from the journal. */
 export const orderIdOf = (runId: string, step: StepKey, action: Action): string => `${runId}.${step.replace(/[^A-Za-z0-9-]/g, '_')}.${action}`;
+
+/** The context to which an agent seals a secret field of an order's output, and with which the server opens it. */
+export const sealedOutputContext = (orderId: string, field: string): string => `${orderId}#${field}`;
