@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { hostMirror } from './apt-sources';
 import { LabFailure } from './failure';
 import { withLock } from './lock';
+import { removeTree } from './mounts';
 import { disabledUnits, maskedUnits, packagesOf, suite, type BaseName } from './plan/packages';
 import { run } from './programs';
 import type { Settings } from './settings';
@@ -28,14 +29,14 @@ export async function ensureBase(settings: Settings, base: BaseName, say: (line:
   return withLock(join(bases, `.${base}.lock`), 1200, async () => {
     if (existsSync(dir)) return { dir, built: false };
     say(`building the base "${base}" (debootstrap ${suite}, about a minute, once)`);
-    for (const left of readdirSync(bases)) if (left.startsWith(`.build-${base}-`)) rmSync(join(bases, left), { recursive: true, force: true });
+    for (const left of readdirSync(bases)) if (left.startsWith(`.build-${base}-`)) await removeTree(join(bases, left)); // debootstrap mounts /proc in there
     const temporary = join(bases, `.build-${baseId(base)}-${process.pid}`);
     try {
       await debootstrap(settings, temporary, packagesOf(base));
       await neutralise(temporary);
       renameSync(temporary, dir);
     } finally {
-      rmSync(temporary, { recursive: true, force: true });
+      await removeTree(temporary);
     }
     return { dir, built: true };
   });

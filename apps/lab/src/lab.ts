@@ -5,8 +5,9 @@ import { connect } from 'node:net';
 import { ensureBase } from './base';
 import { cgroupName, readCgroupTree, removeCgroups } from './cgroups';
 import { LabFailure } from './failure';
-import { labLogin, leaderOf, mountsBelow, nspawnOf, prepareNode, supervisorOf, unmountBelow } from './machine';
-import { applyFaultTable, claimNetwork, closeNetwork, linkExists, openNetwork, removeLink } from './network';
+import { labLogin, leaderOf, nspawnOf, prepareNode, supervisorOf } from './machine';
+import { removeTree } from './mounts';
+import { applyFaultTable, claimNetwork, closeNetwork, linkExists, markedBridges, openNetwork, removeLink } from './network';
 import { labNetwork, linkName, machineName, maxNodes, nodeAddress, nodeName } from './plan/address-plan';
 import { planCgroups } from './plan/cgroup-plan';
 import type { BaseName } from './plan/packages';
@@ -99,7 +100,7 @@ export async function up(settings: Settings, options: UpOptions): Promise<{ lab:
   const started = Date.now();
   const lab = await withLab(options.name, async () => {
     const made = await makeLab(settings, options.name);
-    await openNetwork(made.slot);
+    await openNetwork({ name: made.name, dir: labPath(settings, made.name) }, made.slot);
     await addNodes(settings, options, base.dir);
     const all = readLab(settings, options.name);
     await applyFaultTable(all);
@@ -115,7 +116,7 @@ async function makeLab(settings: Settings, name: string): Promise<LabState> {
     const found = findLab(settings, name);
     if (found) return found;
     const taken = labNames(settings).flatMap((other) => findLab(settings, other)?.slot ?? []);
-    const lab: LabState = { version: 1, name, slot: await claimNetwork(taken), nodes: [] };
+    const lab: LabState = { version: 1, name, slot: await claimNetwork({ name, dir: labPath(settings, name) }, taken), nodes: [] };
     mkdirSync(labPath(settings, name), { recursive: true, mode: 0o700 });
     chmodSync(labPath(settings, name), 0o700);
     const { keyFile, passwordFile } = labLogin(settings, name);
@@ -142,9 +143,7 @@ async function addNodes(settings: Settings, options: UpOptions, baseDir: string)
         hostKey: '',
         faults: { cutFrom: [], loss: 0 },
       };
-      const paths = nodePaths(settings, lab.name, node.name);
-      await unmountBelow(paths.dir);
-      rmSync(paths.dir, { recursive: true, force: true }); // left by an `up` that was broken off
+      await removeTree(nodePaths(settings, lab.name, node.name).dir); // left by an `up` that was broken off
       return { ...node, hostKey: await prepareNode(settings, lab, node) };
     }),
   );
@@ -228,24 +227,25 @@ export async function waitForSsh(settings: Settings, { lab, node }: { lab: LabSt
 export async function down(settings: Settings, name: string): Promise<boolean> {
   return withLab(name, async () => {
     const dir = labPath(settings, name);
-    if (!existsSync(dir)) return false;
     let lab: LabState | undefined;
     try {
       lab = findLab(settings, name);
     } catch {
       lab = undefined; // damaged: what can be found by name is removed
     }
-    const known = lab ?? { version: 1 as const, name, slot: -1, nodes: [] };
-    await Promise.all(
-      Array.from({ length: maxNodes }, (_, i) => nodeName(i + 1))
-        .filter((n) => existsSync(nodePaths(settings, name, n).dir))
-        .map((node) => killNode(settings, known, { name: node })),
+    const marked = markedBridges().find((b) => b.name === name);
+    if (marked && marked.dir !== dir) return false; // a lab of this name whose state is elsewhere
+    const slot = lab?.slot ?? marked?.slot;
+    if (!existsSync(dir) && slot === undefined) return false;
+    const known: LabState = lab ?? { version: 1, name, slot: slot ?? 256, nodes: [] };
+    const nodes = Array.from({ length: maxNodes }, (_, i) => nodeName(i + 1)).filter(
+      (node) => existsSync(nodePaths(settings, name, node).dir) || hasCgroups(name, node),
     );
-    await unmountBelow(dir);
-    if (mountsBelow(dir).length)
-      throw new LabFailure(`${mountsBelow(dir).join(', ')} cannot be unmounted`, { remedy: 'see what uses it (fuser -vm), end that, then try again' });
-    if (lab) await withStates(async () => closeNetwork(known.slot));
-    rmSync(dir, { recursive: true, force: true });
+    await Promise.all(nodes.map((node) => killNode(settings, known, { name: node })));
+    if (slot !== undefined) await closeNetwork(slot);
+    await removeTree(dir);
     return true;
   });
 }
+
+const hasCgroups = (lab: string, node: string): boolean => planCgroups(readCgroupTree(), cgroupName(lab, node), 1).lookIn.some((dir) => existsSync(dir));

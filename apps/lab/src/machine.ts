@@ -16,26 +16,12 @@ import {
 import { dirname, join } from 'node:path';
 import { aptFiles } from './apt-sources';
 import { LabFailure } from './failure';
+import { mountsBelow } from './mounts';
 import { nameservers } from './network';
 import { nodeFiles, type NodeFile } from './plan/node-files';
-import { run, tryRun } from './programs';
+import { run } from './programs';
 import { labPath, nodePaths, type NodePaths, type Settings } from './settings';
 import type { LabState, NodeState } from './state';
-
-/** Mount points at or below a folder, deepest first. */
-export function mountsBelow(dir: string): string[] {
-  const points = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .map((line) => (line.split(' ')[1] ?? '').replaceAll('\\040', ' '));
-  return points.filter((p) => p === dir || p.startsWith(`${dir}/`)).reverse();
-}
-
-/** Unmounts everything at or below a folder; lazily where something still holds it. */
-export async function unmountBelow(dir: string): Promise<void> {
-  for (const point of mountsBelow(dir)) {
-    if ((await tryRun('umount', [point])).code !== 0) await tryRun('umount', ['-l', point]);
-  }
-}
 
 /** Mounts a node's disk and root; does nothing where they are mounted. Makes the folders on first use. */
 export async function mountRoot(paths: NodePaths, node: Pick<NodeState, 'baseDir' | 'diskBytes'>): Promise<void> {

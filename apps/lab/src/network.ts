@@ -1,10 +1,13 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { LabFailure } from './failure';
 import { labNetwork, labRange, linkName, freeSlot, type LabNetwork } from './plan/address-plan';
 import { faultTable, natTable } from './plan/nft-text';
 import { run, tryRun } from './programs';
 import type { LabState } from './state';
 
-const linkExists = (link: string): boolean => existsSync(`/sys/class/net/${link}`);
+/** Whether this machine has a network link of that name. */
+export const linkExists = (link: string): boolean => existsSync(`/sys/class/net/${link}`);
 
 /** Addresses of resolvers that nodes can reach: this machine's, without loopback ones. */
 export function nameservers(): string[] {
@@ -19,14 +22,42 @@ export function nameservers(): string[] {
 /** Raises a kernel setting to at least `value`; it stays after the lab, others may rely on it. */
 function raise(key: string, value: number): void {
   const file = `/proc/sys/${key.replaceAll('.', '/')}`;
-  if (Number(readFileSync(file, 'utf8')) < value) writeFileSync(file, String(value));
+  if (Number(readFileSync(file, 'utf8')) >= value) return;
+  try {
+    writeFileSync(file, String(value));
+  } catch (cause) {
+    throw new LabFailure(`the kernel setting ${key} could not be raised to ${value}`, { remedy: `set it where you may: sysctl -w ${key}=${value}`, cause });
+  }
+}
+
+/** What a lab's bridge is marked with: so a lab whose state is damaged or gone still finds its network, and no other takes its name. */
+const mark = (name: string, dir: string): string => `strata-lab ${name} ${dir}`;
+
+/** Bridges of labs on this machine, whatever became of their state. */
+export function markedBridges(): { slot: number; name: string; dir: string }[] {
+  return readdirSync('/sys/class/net').flatMap((link) => {
+    const slot = /^slab(\d+)$/.exec(link)?.[1];
+    const alias = slot && existsSync(`/sys/class/net/${link}/ifalias`) ? readFileSync(`/sys/class/net/${link}/ifalias`, 'utf8').trim() : '';
+    const [, name, dir] = /^strata-lab (\S+) (.*)$/.exec(alias) ?? [];
+    return name && dir ? [{ slot: Number(slot), name, dir }] : [];
+  });
 }
 
 /**
  * Claims a free slot by making its bridge; the caller holds the lock of states.
+ * @param lab name of the lab and the folder of its state
  * @param taken slots of labs that have a state
+ * @throws LabFailure when a lab of this name lives with its state elsewhere: their nodes would share cgroups
  */
-export async function claimNetwork(taken: readonly number[]): Promise<number> {
+export async function claimNetwork(lab: { name: string; dir: string }, taken: readonly number[]): Promise<number> {
+  const same = markedBridges().find((b) => b.name === lab.name);
+  if (same?.dir === lab.dir) return same.slot; // left by an `up` that was broken off
+  if (same) {
+    throw new LabFailure(`a lab named ${lab.name} runs already, with its state in ${same.dir}`, {
+      remedy: `choose another --name, or remove that one: STRATA_LAB_DIR=${dirname(same.dir)} strata lab down --name ${lab.name}`,
+      exitCode: 2,
+    });
+  }
   const text = await run('ip', ['-4', '-o', 'route', 'show', 'table', 'all']);
   const routes = text
     .split('\n')
@@ -36,16 +67,27 @@ export async function claimNetwork(taken: readonly number[]): Promise<number> {
   const busy = [...taken, ...Array.from({ length: 256 }, (_, slot) => slot).filter((slot) => linkExists(labNetwork(slot).bridge))];
   for (;;) {
     const slot = freeSlot(busy, routes);
-    if ((await tryRun('ip', ['link', 'add', labNetwork(slot).bridge, 'type', 'bridge'])).code === 0) return slot;
-    if (!linkExists(labNetwork(slot).bridge)) await run('ip', ['link', 'add', labNetwork(slot).bridge, 'type', 'bridge']); // says why it cannot be made
+    const { bridge } = labNetwork(slot);
+    const made = await tryRun('ip', ['link', 'add', bridge, 'type', 'bridge']);
+    if (made.code !== 0 && !linkExists(bridge)) {
+      throw new LabFailure(`the network bridge ${bridge} could not be made`, {
+        remedy: 'this kernel or container must allow bridges (CONFIG_BRIDGE, CAP_NET_ADMIN)',
+        cause: new Error(made.stderr.trim()),
+      });
+    }
+    if (made.code === 0) {
+      await run('ip', ['link', 'set', bridge, 'alias', mark(lab.name, lab.dir)]);
+      return slot;
+    }
     busy.push(slot);
   }
 }
 
 /** Brings up bridge, NAT and guard of a lab; changes nothing that is there already. */
-export async function openNetwork(slot: number): Promise<LabNetwork> {
+export async function openNetwork(lab: { name: string; dir: string }, slot: number): Promise<LabNetwork> {
   const network = labNetwork(slot);
   if (!linkExists(network.bridge)) await run('ip', ['link', 'add', network.bridge, 'type', 'bridge']);
+  await run('ip', ['link', 'set', network.bridge, 'alias', mark(lab.name, lab.dir)]);
   await run('ip', ['address', 'replace', `${network.hostAddress}/24`, 'dev', network.bridge]);
   await run('ip', ['link', 'set', network.bridge, 'up']);
   raise('net.ipv4.ip_forward', 1);
@@ -99,4 +141,3 @@ export async function applyRate(link: string, leader: number, rateKbit: number |
 export async function removeLink(link: string): Promise<void> {
   if (linkExists(link)) await tryRun('ip', ['link', 'delete', link]);
 }
-export { linkExists };

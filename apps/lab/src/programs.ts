@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
 import { LabFailure } from './failure';
 
 export interface Ran {
@@ -68,16 +69,52 @@ export async function waitFor(ready: () => boolean | Promise<boolean>, deadline:
   }
 }
 
-/** Runs a program on this terminal (standard streams inherited) and gives its exit code; 128 + n for a signal. */
+/** Kills a process and all its descendants: killing nsenter alone would leave what runs in the node. */
+function killTree(root: number): void {
+  const children = new Map<number, number[]>();
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const parent = Number(/^\d+ \(.*\) \S (\d+) /s.exec(readFileSync(`/proc/${entry}/stat`, 'utf8'))?.[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+    } catch {
+      // it ended meanwhile
+    }
+  }
+  const kill = (pid: number): void => {
+    for (const child of children.get(pid) ?? []) kill(child);
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it ended meanwhile
+    }
+  };
+  kill(root);
+}
+
+/**
+ * Runs a program on this terminal (standard streams inherited) and gives its exit code. SIGTERM and SIGHUP to us end it and its children.
+ * @param deadline milliseconds, after which it and its children are killed (exit code 124); none when absent
+ */
 export async function runAttached(program: string, args: readonly string[], deadline?: number): Promise<number> {
   return new Promise<number>((resolve, reject) => {
-    const child = spawn(program, [...args], { stdio: 'inherit', ...(deadline ? { timeout: deadline, killSignal: 'SIGKILL' } : {}) });
-    const ignore = (): void => undefined; // the terminal sends it to the child too; the child decides
-    process.on('SIGINT', ignore);
+    const child = spawn(program, [...args], { stdio: 'inherit' });
+    let killedFor: number | undefined;
+    const end = (code: number): void => {
+      killedFor = code;
+      if (child.pid) killTree(child.pid);
+    };
+    const timer = deadline ? setTimeout(() => end(124), deadline) : undefined;
+    const handlers: [NodeJS.Signals, () => void][] = [
+      ['SIGINT', () => undefined], // the terminal sends it to the child too; the child decides
+      ['SIGTERM', () => end(143)],
+      ['SIGHUP', () => end(129)],
+    ];
+    for (const [signal, handler] of handlers) process.on(signal, handler);
     child.once('error', (cause) => reject(new LabFailure(`${program} could not be started`, { remedy: `install ${program}, then try again`, cause })));
-    child.once('close', (code, signal) => {
-      process.off('SIGINT', ignore);
-      resolve(code ?? (deadline && signal === 'SIGKILL' ? 124 : 130));
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      for (const [signal, handler] of handlers) process.off(signal, handler);
+      resolve(killedFor ?? code ?? 130);
     });
   });
 }

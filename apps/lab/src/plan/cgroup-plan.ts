@@ -1,3 +1,5 @@
+import { LabFailure } from '../failure';
+
 /** What was read of a machine's cgroup mounts; recorded trees in `test/fixtures` have this shape. */
 export interface CgroupTree {
   /** Lines of `/proc/self/mounts` whose type is `cgroup` or `cgroup2`. */
@@ -32,13 +34,14 @@ const wantedControllers = ['cpuset', 'cpu', 'io', 'memory', 'pids'];
  * one `/payload`, and stopping a unit in one might signal the others. On v2 one folder is enough.
  * @param name the folder's name, `strata-lab-<lab>-<node>`
  * @param memory limit in bytes
- * @throws Error when the machine has no cgroups mounted
+ * @throws LabFailure when the machine has no cgroups mounted
  */
 export function planCgroups(tree: CgroupTree, name: string, memory: number): CgroupPlan {
   const v1 = tree.mounts.filter((m) => m.type === 'cgroup');
   const v2 = tree.mounts.filter((m) => m.type === 'cgroup2');
   const first = v2[0];
-  if (v1.length === 0 && !first) throw new Error('no cgroup hierarchy is mounted on this machine');
+  if (v1.length === 0 && !first)
+    throw new LabFailure('no cgroup hierarchy is mounted on this machine', { remedy: 'mount one: mount -t cgroup2 none /sys/fs/cgroup' });
   return v1.length === 0 && first ? planUnified(tree, `${first.dir}/${name}`, memory) : planV1(tree, name, memory);
 }
 
