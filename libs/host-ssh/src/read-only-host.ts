@@ -107,6 +107,7 @@ export function readOnlyHost(machine: SshMachine): Host {
         return [...new Set(r.stdout.split('\n').map((l) => l.split(/\s+/)[0] ?? '').filter(Boolean))]; // prettier-ignore
       },
       get: refuse('network.get'),
+      banner: refuse('network.banner'),
       links: async () => list('/sys/class/net'),
       ...refusing('network', ['deleteLink']),
     },

@@ -99,9 +99,9 @@ function specOfHosts(options: QuickstartOptions): string {
 }
 /** Adds the demo bundle, the reason for the distribution, and another version if asked for. */
 export function withDemo(spec: string, version?: string): string {
-  const lines = spec.trimEnd().split('\n').map((l) => (/^ {2}distribution:/.test(l) ? `  ${why}\n${version ? l.replace(/version: [\d.]+/, `version: ${version}`) : l}` : l)); // prettier-ignore
-  const text = lines.join('\n');
-  return /^ {2}bundles:/m.test(text) ? `${text.replace(/^ {2}bundles:.*$/m, '  bundles: [demo]')}\n` : `${text}\n  bundles: [demo]\n`;
+  const reasoned = spec.trimEnd().replace(/^ {2}distribution:/m, `  ${why}\n  distribution:`);
+  const versioned = version ? reasoned.replace(/version: [\d.]+/, `version: ${version}`) : reasoned;
+  return `${versioned.replace(/^ {2}bundles:.*\n?/m, '')}\n  bundles: [demo]\n`;
 }
 
 async function remove(options: QuickstartOptions, cli: (...args: string[]) => [string, ...string[]], say: (line: string) => void): Promise<number> {
