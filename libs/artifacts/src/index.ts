@@ -5,3 +5,4 @@ export { obtainArtifact, type ObtainOptions } from './obtain';
 export * from './prepare';
 export * from './progress';
 export { ArtifactStore, blobsOf } from './store';
+export { serveBlobs, type ServeBlobsOptions } from './serve-blobs';

@@ -19,17 +19,19 @@ const route = /^\/v1\/blobs\/([0-9a-f]{64})$/;
 export function serveBlobs(options: ServeBlobsOptions): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   return async (request, response) => {
     const sha256 = route.exec(new URL(request.url ?? '/', 'http://blobs').pathname)?.[1];
-    if (!sha256) return refuse(response, 404, 'no such path; blobs are at /v1/blobs/<sha256>');
-    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'only GET and HEAD', { allow: 'GET, HEAD' });
-    if (!(await options.authorize(request, sha256))) return refuse(response, 403, 'not allowed');
+    if (!sha256) return refuse(response, { status: 404, message: 'no such path; blobs are at /v1/blobs/<sha256>' });
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return refuse(response, { status: 405, message: 'only GET and HEAD', headers: { allow: 'GET, HEAD' } });
+    if (!(await options.authorize(request, sha256))) return refuse(response, { status: 403, message: 'not allowed' });
     const size = await options.store.sizeOf(sha256);
-    if (size === undefined) return refuse(response, 404, `the blob ${sha256} is not in the store; obtain its artifact first`);
+    if (size === undefined) return refuse(response, { status: 404, message: `the blob ${sha256} is not in the store; obtain its artifact first` });
     const etag = `"${sha256}"`;
     const common = { etag, 'accept-ranges': 'bytes', 'cache-control': 'private, max-age=31536000, immutable', 'content-type': 'application/octet-stream' };
     if (request.headers['if-none-match'] === etag) return void response.writeHead(304, common).end();
     const ifRange = request.headers['if-range'];
     const range = ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, size) : undefined;
-    if (range === 'unsatisfiable') return refuse(response, 416, 'no such range', { ...common, 'content-range': `bytes */${size}` });
+    if (range === 'unsatisfiable')
+      return refuse(response, { status: 416, message: 'no such range', headers: { ...common, 'content-range': `bytes */${size}` } });
     const { start, end } = range ?? { start: 0, end: size - 1 };
     response.writeHead(range ? 206 : 200, {
       ...common,
@@ -57,6 +59,7 @@ function parseRange(header: string | undefined, size: number): { start: number; 
   return start >= size ? 'unsatisfiable' : { start, end };
 }
 
-function refuse(response: ServerResponse, status: number, message: string, headers: Record<string, string> = {}): void {
+function refuse(response: ServerResponse, because: { status: number; message: string; headers?: Record<string, string> }): void {
+  const { status, message, headers = {} } = because;
   response.writeHead(status, { ...headers, 'content-type': 'text/plain; charset=utf-8' }).end(`${message}\n`);
 }

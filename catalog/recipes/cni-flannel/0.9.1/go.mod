@@ -1,6 +1,6 @@
 module recipe
 
-go 1.25.0
+go 1.21
 
 require github.com/containernetworking/plugins v0.9.1
 

@@ -1,6 +1,6 @@
 module recipe
 
-go 1.25.0
+go 1.24.0
 
 require github.com/opencontainers/runc v1.4.3
 
