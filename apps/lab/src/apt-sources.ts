@@ -39,11 +39,7 @@ export const hostMirror = (): string | undefined => mirrorIn(sourceFiles());
 
 /** Lines of `apt-config dump` (`key "value";`) that say how packages are fetched: proxies, certificates, validity checks. */
 export const fetchSettings = (dump: string): string[] =>
-  dump
-    .split('\n')
-    .filter(
-      (line) => /^Acquire::/.test(line) && !/^Acquire::(IndexTargets|Changelogs|CompressionTypes|cdrom)\b/.test(line) && !/^Acquire::[^" ]*:: "/.test(line),
-    );
+  dump.split('\n').filter((line) => /^Acquire::/.test(line) && !/^Acquire::(IndexTargets|Changelogs|CompressionTypes|cdrom)\b/.test(line));
 
 /**
  * Files with which apt in a node reaches Debian packages as this machine does: sources, keys, fetch settings, credentials and certificates that those name.

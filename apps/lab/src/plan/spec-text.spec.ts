@@ -1,0 +1,34 @@
+import { ClusterSpec } from '@strata/model';
+import { parse } from 'yaml';
+import { clusterYaml } from './spec-text';
+
+const hostKey = `SHA256:${'A'.repeat(43)}`;
+const choice = { cluster: 'lab', distribution: 'kubernetes', version: '1.37.2', keyFile: '/k/id_ed25519', user: 'root' } as const;
+const nodes = [1, 2, 3].map((n) => ({ name: `n${n}`, address: `10.78.0.${10 + n}`, hostKey }));
+
+it('prints a cluster.yaml that a person can read', () => {
+  expect(clusterYaml(choice, nodes.slice(0, 1))).toBe(`apiVersion: strata/v1
+kind: Cluster
+metadata:
+  name: lab
+spec:
+  distribution:
+    kind: kubernetes
+    version: 1.37.2
+  nodes:
+    - name: n1
+      address: 10.78.0.11
+      role: control-plane
+      ssh:
+        user: root
+        port: 22
+        hostKey: ${hostKey}
+        keyFile: /k/id_ed25519
+`);
+});
+
+it('is a spec that Strata accepts: the first node is the control plane, all others are workers', () => {
+  const spec = ClusterSpec.parse(parse(clusterYaml(choice, nodes)));
+  expect(spec.spec.nodes.map((n) => n.role)).toEqual(['control-plane', 'worker', 'worker']);
+  expect(spec.spec.distribution.version).toBe('1.37.2');
+});
