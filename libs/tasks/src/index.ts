@@ -1,4 +1,6 @@
+export * from './containerized';
 export * from './define-task';
+export * from './orchestration';
 export * from './facts';
 export * from './ports/clock';
 export * from './ports/cluster';

@@ -1,7 +1,9 @@
+import { containerizedTasks } from './containerized';
 import type { Task } from './define-task';
+import { orchestrationTasks } from './orchestration';
 
 /** All tasks by name. One line a task; a name twice is a fault of the build. */
-export const tasks: ReadonlyMap<string, Task> = index([]);
+export const tasks: ReadonlyMap<string, Task> = index([...orchestrationTasks, ...containerizedTasks]);
 
 function index(all: readonly Task[]): ReadonlyMap<string, Task> {
   const map = new Map<string, Task>();

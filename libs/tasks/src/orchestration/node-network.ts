@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import type { Host } from '../ports/host';
+import { FolderBefore, folderBefore, restoreFolder } from './own-folder';
+
+/** Folders that kubelet, the CNI plugins and flannel fill while pods run. */
+const folders = ['/var/lib/kubelet', '/var/lib/cni', '/var/lib/flannel', '/var/log/pods', '/var/log/containers', '/etc/cni/net.d', '/run/flannel'] as const;
+/** Interfaces and nftables tables that only a cluster's network makes. */
+const links = ['flannel.1', 'cni0', 'kube-ipvs0'] as const;
+const ownTables = new Set(['kube-proxy', 'flannel-ipv4', 'flannel-ipv6', 'cni_hostport', 'cni_plugins_masquerade']);
+
+export const NodeNetworkBefore = z.strictObject({
+  folders: z.record(z.string(), FolderBefore),
+  links: z.array(z.string()),
+  tables: z.array(z.string()), // "ip filter"
+});
+export type NodeNetworkBefore = z.infer<typeof NodeNetworkBefore>;
+
+async function tables(host: Host): Promise<string[]> {
+  if ((await host.programs.which('nft')) === null) return [];
+  const { code, stdout } = await host.programs.run(['nft', 'list', 'tables']);
+  return code === 0 ? stdout.split('\n').flatMap((line) => /^table (\S+ \S+)$/.exec(line.trim())?.[1] ?? []) : [];
+}
+
+export async function nodeNetworkBefore(host: Host): Promise<NodeNetworkBefore> {
+  const found: Record<string, FolderBefore> = {};
+  for (const folder of folders) found[folder] = await folderBefore(host, folder);
+  return { folders: found, links: await host.network.links(), tables: await tables(host) };
+}
+
+/** Ends every container of Kubernetes on this machine. kubelet must be stopped, or it starts them again. */
+export async function endContainers(host: Host, log: (line: string) => void): Promise<void> {
+  const ctr = ['ctr', '-n', 'k8s.io'] as const;
+  if ((await host.units.state('containerd.service')).active !== 'active' || (await host.programs.which('ctr')) === null) return;
+  const list = async (what: 'tasks' | 'containers'): Promise<string[]> =>
+    (await host.programs.run([...ctr, what, 'list', '-q'])).stdout.split('\n').filter(Boolean);
+  const tasks = await list('tasks');
+  log(`ending ${tasks.length} containers`);
+  for (const id of tasks) await host.programs.run([...ctr, 'tasks', 'delete', '--force', id]); // one that ended meanwhile is fine
+  const containers = await list('containers');
+  if (containers.length > 0) await host.programs.run([...ctr, 'containers', 'delete', ...containers]);
+}
+
+/** Takes back what pods and their network left on the node: network namespaces, interfaces, rules, folders. */
+export async function restoreNodeNetwork(host: Host, before: NodeNetworkBefore): Promise<void> {
+  await removeNamespaces(host);
+  const present = await host.network.links();
+  for (const link of links) if (present.includes(link) && !before.links.includes(link)) await host.network.deleteLink(link);
+  await removeIptablesChains(host);
+  for (const table of await tables(host)) {
+    const [family = '', name = ''] = table.split(' ');
+    if (before.tables.includes(table)) continue;
+    if (ownTables.has(name) || (await emptyTable(host, [family, name]))) await host.programs.run(['nft', 'delete', 'table', family, name]);
+  }
+  for (const [folder, was] of Object.entries(before.folders)) await restoreFolder(host, folder, was);
+}
+
+async function removeNamespaces(host: Host): Promise<void> {
+  const folder = '/run/netns';
+  if ((await host.files.stat(folder)) === null) return;
+  for (const name of await host.files.list(folder)) if (name.startsWith('cni-')) await host.programs.run(['ip', 'netns', 'delete', name]);
+}
+
+/** Whether an nftables table holds chains at most, no rule, set or map: what iptables leaves behind when its last rule is gone. */
+async function emptyTable(host: Host, [family, name]: readonly [string, string]): Promise<boolean> {
+  const { code, stdout } = await host.programs.run(['nft', 'list', 'table', family, name]);
+  const lines = stdout.split('\n').map((l) => l.trim());
+  return code === 0 && lines.every((l) => l === '' || l === '}' || /^(table|chain) .*\{$/.test(l) || /^type \S+ hook /.test(l));
+}
+
+/** kubelet and the portmap plugin keep chains of their own names where there is an iptables: they go, nobody else's do. */
+async function removeIptablesChains(host: Host): Promise<void> {
+  const ours = /(^|\s)(KUBE-|CNI-|FLANNEL-)/;
+  for (const program of ['iptables', 'ip6tables']) {
+    if ((await host.programs.which(program)) === null) continue;
+    for (const table of ['nat', 'mangle', 'filter']) {
+      const { code, stdout } = await host.programs.run([program, '-w', '5', '-t', table, '-S']);
+      if (code !== 0) continue;
+      const lines = stdout.split('\n').filter((l) => ours.test(l));
+      const chains = lines.flatMap((l) => /^-N (\S+)$/.exec(l)?.[1] ?? []);
+      for (const rule of lines.filter((l) => l.startsWith('-A ') && !chains.includes(l.split(' ')[1] ?? '')))
+        await host.programs.run([program, '-w', '5', '-t', table, '-D', ...words(rule).slice(1)]);
+      for (const flag of ['-F', '-X']) for (const chain of chains) await host.programs.run([program, '-w', '5', '-t', table, flag, chain]);
+    }
+  }
+}
+/** The words of a line that `iptables -S` printed: blanks separate, double quotes hold together, a backslash takes the next sign as it is. */
+function words(line: string): string[] {
+  return (line.match(/"(?:\\.|[^"\\])*"|\S+/g) ?? []).map((w) => (w.startsWith('"') ? w.slice(1, -1).replace(/\\(.)/g, '$1') : w));
+}
