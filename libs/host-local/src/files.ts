@@ -83,7 +83,7 @@ export function localFiles(stateDir: string): Files {
     sha256: (path) => orNull(sha256Of(path)),
     image: async (path): Promise<FileImage> => {
       const s = await statOf(path);
-      if (!s) return { path, kind: 'absent' };
+      if (!s) return { path, kind: 'absent', parents: await absentParents(path) };
       const own = { mode: s.mode, uid: s.uid, gid: s.gid };
       if (s.kind === 'link') return { path, kind: 'link', target: s.target ?? '' };
       if (s.kind === 'directory') return { path, kind: 'directory', ...own };
@@ -92,7 +92,12 @@ export function localFiles(stateDir: string): Files {
     },
     restore: async (image) => {
       const now = await statOf(image.path);
-      if (image.kind === 'absent') return now?.kind === 'directory' ? await removeEmpty(image.path) : rm(image.path, { force: true });
+      if (image.kind === 'absent') {
+        if (now?.kind === 'directory') await removeEmpty(image.path);
+        else await rm(image.path, { force: true });
+        for (const parent of [...(image.parents ?? [])].reverse()) if ((await statOf(parent))?.kind === 'directory') await removeEmpty(parent);
+        return;
+      }
       if (image.kind === 'directory') {
         if (now?.kind !== 'directory') await mkdir(image.path, { recursive: true });
         await chown(image.path, image.uid ?? 0, image.gid ?? 0);
@@ -153,6 +158,12 @@ async function verifiedBlob(path: string, artifact: { name: string; version: str
     remedy: 'retry the step artifacts.fetch of this node',
     retry: true,
   });
+}
+/** Directories above `path` that are not there, outermost first. */
+async function absentParents(path: string): Promise<string[]> {
+  const absent: string[] = [];
+  for (let at = dirname(path); at !== '/' && (await statOf(at)) === null; at = dirname(at)) absent.unshift(at);
+  return absent;
 }
 /** A directory that is not empty stays: what is in there is not ours to delete. */
 async function removeEmpty(path: string): Promise<void> {

@@ -13,6 +13,7 @@ export const FileImage = z.strictObject({
   gid: z.int().optional(),
   sha256: z.string().optional(), // file
   target: z.string().optional(), // link
+  parents: z.array(z.string()).optional(), // absent: directories above that were not there either, outermost first; restored to absent when empty
 });
 export type FileImage = z.infer<typeof FileImage>;
 

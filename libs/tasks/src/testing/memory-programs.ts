@@ -1,0 +1,92 @@
+import type { MemoryHost } from './memory-host';
+import type { ProgramResult } from '../ports/host';
+
+/** What a program of a memory machine answers. */
+export const said = (stdout = '', code = 0, stderr = ''): ProgramResult => ({ code, stdout, stderr });
+
+/** What a Debian repository offers of the packages that installs ask for. */
+export function seedRepository(host: MemoryHost): void {
+  const plain = [
+    'libc6-dev',
+    'cpp',
+    'libnetfilter-conntrack3',
+    'libnftables1',
+    'ethtool',
+    'ebtables',
+    'iptables',
+    'fuse3',
+    'curl',
+    'ca-certificates',
+    'kmod',
+    'procps',
+    'util-linux',
+    'e2fsprogs',
+    'mount',
+    'netbase',
+  ];
+  for (const name of plain) host.packages.repository.set(name, { version: '1.0-1' });
+  host.packages.repository.set('gcc', { version: '12.2.0-3', brings: ['cpp', 'libc6-dev'], files: { '/usr/bin/gcc': 'gcc' } });
+  host.packages.repository.set('net-tools', { version: '2.10-0.1', files: { '/usr/bin/netstat': 'netstat' } });
+  host.packages.repository.set('socat', { version: '1.7.4-4', files: { '/usr/bin/socat': 'socat' } });
+  host.packages.repository.set('conntrack', { version: '1.4.7-1', brings: ['libnetfilter-conntrack3'], files: { '/usr/sbin/conntrack': 'conntrack' } });
+  host.packages.repository.set('nftables', { version: '1.0.6-2', brings: ['libnftables1'], files: { '/usr/sbin/nft': 'nft' } });
+  host.packages.repository.set('chrony', {
+    version: '4.3-2',
+    units: ['chrony.service'],
+    files: {
+      '/etc/chrony/chrony.conf': 'pool 2.debian.pool.ntp.org iburst\nconfdir /etc/chrony/conf.d\n',
+      '/etc/default/chrony': 'DAEMON_OPTS="-F 1"\n',
+      '/usr/sbin/chronyd': 'chronyd',
+      '/usr/bin/chronyc': 'chronyc',
+    },
+  });
+}
+
+/** Programs that native tasks run, behaving as far as the tasks look. */
+export function seedPrograms(host: MemoryHost): void {
+  host.program('sshd', (argv) => {
+    const dropIns = host.files.names('/etc/ssh/sshd_config.d').map((n) => host.files.text(`/etc/ssh/sshd_config.d/${n}`) ?? '');
+    const text = [...dropIns, host.files.text('/etc/ssh/sshd_config') ?? ''].join('\n');
+    if (/^Nonsense/m.test(text)) return said('', 255, 'Bad configuration option: Nonsense');
+    if (!argv.includes('-T')) return said();
+    const value = (key: string, otherwise: string): string => new RegExp(`^${key} (.*)$`, 'im').exec(text)?.[1] ?? otherwise;
+    return said(
+      `port 22\npasswordauthentication ${value('PasswordAuthentication', 'yes')}\nkbdinteractiveauthentication ${value('KbdInteractiveAuthentication', 'no')}\n`,
+    );
+  });
+  host.program('chronyc', (argv) => {
+    if (!host.units.active.has('chrony.service')) return said('', 1, '506 Cannot talk to daemon');
+    const text = host.files.names('/etc/chrony/sources.d').map((n) => host.files.text(`/etc/chrony/sources.d/${n}`) ?? '').join('\n'); // prettier-ignore
+    return said(
+      argv.includes('sources') ? [...text.matchAll(/^server (\S+)/gm)].map((m) => `^,*,${m[1]},2,6,377,10,0.0001,0.0001,0.001`).join('\n') : '200 OK',
+    );
+  });
+  host.program('nft', (argv, options) => nft(host, [...argv.slice(1)], options.input ?? ''));
+  host.program('systemctl', () => said());
+  host.program('containerd', () => said('containerd github.com/containerd/containerd/v2 v2.4.2 strata\n'));
+  host.program('ctr', () =>
+    host.units.active.has('containerd.service') ? said('Client:\n  Version:  v2.4.2\nServer:\n  Version:  v2.4.2\n') : said('', 1, 'cannot access socket'),
+  );
+  host.program('runc', () => said('runc version 1.4.3\n'));
+}
+
+/** The one form of nftables script that the firewall task writes: a table of its own and rules in somebody else's chain. */
+function nft(host: MemoryHost, args: string[], input: string): ReturnType<typeof said> {
+  const tables = (host.extra.get('nft') as Record<string, string> | undefined) ?? {};
+  const save = (): void => void (Object.keys(tables).length > 0 ? host.extra.set('nft', tables) : host.extra.delete('nft'));
+  const words = args.filter((a) => !a.startsWith('-')).join(' ');
+  const named = /(?:list|delete|destroy) table (\S+ \S+)/.exec(words)?.[1];
+  if (words.startsWith('list table')) return named && tables[named] !== undefined ? said(tables[named]) : said('', 1, 'No such file or directory');
+  if (words.startsWith('list ruleset')) return said(Object.values(tables).join('\n'));
+  if (words.startsWith('delete table') && named) {
+    if (tables[named] === undefined) return said('', 1, 'No such file or directory');
+    delete tables[named];
+  } else if (args.includes('-f')) {
+    for (const m of input.matchAll(/^(delete )?table (\S+ \S+)(.*)$/gm)) {
+      if (m[1]) delete tables[m[2] ?? ''];
+      else if (m[3]?.includes('{')) tables[m[2] ?? ''] = input.slice(m.index);
+    }
+  }
+  save();
+  return said();
+}
