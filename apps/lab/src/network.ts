@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LabFailure } from './failure';
+import { closeForwarding, openForwarding } from './forwarding';
 import { labNetwork, labRange, linkName, freeSlot, type LabNetwork } from './plan/address-plan';
 import { faultTable, natTable } from './plan/nft-text';
 import { run, tryRun } from './programs';
@@ -96,6 +97,7 @@ export async function openNetwork(lab: { name: string; dir: string }, slot: numb
   // nothing of the lab's range ever leaves this machine, also when the bridge is gone
   await run('ip', ['route', 'replace', 'unreachable', labRange, 'metric', '4242']);
   await run('nft', ['-f', '-'], { input: natTable(network, [...nameservers(), ...proxyAddresses()]) });
+  await openForwarding(network.bridge);
   return network;
 }
 
@@ -106,6 +108,7 @@ const proxyAddresses = (): string[] =>
 /** Removes bridge, NAT and faults of a slot. The unreachable route stays on purpose. */
 export async function closeNetwork(slot: number): Promise<void> {
   const { bridge, table } = labNetwork(slot);
+  await closeForwarding(bridge);
   if (linkExists(bridge)) await run('ip', ['link', 'delete', bridge]);
   for (const family of ['ip', 'bridge']) await tryRun('nft', ['delete', 'table', family, table]);
 }

@@ -3,7 +3,8 @@ import { LabFailure } from './failure';
 import { hostPrograms } from './plan/packages';
 import { run, tryRun } from './programs';
 
-const inPath = (program: string): boolean =>
+/** Whether a program is installed on this machine. */
+export const inPath = (program: string): boolean =>
   [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/bin', '/bin'].some((dir) => dir !== '' && existsSync(`${dir}/${program}`));
 
 /** @throws LabFailure (exit code 2) unless this is Linux and the caller is root. */
