@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blob, canonicalJson, Sha256 } from '@strata/model';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { LockedDigestError } from './failure';
 import type { OnProgress } from './progress';
@@ -63,4 +64,17 @@ export async function builtOnce(context: BuildContext, job: { what: string; inpu
 async function committedLocks(catalogDir: string): Promise<z.infer<typeof Locks>> {
   const path = join(catalogDir, 'locks.yaml');
   return (await stat(path).catch(() => undefined)) ? readYaml(path, Locks) : {};
+}
+
+/** Adds every digest that this store has built to the committed `catalog/locks.yaml`, sorted by what it is. Gives the number of locks. */
+export async function writeLocks(store: ArtifactStore, catalogDir: string): Promise<number> {
+  const locks = { ...(await committedLocks(catalogDir)) };
+  for (const file of await readdir(join(store.dir, 'built'))) {
+    const record = BuiltRecord.safeParse(await store.readRecord('built', file.slice(0, -5))).data;
+    if (record && file.endsWith('.json')) locks[file.slice(0, -5)] = { what: record.what, sha256: record.sha256 };
+  }
+  const sorted = Object.entries(locks).sort(([a, x], [b, y]) => (x.what + a < y.what + b ? -1 : 1));
+  const head = '# Digest of what the recipes built, by the digest of all inputs (the toolchain among them). Written by obtain-main --write-locks.\n';
+  await writeFile(join(catalogDir, 'locks.yaml'), head + stringify(Object.fromEntries(sorted), { lineWidth: 0 }));
+  return sorted.length;
 }

@@ -1,14 +1,15 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CatalogEntry } from '@strata/model';
+import { writeLocks } from './built';
 import { findEntry, loadCatalog } from './catalog';
 import { reasonOf } from './failure';
 import { obtainAll, type PrepareProgress } from './prepare';
 import { ArtifactStore } from './store';
 
-const usage = `Usage: obtain-main [--catalog DIR] [--store DIR] [--mirror DIR]... [--json] [--all] [NAME[@VERSION]]...
+const usage = `Usage: obtain-main [--catalog DIR] [--store DIR] [--mirror DIR]... [--json] [--all] [--write-locks] [NAME[@VERSION]]...
 Puts artifacts into the store: from a mirror, the vendor, or built here. Without names: what the quickstart uses.
---json prints one progress object a line.`;
+--json prints one progress object a line. --write-locks adds what was built to DIR/locks.yaml.`;
 
 /** What a cluster of the `kubernetes` distribution with flannel, Helm and the web workload needs. */
 const quickstart = [
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
       mirror: { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
+      'write-locks': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -44,6 +46,7 @@ async function main(): Promise<void> {
     signal: abort.signal,
     progress: values.json ? (p) => process.stdout.write(`${JSON.stringify(p)}\n`) : lines(),
   });
+  if (values['write-locks']) await writeLocks(store, values.catalog);
   if (!values.json) process.stdout.write(`${artifacts.length} artifacts are in ${join(store.dir)}\n`);
 }
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Artifact } from '@strata/model';
-import { builtOnce, type BuildContext } from './built';
+import { builtOnce, writeLocks, type BuildContext } from './built';
 import { ArtifactStore } from './store';
 
 let dir: string;
@@ -90,5 +90,8 @@ describe('builtOnce', () => {
     await writeFile(join(dir, 'locks.yaml'), `${key}: { what: thing, sha256: ${sha('one')} }\n`);
     await expect(builtOnce(context(), job, async () => store.putText('two'))).rejects.toThrow('catalog/locks.yaml');
     await builtOnce(context(), job, async () => store.putText('one'));
+    await rm(join(dir, 'locks.yaml'));
+    expect(await writeLocks(store, dir)).toBe(1);
+    expect(await readFile(join(dir, 'locks.yaml'), 'utf8')).toContain(`${key}:\n  what: thing\n  sha256: ${sha('one')}\n`);
   });
 });
