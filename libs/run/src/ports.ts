@@ -28,6 +28,8 @@ export interface SessionState {
   enrolled: boolean;
   /** When it was last heard, or when the run began if never (ms). */
   lastSeen: number;
+  /** When its session opened (server clock, ms): an order begun before that and missing from `holds` is lost. Null while not connected. */
+  openedAt: number | null;
   /** Attempts that the agent's last Hello, or an order sent since, still holds: `orderId` -> attempt. */
   holds: ReadonlyMap<string, number>;
 }
@@ -35,7 +37,12 @@ export interface SessionState {
 export interface Situation {
   now: number;
   sessions: ReadonlyMap<string, SessionState>; // by node name
-  /** Free places of each pool, by pool and node where the pool is a node's (`packages:n1`) or the server's (`server:artifacts`). Absent: unlimited. */
+  /** When this server began to listen: nobody is called absent for silence before that (a restarted server hears every agent again within seconds). */
+  listeningSince: number;
+  /**
+   * Places of a pool that other runs leave to this one (this run's own orders in flight are counted by `decide`): a node's pool when `node` is given,
+   * else the server's. Infinity: unlimited.
+   */
   poolFree(pool: string, node: string | null): number;
   nodeWaitMs: number;
   onFailure: 'hold' | 'unwind';

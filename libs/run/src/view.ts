@@ -44,5 +44,7 @@ export interface RunView {
   result: RunResult | null;
   because: string;
   startedAt: number | null;
+  /** When it was planned or last resumed: no node is called absent for silence before that. */
+  openedAt: number | null;
   endedAt: number | null;
 }

@@ -1,0 +1,201 @@
+import type { Action, Plan, RunResult, Step } from '@strata/model';
+import { orderIdOf, type Wait } from '@strata/model';
+import { assess, mayMove, type Standing } from './assess';
+import { endOf } from './end-of-run';
+import { explainWaits } from './explain-wait';
+import { isInFlight } from './fold';
+import { graphOf, takesBack } from './graph';
+import type { Situation } from './ports';
+import { assessUnwind, isToUndo } from './unwind';
+import type { RunView, StepView } from './view';
+
+/** One order, as moves name it. */
+export interface OrderName {
+  step: string;
+  action: Action;
+  attempt: number;
+  epoch: number;
+  orderId: string;
+  node: string | null;
+  target: 'node' | 'server';
+}
+/** What is to happen next. All but `cancel` become events of the ledger; `cancel` is said again until the order settles, so it must be harmless to repeat. */
+export type Move =
+  | { kind: 'release'; order: OrderName }
+  | { kind: 'lost'; order: OrderName; because: string }
+  | { kind: 'cancel'; order: OrderName; reason: string }
+  | { kind: 'absent'; node: string; lastSeenMs: number; waitedMs: number }
+  | { kind: 'returned'; node: string }
+  | { kind: 'hold'; because: string }
+  | { kind: 'unwind'; because: string }
+  | { kind: 'end'; result: RunResult; because: string };
+
+export interface Decision {
+  moves: readonly Move[];
+  /** Where each step stands after these moves are known, for those who show it. */
+  standings: ReadonlyMap<string, Standing>;
+  /** Why each step that does not move does not. Put into words when first asked for. */
+  readonly waits: readonly Wait[];
+  /** When to decide again if nothing happens until then (ms); null: only an event changes anything. */
+  wakeAt: number | null;
+}
+
+/**
+ * What is to happen next in a run: the only place that starts work. Pure: the same plan, view and situation give the same moves.
+ * Moves of one decision are appended together; after that, decide again.
+ */
+export function decide(plan: Plan, view: RunView, situation: Situation): Decision {
+  if (view.state === 'ended') return { moves: [], standings: new Map(), waits: [], wakeAt: null };
+  const standings = view.unwinding ? assessUnwind(plan, view, situation) : assess(plan, view, situation);
+  const moves = movesOf(plan, view, { situation, standings });
+  let waits: readonly Wait[] | undefined;
+  return {
+    moves,
+    standings,
+    wakeAt: moves.some((m) => m.kind === 'end') ? null : wakeAt(standings, situation.now),
+    get waits() {
+      return (waits ??= explainWaits(plan, view, { standings, situation }));
+    },
+  };
+}
+
+function movesOf(plan: Plan, view: RunView, world: { situation: Situation; standings: Map<string, Standing> }): Move[] {
+  const { situation, standings } = world;
+  if (view.intent?.dryRun) return [{ kind: 'end', result: 'planned', because: `a dry run: ${plan.steps.length} steps are planned, nothing was changed` }];
+  // First what is known about nodes and orders; everything else is decided with that known.
+  const known = [...presence(view, world), ...lostOrders(plan, view, situation)];
+  if (known.length > 0) return known;
+  const failed = plan.steps.filter((s) => standings.get(s.key)?.kind === 'failed');
+  const unwinding = failed.length > 0 ? unwindMove(plan, view, { situation, failed }) : null;
+  if (unwinding !== null) return [unwinding];
+
+  const moves: Move[] = view.cancelled ? cancels(plan, view, situation) : releases(plan, view, world);
+  const moving = [...standings.values()].some(mayMove);
+  if (!moving) return [...stranded(plan, view), endOf(plan, view, standings)];
+  if (!view.unwinding && failed.length > 0) {
+    const because = heldWords(failed, view);
+    if (view.state !== 'held' || view.because !== because) moves.push({ kind: 'hold', because });
+  }
+  return moves;
+}
+
+/** Nodes that came back, and nodes that were silent for too long while something waits for them. */
+function presence(view: RunView, world: { situation: Situation; standings: Map<string, Standing> }): Move[] {
+  const { situation, standings } = world;
+  const moves: Move[] = [];
+  for (const node of view.absent.keys()) {
+    const session = situation.sessions.get(node);
+    if (session?.connected && session.enrolled) moves.push({ kind: 'returned', node });
+  }
+  const gone = new Set<string>();
+  for (const standing of standings.values()) {
+    if (standing.kind !== 'node' || standing.absentAt > situation.now || gone.has(standing.node)) continue;
+    gone.add(standing.node);
+    const lastSeenMs = standing.lastSeen ?? view.startedAt ?? 0;
+    moves.push({ kind: 'absent', node: standing.node, lastSeenMs, waitedMs: situation.now - lastSeenMs });
+  }
+  return moves;
+}
+
+/** Orders that an agent took and, by the Hello of a later session, does not hold any more. */
+function lostOrders(plan: Plan, view: RunView, situation: Situation): Move[] {
+  const moves: Move[] = [];
+  for (const step of plan.steps) {
+    const v = view.steps.get(step.key)!;
+    if (step.target !== 'node' || step.node === null || v.startedAt === null || !isInFlight(v)) continue;
+    const session = situation.sessions.get(step.node);
+    if (!session?.connected || session.openedAt === null || session.openedAt <= v.startedAt) continue;
+    if ((session.holds.get(v.orderId ?? '') ?? 0) >= v.attempt) continue;
+    moves.push({ kind: 'lost', order: orderOf(step, v), because: `${step.node} came back and does not hold this order any more` });
+  }
+  return moves;
+}
+
+/** What is still out on absent nodes when the run ends: a run that ended has nothing in flight. */
+const stranded = (plan: Plan, view: RunView): Move[] =>
+  inFlightSteps(plan, view).map(([step, v]) => ({
+    kind: 'lost',
+    order: orderOf(step, v),
+    because: `${step.node ?? 'its node'} was absent when the run ended`,
+  }));
+
+function releases(plan: Plan, view: RunView, world: { situation: Situation; standings: Map<string, Standing> }): Move[] {
+  const { situation, standings } = world;
+  const used = new Map<string, number>();
+  const placeOf = (step: Step): { pool: string; node: string | null; key: string } | null => {
+    if (step.pool === null) return null;
+    const node = step.target === 'node' ? step.node : null;
+    return { pool: step.pool, node, key: `${node ?? ''}/${step.pool}` };
+  };
+  const take = (key: string): void => void used.set(key, (used.get(key) ?? 0) + 1);
+  for (const [step] of inFlightSteps(plan, view)) {
+    const place = placeOf(step);
+    if (place) take(place.key);
+  }
+  const moves: Move[] = [];
+  for (const step of plan.steps) {
+    if (standings.get(step.key)?.kind !== 'ready') continue;
+    const place = placeOf(step);
+    if (place) {
+      if ((used.get(place.key) ?? 0) >= situation.poolFree(place.pool, place.node)) {
+        standings.set(step.key, { kind: 'pool', pool: place.pool, node: place.node });
+        continue;
+      }
+      take(place.key);
+    }
+    const v = view.steps.get(step.key)!;
+    const action = view.unwinding ? 'undo' : step.action;
+    const order = { ...orderOf(step, v), action, attempt: v.attempt + 1, epoch: view.epoch, orderId: orderIdOf(view.runId, step.key, action) };
+    moves.push({ kind: 'release', order });
+  }
+  return moves;
+}
+
+function cancels(plan: Plan, view: RunView, situation: Situation): Move[] {
+  const reachable = (step: Step): boolean => step.target === 'server' || (step.node !== null && situation.sessions.get(step.node)?.connected === true);
+  return inFlightSteps(plan, view)
+    .filter(([step]) => reachable(step))
+    .map(([step, v]) => ({ kind: 'cancel', order: orderOf(step, v), reason: view.because }));
+}
+
+/** The move to the unwinding, once, when a step failed for good and the policy or the step wants it; not when nothing was changed. */
+function unwindMove(plan: Plan, view: RunView, what: { situation: Situation; failed: readonly Step[] }): Move | null {
+  if (view.unwinding || view.cancelled || takesBack(plan)) return null;
+  const cause = what.failed.find((s) => s.onFailure === 'unwind' || what.situation.onFailure === 'unwind');
+  if (cause === undefined) return null;
+  const some = [...view.steps.values()].some((v) => isToUndo(v) || isInFlight(v));
+  return some ? { kind: 'unwind', because: `${failureWords(cause, view)}; what this run changed is taken back` } : null;
+}
+
+const inFlightSteps = (plan: Plan, view: RunView): [Step, StepView][] => {
+  const found: [Step, StepView][] = [];
+  for (const [key, step] of graphOf(plan).steps) {
+    const v = view.steps.get(key)!;
+    if (isInFlight(v)) found.push([step, v]);
+  }
+  return found;
+};
+const orderOf = (step: Step, v: StepView): OrderName => ({
+  step: step.key,
+  action: v.action,
+  attempt: v.attempt,
+  epoch: v.epoch,
+  orderId: v.orderId ?? '',
+  node: step.node,
+  target: step.target,
+});
+const failureWords = (step: Step, view: RunView): string => {
+  const v = view.steps.get(step.key)!;
+  return `${step.key} failed: ${v.result?.failure?.message ?? v.outcome ?? 'no reason was given'}`;
+};
+const heldWords = (failed: readonly Step[], view: RunView): string =>
+  `${failed.map((s) => failureWords(s, view)).join('; ')}; what needs it waits, everything else goes on`;
+
+function wakeAt(standings: ReadonlyMap<string, Standing>, now: number): number | null {
+  let at: number | null = null;
+  for (const standing of standings.values()) {
+    const then = standing.kind === 'backoff' ? standing.until : standing.kind === 'node' ? standing.absentAt : null;
+    if (then !== null && then > now && (at === null || then < at)) at = then;
+  }
+  return at;
+}
