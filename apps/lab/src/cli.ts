@@ -21,6 +21,12 @@ interface Common {
   name: string;
   output?: 'table' | 'json' | 'yaml';
 }
+interface SpecFlags extends Common, Pick<SpecChoice, 'distribution' | 'user' | 'login'> {
+  distributionVersion?: string;
+  only?: string[];
+  join: string[];
+  cluster?: string;
+}
 interface UpFlags extends Common {
   nodes: number;
   base: BaseName;
@@ -65,7 +71,7 @@ function tableOf(labs: readonly LabView[]): string {
 
 /** The commands of `strata lab`. */
 export function labProgram(settings: Settings, terminal: Terminal): Command {
-  const program = new Command('lab').description('real Debian machines on this one, by systemd-nspawn, with faults');
+  const program = new Command('strata lab').description('real Debian machines on this one, by systemd-nspawn, with faults');
   const json = (value: unknown): void => terminal.out(`${JSON.stringify(value, null, 2)}\n`);
   const say = (line: string): void => terminal.err(`${line}\n`);
   program.configureOutput({ writeOut: terminal.out, writeErr: terminal.err }).exitOverride();
@@ -123,24 +129,23 @@ export function labProgram(settings: Settings, terminal: Terminal): Command {
     .addOption(new Option('--distribution <kind>', 'what to install').choices(['kubernetes', 'k3s']).default('kubernetes'))
     .option('--distribution-version <version>', 'its version')
     .addOption(new Option('--only <nodes>', 'only these nodes, such as n1,n2').argParser(parseList))
-    .addOption(new Option('--user <user>', 'who logs in').choices(['root', 'ops']).default('root'))
-    .action((flags: Common & { distribution: SpecChoice['distribution']; distributionVersion?: string; only?: string[]; user: string }) => {
+    .addOption(new Option('--user <user>', 'who logs in: root, or ops (sudo with a password; base ready)').choices(['root', 'ops']).default('root'))
+    .addOption(new Option('--login <way>', 'how ops logs in').choices(['key', 'password']).default('key'))
+    .addOption(new Option('--join <nodes>', 'these come by join command instead of SSH').default([], 'none').argParser(parseList))
+    .addOption(new Option('--cluster <name>', "name of the cluster (default: the lab's)").argParser(parseName))
+    .action((flags: SpecFlags) => {
       const lab = viewLab(settings, readLab(settings, flags.name));
-      const wanted = flags.only ?? lab.nodes.map((n) => n.name);
-      const unknown = wanted.find((name) => !lab.nodes.some((n) => n.name === name));
-      if (unknown)
+      const unknown = [...(flags.only ?? []), ...flags.join].find((name) => !lab.nodes.some((n) => n.name === name));
+      if (unknown) {
         throw new LabFailure(`lab ${lab.name} has no node named ${unknown}`, {
           remedy: `its nodes are: ${lab.nodes.map((n) => n.name).join(', ')}`,
           exitCode: 2,
         });
-      const choice = {
-        cluster: lab.name,
-        distribution: flags.distribution,
-        version: flags.distributionVersion ?? defaultVersions[flags.distribution],
-        keyFile: lab.keyFile,
-        user: flags.user,
-      };
-      const nodes = lab.nodes.filter((n) => wanted.includes(n.name));
+      }
+      const { distribution, user, login, join } = flags;
+      const version = flags.distributionVersion ?? defaultVersions[distribution];
+      const choice = { cluster: flags.cluster ?? lab.name, distribution, version, keyFile: lab.keyFile, passwordFile: lab.opsPasswordFile, user, login, join };
+      const nodes = lab.nodes.filter((n) => flags.only?.includes(n.name) ?? true);
       if (flags.output === 'json') return json(clusterSpec(choice, nodes));
       terminal.out(clusterYaml(choice, nodes));
     });

@@ -10,11 +10,30 @@ export interface SpecChoice {
   readonly distribution: 'k3s' | 'kubernetes';
   readonly version: string;
   readonly keyFile: string;
-  readonly user: string;
+  /** Holds the password of ops, for login and for sudo. */
+  readonly passwordFile: string;
+  /** `root` logs in with the key; `ops` needs sudo with a password. */
+  readonly user: 'root' | 'ops';
+  /** How ops logs in. */
+  readonly login: 'key' | 'password';
+  /** Names of nodes that come by join command instead of SSH. */
+  readonly join: readonly string[];
 }
 
 /** Versions that a spec names when the caller does not. */
 export const defaultVersions: Readonly<Record<SpecChoice['distribution'], string>> = { kubernetes: '1.37.2', k3s: '1.37.2+k3s1' };
+
+function access(choice: SpecChoice, hostKey: string): object {
+  const password = `file:${choice.passwordFile}`;
+  const key = choice.user === 'root' || choice.login === 'key';
+  return {
+    user: choice.user,
+    port: 22,
+    hostKey,
+    ...(key ? { keyFile: choice.keyFile } : { passwordFrom: password }),
+    ...(choice.user === 'ops' ? { sudoPasswordFrom: password } : {}),
+  };
+}
 
 /** A cluster spec for lab nodes: the first is the control plane, all others are workers. */
 export const clusterSpec = (choice: SpecChoice, nodes: readonly SpecNode[]): object => ({
@@ -27,7 +46,7 @@ export const clusterSpec = (choice: SpecChoice, nodes: readonly SpecNode[]): obj
       name,
       address,
       role: i === 0 ? 'control-plane' : 'worker',
-      ssh: { user: choice.user, port: 22, hostKey, keyFile: choice.keyFile },
+      ...(choice.join.includes(name) ? { join: 'token' } : { ssh: access(choice, hostKey) }),
     })),
   },
 });
