@@ -1,1 +1,12 @@
-export {};
+export { AgentLink, type LinkEnd, type LinkListener } from './agent-link';
+export { AgentServer, type AgentServerHandlers, type AgentServerOptions, type ListenAt } from './agent-server';
+export { AgentSession, type SessionOptions } from './agent-session';
+export type { HeldState, RefusalCode } from './codes';
+export { enroll, renew } from './enroll';
+export type { NodeTls } from './tls-credentials';
+export { BadMessage, CallRefused, PeerUnreachable, PinMismatch, type RefusalReason } from './failures';
+export type * from './messages';
+export type { Peer } from './peer';
+export { serverName } from './protocol';
+export type { SendLimits } from './send-queue';
+export type { ListenerTls } from './server-tls';
