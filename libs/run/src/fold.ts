@@ -133,7 +133,7 @@ const appliers: Appliers = {
 };
 
 /** Applies an event of the current attempt of an order that is in flight; anything else about an order is late evidence and changes nothing. */
-function inFlight(view: RunView, event: RunEvent, happening: StepHappening, change: (step: StepView) => Partial<StepView>): void {
+function inFlight(view: RunView, event: RunEvent, ...[happening, change]: [StepHappening, (step: StepView) => Partial<StepView>]): void {
   const body = event.body as EventBody<'OrderStarted'>;
   const step = stepOf(view, event);
   const current = body.attempt === step.attempt && body.epoch === step.epoch && body.action === step.action;

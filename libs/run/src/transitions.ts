@@ -18,7 +18,7 @@ export const stepTransitions: Readonly<Record<StepState, Partial<Record<StepHapp
 
 const orders = { OrderWaiting: true, OrderStarted: true, OrderProgressed: true, OrderSettled: true } as const;
 const stays = <S extends RunState>(state: S, kinds: readonly EventKind[]): Partial<Record<EventKind, S>> =>
-  Object.fromEntries(kinds.map((kind) => [kind, state])) as Partial<Record<EventKind, S>>;
+  Object.fromEntries(kinds.map((kind) => [kind, state]));
 const anyOrder = Object.keys(orders) as (keyof typeof orders)[];
 const planned: readonly EventKind[] = ['OrderReleased', ...anyOrder, 'NodeChecked', 'NodeAbsent', 'NodeReturned', 'CancelRequested'];
 
