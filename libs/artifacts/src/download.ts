@@ -24,14 +24,15 @@ export class Unreachable extends Error {
 const defaults = { connectMs: 4_000, stallMs: 60_000 };
 const attempts = 4;
 const maxRedirects = 5;
-/** Hosts that this process could not reach: asked once only, so that a private network does not pay for every artifact. */
-const unreachable = new Map<string, string>();
+const rememberMs = 10 * 60_000;
+/** Hosts that could not be reached lately: asked once only, so that a private network does not pay for every artifact. */
+const unreachable = new Map<string, { reason: string; at: number }>();
 const proxied = { keepAlive: false, proxyEnv: process.env } as const;
 const agents = { 'http:': new HttpAgent(proxied), 'https:': new HttpsAgent(proxied) };
 
 /**
  * Fetches `url` into the file `into`, going on where an earlier try stopped (Range and If-Range with the ETag kept beside the file).
- * Throws `Unreachable` when no connection comes about, at once for a host that failed before in this process.
+ * Throws `Unreachable` when no connection comes about, at once for a host that failed in the last 10 minutes.
  */
 export async function download(url: string, into: string, options: DownloadOptions): Promise<void> {
   await mkdir(dirname(into), { recursive: true });
@@ -46,20 +47,26 @@ export async function download(url: string, into: string, options: DownloadOptio
   }
 }
 
-/** Fetches a small text (a checksum file), at most 1 MiB. */
+/** Fetches a small text (a checksum file, a manifest), at most 1 MiB. */
 export async function downloadText(url: string, options: DownloadOptions): Promise<string> {
-  const { response } = await open(url, options);
+  return (await readSmall((await open(url, options)).response, url)).toString();
+}
+
+/** Reads an answer of at most 1 MiB. */
+export async function readSmall(response: IncomingMessage, url: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response) {
     size += (chunk as Buffer).length;
-    if (size > 1 << 20) throw new Error(`${url} is larger than 1 MiB, which no checksum file is`);
+    if (size > 1 << 20) throw new Error(`${url} is larger than 1 MiB, too much for what was asked`);
     chunks.push(chunk as Buffer);
   }
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
-class Refused extends Error {}
+class Refused extends Error {
+  override readonly name = 'Refused';
+}
 
 async function downloadOnce(url: string, into: string, options: DownloadOptions): Promise<void> {
   const tagFile = `${into}.etag`;
@@ -117,18 +124,20 @@ interface Opened {
 /** Opens a GET and follows redirects. Throws when the status is none of `accepted`. */
 export async function open(url: string, options: DownloadOptions, accepted: readonly number[] = [200]): Promise<Opened> {
   let at = new URL(url);
+  let headers = options.headers;
   for (let hop = 0; hop <= maxRedirects; hop++) {
-    const opened = await get(at, options);
-    const { statusCode = 0, headers } = opened.response;
+    const opened = await get(at, { ...options, ...(headers ? { headers } : {}) });
+    const { statusCode = 0, headers: answer } = opened.response;
     if (accepted.includes(statusCode)) return opened;
     opened.response.resume();
     opened.abort(new Error('not needed'));
-    if (![301, 302, 303, 307, 308].includes(statusCode) || !headers.location) {
+    if (![301, 302, 303, 307, 308].includes(statusCode) || !answer.location) {
       const text = `${at.href} answered ${statusCode}`;
       throw statusCode >= 500 || statusCode === 429 ? new Error(text) : new Refused(text);
     }
-    const next = new URL(headers.location, at);
+    const next = new URL(answer.location, at);
     if (at.protocol === 'https:' && next.protocol !== 'https:') throw new Refused(`${at.href} redirects to the unencrypted ${next.href}`);
+    if (next.host !== at.host && headers) headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'));
     at = next;
   }
   throw new Refused(`${url} redirects more than ${maxRedirects} times`);
@@ -136,7 +145,7 @@ export async function open(url: string, options: DownloadOptions, accepted: read
 
 async function get(url: URL, options: DownloadOptions): Promise<Opened> {
   const known = unreachable.get(url.host);
-  if (known !== undefined) throw new Unreachable(`${url.host} could not be reached before in this process (${known})`);
+  if (known && Date.now() - known.at < rememberMs) throw new Unreachable(`${url.host} could not be reached a moment ago (${known.reason})`);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Refused(`${url.href} is neither http nor https`);
   const protocol = url.protocol;
   const { connectMs = defaults.connectMs, stallMs = defaults.stallMs, signal } = options;
@@ -164,7 +173,7 @@ async function get(url: URL, options: DownloadOptions): Promise<Opened> {
       clearTimeout(tooLong);
       clearTimeout(silent);
       if (connected || signal?.aborted) return reject(new Error(`${url.href}: ${cause.message}`, { cause }));
-      unreachable.set(url.host, cause.message);
+      unreachable.set(url.host, { reason: cause.message, at: Date.now() });
       reject(new Unreachable(`${url.host} cannot be reached: ${cause.message}`, { cause }));
     });
     request.end();

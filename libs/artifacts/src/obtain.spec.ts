@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadCatalog } from './catalog';
@@ -81,6 +82,16 @@ describe('obtainArtifact from the vendor', () => {
     expect(artifact.kind === 'file' && artifact.blob.sha256).toBe(sha(k3s));
   });
 
+  it('takes the program out of the vendor’s archive, as Helm has it', async () => {
+    await mkdir(join(dir, 'linux-amd64'));
+    await writeFile(join(dir, 'linux-amd64', 'helm'), k3s);
+    execFileSync('tar', ['-czf', join(dir, 'helm.tgz'), '-C', dir, 'linux-amd64']);
+    const tgz = await readFile(join(dir, 'helm.tgz'));
+    const file = 'helm-v3.22.0-linux-amd64.tar.gz';
+    const urlRewrite = await vendor({ [`/get.helm.sh/${file}`]: tgz, [`/get.helm.sh/${file}.sha256sum`]: Buffer.from(`${sha(tgz)}  ${file}\n`) });
+    expect(await obtainArtifact(await vendorOnly('helm', '3.22.0'), options({ urlRewrite }))).toMatchObject({ blob: { sha256: sha(k3s), size: 1000 } });
+  });
+
   it('says every reason and every remedy when nothing works, and pays for an unreachable host once', async () => {
     const notes: string[] = [];
     const wanted = await vendorOnly('kubelet', '1.37.2');
@@ -94,7 +105,7 @@ describe('obtainArtifact from the vendor', () => {
     expect(String(failure)).toMatch(
       /mirror .*does not have it[^]*127\.0\.0\.1:9 cannot be reached: connect ECONNREFUSED[^]*let this machine reach dl\.k8s\.io[^]*mirror folder[^]*no package registry/,
     );
-    await expect(obtainArtifact(wanted, options(more))).rejects.toThrow('could not be reached before in this process');
+    await expect(obtainArtifact(wanted, options(more))).rejects.toThrow('could not be reached a moment ago');
   });
 
   it('takes no unverified bytes and no unofficial recipe unasked', async () => {

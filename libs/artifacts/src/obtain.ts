@@ -3,6 +3,7 @@ import { buildRecipe } from './build-recipe';
 import { LockedDigestError, ObtainError, reasonOf, type FailedSource } from './failure';
 import { fromMirror } from './mirror';
 import type { OnProgress } from './progress';
+import { fetchImage } from './registry';
 import type { ArtifactStore } from './store';
 import { fetchVendor } from './vendor';
 
@@ -79,16 +80,19 @@ async function fromSource(entry: CatalogEntry, source: Exclude<ArtifactSource, {
       throw new Error(`its publisher is not the vendor (${source.publisher}): allowed only with allowUnofficial`);
     return buildRecipe({ ...options, env: options.env ?? process.env }, entry, source.recipe);
   }
+  if (source.from === 'registry') return fetchImage(source, entry, options);
   if (entry.kind === 'image') throw new Error('an image cannot be taken from a plain address');
   return { kind: entry.kind, name: entry.name, version: entry.version, blob: await fetchVendor(source, options) };
 }
 
 function nameOf(source: Exclude<ArtifactSource, { from: 'mirror' }>): string {
-  return source.from === 'url' ? source.url : `recipe ${source.recipe}`;
+  return source.from === 'url' ? source.url : source.from === 'registry' ? source.image : `recipe ${source.recipe}`;
 }
 
 function remediesFor(entry: CatalogEntry): string[] {
-  const hosts = [...new Set(entry.sources.flatMap((s) => (s.from === 'url' ? [new URL(s.url).host] : [])))];
+  const hosts = [
+    ...new Set(entry.sources.flatMap((s) => (s.from === 'url' ? [new URL(s.url).host] : s.from === 'registry' ? s.image.split('/').slice(0, 1) : []))),
+  ];
   const hasRecipe = entry.sources.some((s) => s.from === 'recipe');
   return [
     ...(hosts.length > 0 ? [`let this machine reach ${hosts.join(', ')} (HTTPS_PROXY is honoured)`] : []),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Blob, type ArtifactSource } from '@strata/model';
+import { extract } from 'tar';
 import { z } from 'zod';
 import { download, downloadText } from './download';
 import { LockedDigestError } from './failure';
@@ -23,8 +24,21 @@ const Pinned = z.object({ ...Blob.shape, url: z.string() });
 /**
  * Fetches a vendor's file into the store. The digest comes from the catalog, else from the lock of an earlier fetch, else from the vendor's
  * checksum file, which is then locked: the same address must give the same bytes ever after. Throws when there is no digest to check against.
+ * With `member` the blob is that file, taken out of the archive.
  */
 export async function fetchVendor(source: UrlSource, options: VendorOptions): Promise<Blob> {
+  const whole = await fetchWhole(source, options);
+  const { member } = source;
+  if (member === undefined) return whole;
+  return options.store.inWorkDir(async (dir) => {
+    await extract({ file: options.store.blobPath(whole.sha256), cwd: dir, strict: true }, [member]);
+    return options.store.putFile(join(dir, member)).catch((cause: unknown) => {
+      throw new Error(`the archive ${source.url} does not hold ${member}`, { cause });
+    });
+  });
+}
+
+async function fetchWhole(source: UrlSource, options: VendorOptions): Promise<Blob> {
   const { store } = options;
   const key = createHash('sha256').update(source.url).digest('hex');
   const lock = Pinned.safeParse(await store.readRecord('pinned', `url-${key}`)).data;

@@ -35,7 +35,17 @@ export type ImageArtifact = z.infer<typeof ImageArtifact>;
 /** Where an artifact can come from, tried in order. A recipe is a name in `catalog/recipes`. */
 export const ArtifactSource = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('mirror'), path: z.string() }),
-  z.strictObject({ from: z.literal('url'), url: z.string(), sha256: Sha256.optional(), checksums: z.string().optional(), publisher: z.string() }),
+  /** `member`: the file to take out of the archive at `url`. */
+  z.strictObject({
+    from: z.literal('url'),
+    url: z.string(),
+    sha256: Sha256.optional(),
+    checksums: z.string().optional(),
+    member: z.string().optional(),
+    publisher: z.string(),
+  }),
+  /** An image from the vendor's registry; `sha256` pins its manifest. */
+  z.strictObject({ from: z.literal('registry'), image: z.string(), sha256: Sha256.optional(), publisher: z.string() }),
   z.strictObject({ from: z.literal('recipe'), recipe: z.string(), publisher: z.string(), unofficial: z.boolean().default(false) }),
 ]);
 export type ArtifactSource = z.infer<typeof ArtifactSource>;

@@ -3,8 +3,6 @@ import type { ImageArtifact } from './artifact';
 /** One file of a tar stream: its bytes are `text` here, or the blob `sha256` from wherever the caller keeps blobs. `size` in bytes. */
 export type LayoutEntry = { path: string; size: number } & ({ text: string } | { sha256: string });
 
-const manifestType = 'application/vnd.oci.image.manifest.v1+json';
-
 /**
  * The files of one OCI image layout that holds all `images`, in the order to stream them: marker, index, then every blob once, however
  * many images share it. containerd imports such a tar (`ctr -n k8s.io images import -`) under the names in the annotations.
@@ -14,7 +12,7 @@ export function ociLayout(images: readonly ImageArtifact[]): LayoutEntry[] {
     const manifest = image.blobs[0];
     if (!manifest) throw new Error(`image ${image.ref} has no manifest blob`);
     return {
-      mediaType: manifestType,
+      mediaType: manifest.mediaType,
       digest: `sha256:${manifest.sha256}`,
       size: manifest.size,
       platform: { architecture: 'amd64', os: 'linux' },
