@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { createServer, type TLSSocket } from 'node:tls';
 import { enroll, PeerUnreachable, PinMismatch, type EnrollRequest } from './index';
+import { checkChain } from './pinned';
 import { TestAuthority } from './testing/authority';
 import { ListeningServer } from './testing/server';
 
@@ -25,7 +27,7 @@ const trap = async (tls: { certPem: string; keyPem: string }): Promise<{ address
   const sockets = new Set<TLSSocket>();
   const server = createServer({ cert: tls.certPem, key: tls.keyPem, ALPNProtocols: ['h2'] }, (socket) => {
     sockets.add(socket);
-    socket.on('data', (data) => (bytes += data.length)).on('error', () => undefined);
+    socket.on('data', (data: Buffer) => (bytes += data.length)).on('error', () => undefined);
   });
   server.on('tlsClientError', () => undefined);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -83,7 +85,7 @@ describe('a server that shows the public certificate of the pinned CA and lacks 
         const { certPem, keyPem } = await (await TestAuthority.create()).issue({ uri: 'spiffe://strata.local/server', dns: 'strata-server' });
         return { certPem: certPem + ca.caPem, keyPem };
       },
-      /that CA did not sign/,
+      /none sent/,
     ],
     [
       'with a certificate of a node',
@@ -110,6 +112,12 @@ describe('a server that shows the public certificate of the pinned CA and lacks 
     expect((failure as Error).message).toMatch(words);
     expect(bytes()).toBe(0);
   });
+});
+
+test('a chain is judged by signature, not by name', async () => {
+  const { certPem } = await (await TestAuthority.create()).issue({ uri: 'spiffe://strata.local/server', dns: 'strata-server' });
+  expect(() => checkChain([new X509Certificate(certPem), new X509Certificate(ca.caPem)], ca.pin)).toThrow(/that CA did not sign/);
+  expect(() => checkChain([], ca.pin)).toThrow(PinMismatch);
 });
 
 test('an answer under another CA is not kept', async () => {

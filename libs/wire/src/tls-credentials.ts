@@ -54,7 +54,7 @@ export class TlsCredentials extends ChannelCredentials {
         open.delete(tls);
         clearTimeout(timer);
       };
-      tls.on('error', (error) => {
+      tls.on('error', (error: Error) => {
         settled();
         this.failure = error;
         failed(error);
