@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { ensureBase } from './base';
 import { cgroupName, readCgroupTree, removeCgroups } from './cgroups';
 import { LabFailure } from './failure';
-import { labLogin, leaderOf, nspawnOf, prepareNode, supervisorOf } from './machine';
+import { labLogin, leaderOf, nspawnOf, prepareNode, removeTraces, supervisorOf } from './machine';
 import { removeTree } from './mounts';
 import { applyFaultTable, claimNetwork, closeNetwork, linkExists, markedBridges, openNetwork, removeLink } from './network';
 import { labNetwork, linkName, machineName, maxNodes, nodeAddress, nodeName } from './plan/address-plan';
@@ -188,7 +188,7 @@ export async function killNode(settings: Settings, lab: LabState, node: Pick<Nod
   const link = linkName(lab.slot, node.name);
   if (!(await waitFor(() => !linkExists(link), 1500))) await removeLink(link);
   for (const file of [paths.supervisorPid, paths.nspawnPid]) rmSync(file, { force: true });
-  rmSync(`/run/systemd/nspawn/propagate/${machineName(lab.slot, node.name)}`, { recursive: true, force: true });
+  removeTraces(paths, machineName(lab.slot, node.name));
 }
 
 /** Whether something at `address` greets as an SSH server. */

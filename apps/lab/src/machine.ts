@@ -10,6 +10,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -100,6 +101,13 @@ export async function prepareNode(settings: Settings, lab: LabState, node: NodeS
   writeFiles(paths.root, [{ path: '/home/ops/.ssh/authorized_keys', text: authorizedKey, mode: 0o600 }]);
   await run('chroot', [paths.root, 'chown', '-R', 'ops:ops', '/home/ops/.ssh']);
   return fingerprint(readFileSync(join(paths.root, 'etc/ssh/ssh_host_ed25519_key.pub'), 'utf8'));
+}
+
+/** Removes what a killed nspawn leaves under /run; call it before the root is unmounted. */
+export function removeTraces(paths: NodePaths, machine: string): void {
+  const root = existsSync(paths.root) ? statSync(paths.root) : undefined;
+  if (root) rmSync(`/run/systemd/nspawn/locks/inode-${root.dev}:${root.ino}`, { force: true });
+  rmSync(`/run/systemd/nspawn/propagate/${machine}`, { recursive: true, force: true });
 }
 
 const readPid = (file: string): number | undefined => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cgroupName, makeCgroups, readCgroupTree, removeCgroups } from './cgroups';
 import { textOf } from './failure';
-import { leaderOf, mountRoot } from './machine';
+import { leaderOf, mountRoot, removeTraces } from './machine';
 import { unmountBelow } from './mounts';
 import { applyRate, linkExists, removeLink } from './network';
 import { labNetwork, linkName, machineName } from './plan/address-plan';
@@ -101,8 +101,9 @@ async function settle({ node, paths, cgroups }: Machine, link: string): Promise<
 }
 
 /** After nspawn ended: a killed nspawn does not take the node along, and two systems must never run on one disk. */
-async function clear({ lab, node, cgroups }: Machine, log: (text: string) => void): Promise<void> {
+async function clear({ lab, node, paths, cgroups }: Machine, log: (text: string) => void): Promise<void> {
   if (!(await removeCgroups(cgroups))) log('processes of the node would not die within 15 s');
   const link = linkName(lab.slot, node.name);
   if (!(await waitFor(() => !linkExists(link), 3000))) await removeLink(link);
+  removeTraces(paths, machineName(lab.slot, node.name));
 }
