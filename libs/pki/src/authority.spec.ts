@@ -1,7 +1,7 @@
 import { generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
 import { nodeSpiffeId, parseNodeSpiffeId } from '@strata/model';
 import { Authority, caPinOf, identityOf, keyPem, keysFromPem, makeCsr, newKeys, renewalDue, spiffeIdOf, validityOf } from './index';
+import { x509 } from './x509';
 
 const day = 24 * 3600_000;
 const node = { clusterId: 'c1', nodeId: 'n1' };

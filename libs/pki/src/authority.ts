@@ -1,8 +1,8 @@
 import { webcrypto } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
 import { nodeSpiffeId, serverSpiffeId, type NodeIdentity } from '@strata/model';
 import { caPinOf, serialOf } from './identity';
 import { certificateAlgorithm, keyPem, keysFromPem, newKeys, type Keys } from './keys';
+import { x509 } from './x509';
 
 const day = 24 * 3600_000;
 /** Certificates start a day before they are made, so that a node whose clock is some hours behind can still open its session. */
