@@ -187,7 +187,7 @@ async function shutDown(server: Server, graceMs: number): Promise<void> {
 /** The work's own result, or "try again later" after `ms`. */
 function within<T>(work: Promise<T>, ms: number): Promise<T> {
   return new Promise((done, failed) => {
-    const timer = setTimeout(() => failed(new PeerUnreachable(`the server took longer than ${ms / 1000} s to answer; try again`)), ms);
+    const timer = setTimeout(() => failed(new PeerUnreachable(`the server took longer than ${ms / 1000} s to answer; try again`)), ms).unref();
     work.then(done, failed).finally(() => clearTimeout(timer));
   });
 }
