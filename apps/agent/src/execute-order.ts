@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isSecretRef, type OrderResult, type Outcome, sealedOutputContext, type SecretRef } from '@strata/model';
+import { sealTo } from '@strata/pki';
+import { type Clock, failureOf, type Host, runTask, sealedFields, type Task, tasks } from '@strata/tasks';
+import type { FirstBefores } from './befores';
+import type { Held, Journal } from './journal';
+
+export const realClock: Clock = { now: () => Date.now(), sleep: (ms, signal) => sleep(ms, undefined, { signal }) };
+
+export interface Execution {
+  journal: Journal;
+  befores: FirstBefores;
+  host: (order: { orderId: string; attempt: number }) => Host;
+  boxKey: Buffer;
+  progress: (fraction: number | null, note: string) => void;
+  log: (stream: string, line: string) => void;
+}
+
+/** Whether any field of an input is a reference to a secret. */
+export function wantsSecrets(value: unknown): boolean {
+  if (isSecretRef(value)) return true;
+  return typeof value === 'object' && value !== null && Object.values(value).some(wantsSecrets);
+}
+
+/** Replaces the secret fields of an output by boxes that only the server opens. Nothing is journaled before that. */
+function sealOutput(task: Task, ended: { orderId: string; result: OrderResult }, boxKey: Buffer): OrderResult {
+  const fields = sealedFields(task);
+  const { output } = ended.result;
+  if (fields.length === 0 || typeof output !== 'object' || output === null) return ended.result;
+  const values = output as Record<string, unknown>;
+  const boxes = fields
+    .filter((f) => typeof values[f] === 'string')
+    .map((f) => [f, sealTo(boxKey, Buffer.from(values[f] as string), sealedOutputContext(ended.orderId, f))]);
+  return { ...ended.result, output: { ...values, ...Object.fromEntries(boxes) } };
+}
+
+/** What undo goes back to: an unwind brings this run's own `before`, an uninstall means the first one this node ever kept. */
+async function beforeOf(held: Held, befores: FirstBefores): Promise<unknown> {
+  if (held.body.action !== 'undo') return undefined;
+  return held.body.before ?? (await befores.get(held.body.step))?.before;
+}
+
+/**
+ * Runs one accepted order to its end and journals the outcome. Never throws but for a journal that cannot be written.
+ * @param secrets values by reference name; never journaled.
+ */
+export async function executeOrder(held: Held, secrets: ReadonlyMap<string, string>, run: Execution & { signal: AbortSignal }): Promise<Held> {
+  const { body } = held;
+  const { journal, befores } = run;
+  const settle = (outcome: Outcome, result: OrderResult): Held => journal.settled(body.orderId, { outcome, result });
+  const task = tasks.get(body.task);
+  if (!task)
+    return settle('refused', {
+      findings: [],
+      failure: {
+        code: 'unknown-task',
+        message: `this agent has no task ${body.task}`,
+        remedy: 'update the agent, then retry the step',
+        cause: [],
+        retry: false,
+      },
+    });
+  const limit = AbortSignal.timeout(body.timeoutMs);
+  const signal = AbortSignal.any([run.signal, limit]);
+  if (held.state === 'accepted') journal.running(body.orderId);
+  try {
+    const before = await beforeOf(held, befores);
+    const ended = await runTask(
+      task,
+      { action: body.action, input: body.input, before },
+      {
+        ports: { host: run.host({ orderId: body.orderId, attempt: body.attempt }) },
+        common: {
+          clock: realClock,
+          progress: run.progress,
+          log: (line) => run.log('task', line),
+          signal,
+          secret: (ref: SecretRef) => {
+            const value = secrets.get(ref.$secret);
+            if (value === undefined) throw new Error(`the order came without the secret ${ref.$secret}`);
+            return value;
+          },
+        },
+        journal: {
+          storedBefore: () => journal.get(body.orderId)?.before,
+          before: async (value) => {
+            journal.before(body.orderId, value);
+            await befores.keep({ step: body.step, runId: body.runId, task: body.task, before: value });
+          },
+        },
+      },
+    );
+    if (body.action === 'undo' && ended.outcome === 'changed') await forget(held, befores);
+    return settle(ended.outcome, sealOutput(task, { orderId: body.orderId, result: ended.result }, run.boxKey));
+  } catch (error) {
+    return settle('failed', { findings: [], failure: failureOf(error, signal) });
+  }
+}
+/** After an undo: an uninstall forgets the first `before`; an unwind only if its own run made it. */
+async function forget(held: Held, befores: FirstBefores): Promise<void> {
+  const first = await befores.get(held.body.step);
+  if (first && (held.body.before === undefined || first.runId === held.body.runId)) await befores.drop(held.body.step);
+}

@@ -1,0 +1,96 @@
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { localHost, localSource } from '@strata/host-local';
+import { keyPem, makeCsr, newKeys, parseJoinToken } from '@strata/pki';
+import { gatherFacts } from '@strata/tasks';
+import { enroll } from '@strata/wire';
+import { configOf, writeConfig, writeTls } from './config';
+import type { Paths } from './paths';
+import { unitText } from './unit';
+import { version } from './version';
+
+export interface JoinOptions {
+  servers: string[]; // host:port of the enrollment listener
+  caPin?: string; // must agree with the token's
+  name?: string; // for the message only: the server decides
+  start: boolean; // false: only enroll, for tests
+  paths: Paths;
+  /** The join token, as it came on standard input. */
+  token: string;
+  say: (line: string) => void;
+}
+const homes = ['/usr/local/bin', '/opt/strata/bin'];
+
+/**
+ * Makes this machine a node: own key and CSR, a certificate for the one-time token, configuration, unit.
+ * The token is sent only to a server whose CA has the pinned key. Clocks are not trusted: the skew is reported.
+ */
+export async function join(o: JoinOptions): Promise<void> {
+  const { caPin, token } = parseJoinToken(o.token);
+  if (o.caPin !== undefined && o.caPin !== caPin) throw new Error('the CA pin of the command and that of the token differ: copy the whole join command again');
+  const keys = await newKeys();
+  const facts = await gatherFacts(localSource);
+  o.say(`enrolling at ${o.servers.join(', ')}`);
+  const identity = await enroll(
+    { addresses: o.servers, caPin },
+    {
+      token,
+      csrPem: await makeCsr(keys),
+      machineId: facts.machineId,
+      hostKeys: facts.hostKeys,
+      agentVersion: version,
+      hostname: hostname(),
+      agentTimeMs: Date.now(),
+    },
+  );
+  await writeTls(o.paths, { caPem: identity.caPem, certPem: identity.certificatePem, keyPem: await keyPem(keys.privateKey) });
+  await writeConfig(o.paths, configOf(identity, caPin));
+  o.say(`this machine is the node ${identity.nodeName}`);
+  if (Math.abs(identity.skewMs) > 5000)
+    o.say(`warning: this machine's clock is ${Math.round(identity.skewMs / 1000)} s ${identity.skewMs > 0 ? 'ahead of' : 'behind'} the server's`);
+  if (!o.start) return;
+  await writeFile(o.paths.unit, unitText(await settledBinary()), { mode: 0o644 });
+  const host = localHost({ stateDir: o.paths.state });
+  await host.units.daemonReload();
+  await host.units.enable('stratad.service');
+  await host.units.restart('stratad.service');
+  o.say('stratad.service runs');
+}
+
+/** This program's path, once it lies where it may stay: a joined machine has fetched it into some temporary folder. */
+async function settledBinary(): Promise<string> {
+  const self = process.execPath;
+  if (homes.some((h) => dirname(self) === h)) return self;
+  const problems: string[] = [];
+  for (const home of homes) {
+    const target = `${home}/stratad`;
+    try {
+      await mkdir(home, { recursive: true });
+      await copyFile(self, `${target}.part`);
+      await rename(`${target}.part`, target);
+      return target;
+    } catch (error) {
+      problems.push(`${home}: ${(error as Error).message}`);
+      await rm(`${target}.part`, { force: true }).catch(() => undefined);
+    }
+  }
+  throw new Error(`the agent could not be placed: ${problems.join('; ')}`);
+}
+
+/** Takes the agent away: unit, configuration, state, binary. What tasks changed is taken back by the server's uninstall, before this. */
+export async function uninstall(paths: Paths, say: (line: string) => void): Promise<void> {
+  const host = localHost({ stateDir: paths.state });
+  const binary = /^ExecStart=(\S+)/m.exec(await readFile(paths.unit, 'utf8').catch(() => ''))?.[1];
+  if ((await host.units.state('stratad.service')).load === 'loaded') {
+    await host.units.disable('stratad.service');
+    await host.units.stop('stratad.service');
+  }
+  await rm(paths.unit, { force: true });
+  await host.units.daemonReload();
+  await rm(dirname(paths.config), { recursive: true, force: true });
+  await rm(paths.state, { recursive: true, force: true });
+  for (const home of homes) if (binary === `${home}/stratad`) await rm(binary, { force: true });
+  await rm('/opt/strata', { recursive: true, force: true });
+  say('the agent is gone from this machine');
+}

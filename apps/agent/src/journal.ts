@@ -1,0 +1,149 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { OrderBody, type OrderResult, type Outcome } from '@strata/model';
+import type { HeldAttempt } from '@strata/tasks';
+
+/** What the journal holds of one order: its newest attempt. Secret values are never here: only references. */
+export interface Held extends HeldAttempt {
+  body: OrderBody;
+  seq: number; // of its last entry
+  before?: unknown;
+  outcome?: Outcome;
+  result?: OrderResult;
+  acked: boolean;
+}
+type Entry =
+  | { seq: number; kind: 'accepted'; body: OrderBody }
+  | { seq: number; kind: 'running'; orderId: string }
+  | { seq: number; kind: 'before'; orderId: string; before: unknown }
+  | { seq: number; kind: 'settled'; orderId: string; outcome: Outcome; result: OrderResult }
+  | { seq: number; kind: 'acked'; orderId: string };
+type NewEntry = Entry extends infer E ? (E extends Entry ? Omit<E, 'seq'> : never) : never;
+
+/** How many settled and acknowledged orders are kept, to answer a repeated one. */
+const kept = 2000;
+
+/**
+ * The agent's write-ahead journal: one JSON line an entry, fsynced before what it announces happens.
+ * A torn last line (the machine died in the write) is dropped; a torn line elsewhere is an error.
+ */
+export class Journal {
+  private readonly orders = new Map<string, Held>();
+  private fd: number;
+  private seq = 0;
+  private highest = 0;
+
+  private constructor(readonly path: string) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    this.load();
+    this.fd = this.compact();
+  }
+  /** @throws Error if the file is damaged or cannot be written. */
+  static open(path: string): Journal {
+    return new Journal(path);
+  }
+
+  get highestEpoch(): number {
+    return this.highest;
+  }
+  get(orderId: string): Held | undefined {
+    return this.orders.get(orderId);
+  }
+  all(): Held[] {
+    return [...this.orders.values()];
+  }
+  /** Each returns when the entry is on the disk. */
+  accepted(body: OrderBody): Held {
+    return this.write({ kind: 'accepted', body }, body.orderId);
+  }
+  running(orderId: string): Held {
+    return this.write({ kind: 'running', orderId }, orderId);
+  }
+  before(orderId: string, before: unknown): Held {
+    return this.write({ kind: 'before', orderId, before }, orderId);
+  }
+  settled(orderId: string, ended: { outcome: Outcome; result: OrderResult }): Held {
+    return this.write({ kind: 'settled', orderId, ...ended }, orderId);
+  }
+  acked(orderId: string): Held {
+    return this.write({ kind: 'acked', orderId }, orderId);
+  }
+  close(): void {
+    closeSync(this.fd);
+  }
+
+  private write(entry: NewEntry, orderId: string): Held {
+    const numbered = { seq: this.seq + 1, ...entry } as Entry;
+    try {
+      writeSync(this.fd, `${JSON.stringify(numbered)}\n`);
+      if (entry.kind !== 'acked') fsyncSync(this.fd); // a lost ack only costs one more answer
+    } catch (cause) {
+      throw new Error(`the journal ${this.path} could not be written: ${(cause as Error).message}; free space on its disk`, { cause });
+    }
+    this.seq = numbered.seq;
+    this.fold(numbered);
+    const held = this.orders.get(orderId);
+    if (!held) throw new Error(`the journal has no order ${orderId}`);
+    return held;
+  }
+  private fold(e: Entry): void {
+    if (e.kind === 'accepted') {
+      this.orders.delete(e.body.orderId); // so that the map stays in the order of the last acceptance
+      this.orders.set(e.body.orderId, { body: e.body, epoch: e.body.epoch, attempt: e.body.attempt, state: 'accepted', seq: e.seq, acked: false });
+      this.highest = Math.max(this.highest, e.body.epoch);
+      return;
+    }
+    const held = this.orders.get(e.orderId);
+    if (!held) return;
+    held.seq = e.seq;
+    if (e.kind === 'running') held.state = 'running';
+    if (e.kind === 'before') held.before = e.before;
+    if (e.kind === 'settled') Object.assign(held, { state: 'settled', outcome: e.outcome, result: e.result });
+    if (e.kind === 'acked') held.acked = true;
+  }
+  private load(): void {
+    let text = '';
+    try {
+      text = readFileSync(this.path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    const lines = text.split('\n');
+    lines.forEach((line, i) => {
+      if (line === '') return;
+      let entry: Entry;
+      try {
+        entry = JSON.parse(line) as Entry;
+      } catch (cause) {
+        if (i === lines.length - 1) return; // torn by a crash: it announced nothing yet
+        throw new Error(`${this.path}, line ${i + 1} is damaged; move the file away and join this node again`, { cause });
+      }
+      if (entry.kind === 'accepted') entry.body = OrderBody.parse(entry.body);
+      this.seq = entry.seq;
+      this.fold(entry);
+    });
+  }
+  /** Rewrites the file with what is still worth keeping, and opens it for appending. */
+  private compact(): number {
+    const over = this.all().filter((h) => h.state === 'settled' && h.acked);
+    for (const h of over.slice(0, Math.max(0, over.length - kept))) this.orders.delete(h.body.orderId);
+    const lines: Entry[] = [];
+    for (const h of this.orders.values()) {
+      const { orderId } = h.body;
+      lines.push({ seq: h.seq, kind: 'accepted', body: h.body });
+      if (h.state !== 'accepted') lines.push({ seq: h.seq, kind: 'running', orderId });
+      if (h.before !== undefined) lines.push({ seq: h.seq, kind: 'before', orderId, before: h.before });
+      if (h.outcome && h.result) lines.push({ seq: h.seq, kind: 'settled', orderId, outcome: h.outcome, result: h.result });
+      if (h.acked) lines.push({ seq: h.seq, kind: 'acked', orderId });
+    }
+    const last = this.seq;
+    const temporary = `${this.path}.new`;
+    const fd = openSync(temporary, 'w', 0o600);
+    writeSync(fd, lines.map((l) => `${JSON.stringify(l)}\n`).join(''));
+    fsyncSync(fd);
+    closeSync(fd);
+    renameSync(temporary, this.path);
+    this.seq = last;
+    return openSync(this.path, 'a', 0o600);
+  }
+}

@@ -1,0 +1,21 @@
+/** The agent's systemd unit. A young generation of 2 MiB and two pool threads keep its idle memory small; children that are not durable end with it. */
+export const unitText = (binary: string): string => `# written by stratad; removed by \`stratad uninstall\`
+[Unit]
+Description=Strata agent
+After=network-online.target dbus.service
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=${binary} run
+Restart=always
+RestartSec=1
+Environment=NODE_OPTIONS=--max-semi-space-size=2
+Environment=UV_THREADPOOL_SIZE=2
+LimitNOFILE=infinity
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+`;

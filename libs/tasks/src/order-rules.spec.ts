@@ -1,0 +1,16 @@
+import { type HeldAttempt, judgeOrder } from './order-rules';
+
+const held = (epoch: number, attempt: number, state: HeldAttempt['state']): HeldAttempt => ({ epoch, attempt, state });
+test.each<[string, [number, number], HeldAttempt | undefined, number, string]>([
+  ['nothing is held', [3, 1], undefined, 3, 'accept'],
+  ['a lower epoch', [2, 9], undefined, 3, 'old-epoch'],
+  ['the same attempt, under way', [3, 1], held(3, 1, 'running'), 3, 'again'],
+  ['the same attempt, over', [3, 1], held(3, 1, 'settled'), 3, 'answer'],
+  ['an older attempt', [3, 1], held(3, 2, 'settled'), 3, 'old-attempt'],
+  ['the next attempt, the last is over', [3, 2], held(3, 1, 'settled'), 3, 'accept'],
+  ['the next attempt, the last still runs', [3, 2], held(3, 1, 'running'), 3, 'busy'],
+  ['a new run of the same step', [4, 1], held(3, 5, 'settled'), 3, 'accept'],
+])('%s', (_name, [epoch, attempt], entry, highest, expected) => {
+  const j = judgeOrder({ epoch, attempt }, entry, highest);
+  expect(j.verdict === 'refuse' ? j.code : j.verdict).toBe(expected);
+});
