@@ -1,1 +1,14 @@
-export {};
+export type { AuditEntry } from './audit';
+export type { ClusterRecord, ClusterState, LeaseRecord } from './clusters';
+export { describeConnection, type Connection } from './connection';
+export type { Claim } from './idempotency';
+export type { LogLineRecord, NewLogLine } from './logs';
+export type { Enrollment, NodeRecord } from './nodes';
+export type { OutboxKey, OutboxRow } from './outbox';
+export type { RunRecord, StepCounts } from './runs';
+export { isDuplicate, isTransient } from './retry';
+export { migrate, prismaDirectory, schemaDiff } from './schema-engine';
+export type { ServerLock, ServerLockOptions } from './server-lock';
+export { openStore, type Store, type Work } from './store';
+export type { ApiRole, ApiTokenRecord, EnrollTokenRecord, MintedTokenRecord, TokenUse } from './tokens';
+export * from './postgres';

@@ -1,0 +1,121 @@
+import { ClusterSpec, canonicalJson } from '@strata/model';
+import { jsonColumn, type Db, type Sql } from './db';
+import type { ClusterModel } from './gen/models';
+
+export type ClusterState = 'new' | 'installing' | 'ready' | 'degraded' | 'failed' | 'uninstalled';
+export interface ClusterRecord {
+  id: string;
+  name: string;
+  state: ClusterState;
+  specVersion: number;
+  initialized: boolean;
+  kubeconfig: string | null; // sealed
+  createdAt: Date;
+}
+export interface LeaseRecord {
+  clusterId: string;
+  runId: string;
+  epoch: number;
+}
+const record = ({ id, name, state, specVersion, initialized, kubeconfig, createdAt }: ClusterModel): ClusterRecord => ({
+  id,
+  name,
+  state: state as ClusterState,
+  specVersion,
+  initialized,
+  kubeconfig,
+  createdAt,
+});
+const isId = (text: string): boolean => /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text);
+
+/** Clusters, the versions of their specs, and who may change them now. */
+export class Clusters {
+  constructor(private readonly db: Db) {}
+
+  /**
+   * Keeps a spec under its `metadata.name`: a new cluster (with `id`), a new version, or, when nothing changed, the version that is there.
+   * `changed` is false only in the last case.
+   */
+  keepSpec({ id, spec, by }: { id: string; spec: ClusterSpec; by: string }): Promise<{ cluster: ClusterRecord; created: boolean; changed: boolean }> {
+    return this.db.atomic(async (sql) => {
+      const name = spec.metadata.name;
+      await sql.$queryRaw`SELECT pg_advisory_xact_lock(hashtext('cluster-name'), hashtext(${name}))::text`;
+      const found = await sql.cluster.findFirst({ where: { name, deletedAt: null } });
+      if (found) {
+        const last = await sql.clusterSpecVersion.findUnique({ where: { clusterId_version: { clusterId: found.id, version: found.specVersion } } });
+        if (last && canonicalJson(last.spec) === canonicalJson(jsonColumn(spec))) return { cluster: record(found), created: false, changed: false };
+      }
+      const version = (found?.specVersion ?? 0) + 1;
+      const cluster = found
+        ? await sql.cluster.update({ where: { id: found.id }, data: { specVersion: version } })
+        : await sql.cluster.create({ data: { id, name, specVersion: version } });
+      await sql.clusterSpecVersion.create({ data: { clusterId: cluster.id, version, spec: jsonColumn(spec), by } });
+      return { cluster: record(cluster), created: !found, changed: true };
+    });
+  }
+
+  /** A live cluster by id or name. */
+  async find(idOrName: string): Promise<ClusterRecord | null> {
+    const where = isId(idOrName) ? { id: idOrName, deletedAt: null } : { name: idOrName, deletedAt: null };
+    const found = await this.db.run((sql) => sql.cluster.findFirst({ where }));
+    return found && record(found);
+  }
+
+  async list(): Promise<ClusterRecord[]> {
+    return (await this.db.run((sql) => sql.cluster.findMany({ where: { deletedAt: null }, orderBy: { createdAt: 'asc' } }))).map(record);
+  }
+
+  /** The spec of one version; null when there is none. Throws a ZodError when what is stored is no spec. */
+  async spec(clusterId: string, version: number): Promise<ClusterSpec | null> {
+    const found = await this.db.run((sql) => sql.clusterSpecVersion.findUnique({ where: { clusterId_version: { clusterId, version } } }));
+    return found && ClusterSpec.parse(found.spec);
+  }
+
+  async setState(clusterId: string, state: ClusterState): Promise<void> {
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { state } }));
+  }
+
+  /** Marks the cluster as having its first control plane. True for the one caller that did it: an init happens once, ever. */
+  async claimInitialization(clusterId: string): Promise<boolean> {
+    const { count } = await this.db.run((sql) => sql.cluster.updateMany({ where: { id: clusterId, initialized: false }, data: { initialized: true } }));
+    return count === 1;
+  }
+
+  /** After an uninstall the cluster may be made anew. */
+  async forgetInitialization(clusterId: string): Promise<void> {
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { initialized: false, kubeconfig: null } }));
+  }
+
+  async keepKubeconfig(clusterId: string, sealed: string | null): Promise<void> {
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { kubeconfig: sealed } }));
+  }
+
+  /** Hides the cluster; its name is free again, its runs stay readable. */
+  async remove(clusterId: string): Promise<void> {
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { deletedAt: new Date() } }));
+  }
+
+  /** Takes the right to change the cluster. Without success: who has it. The same run may take it again (with a newer epoch). */
+  takeLease(lease: LeaseRecord): Promise<{ taken: true } | { taken: false; holder: LeaseRecord }> {
+    return this.db.atomic(async (sql) => {
+      await sql.clusterLease.createMany({ data: [lease], skipDuplicates: true });
+      const holder = await readLease(sql, lease.clusterId);
+      if (!holder || holder.runId !== lease.runId) return { taken: false, holder: holder ?? lease };
+      if (holder.epoch < lease.epoch) await sql.clusterLease.update({ where: { clusterId: lease.clusterId }, data: { epoch: lease.epoch } });
+      return { taken: true };
+    });
+  }
+
+  async releaseLease(runId: string): Promise<void> {
+    await this.db.run((sql) => sql.clusterLease.deleteMany({ where: { runId } }));
+  }
+
+  lease(clusterId: string): Promise<LeaseRecord | null> {
+    return this.db.run((sql) => readLease(sql, clusterId));
+  }
+}
+
+async function readLease(sql: Sql, clusterId: string): Promise<LeaseRecord | null> {
+  const found = await sql.clusterLease.findUnique({ where: { clusterId } });
+  return found && { clusterId, runId: found.runId, epoch: found.epoch };
+}
