@@ -1,0 +1,84 @@
+import type { Finding, RunEvent } from '@strata/model';
+import { span } from './explain-wait';
+import type { RunView, StepView } from './view';
+
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
+/**
+ * One event as plain lines for something that is not a terminal, or null when it is nothing to tell. `view` has this event folded in.
+ * Each attempt of a step gives one line when it begins and one when it ends; evidence that changed nothing gives none.
+ */
+export function renderLine(event: RunEvent, view: RunView): string | null {
+  switch (event.kind) {
+    case 'RunRequested':
+      return `run ${event.runId}: ${event.body.intent.kind} asked for by ${event.body.by}`;
+    case 'NodeChecked': {
+      const where = event.node ?? 'the node';
+      if (!event.body.reachable) return `${where} could not be reached over ${event.body.via}: ${event.body.message}`;
+      const serious = event.body.findings.filter((f) => f.severity !== 'info');
+      return [`${where} checked over ${event.body.via}: ${counted(serious.length, 'finding')}`, ...findingLines(serious)].join('\n');
+    }
+    case 'RunPlanned': {
+      const { plan } = event.body;
+      const absent = plan.absent.length === 0 ? '' : `; without ${plan.absent.join(', ')}, which could not be reached`;
+      return [
+        `planned: ${counted(plan.steps.length, 'step')} on ${counted(plan.nodes.length, 'node')}${absent}`,
+        ...plan.warnings.map((w) => `  warning: ${w}`),
+      ].join('\n');
+    }
+    case 'OrderStarted': {
+      const step = currentStep(event, view);
+      if (step === null || step.startedAt !== event.at || step.endedAt !== null) return null;
+      return `${step.key}: ${step.action === 'undo' ? 'is being taken back' : 'begins'}${step.attempt > 1 ? ` (attempt ${step.attempt})` : ''}`;
+    }
+    case 'OrderSettled': {
+      const step = currentStep(event, view);
+      return step === null || event.body.late || step.endedAt !== event.at ? null : endLine(step);
+    }
+    case 'StepRetried':
+      return `${event.step ?? 'a step'}: ${event.body.by} asks for one more go`;
+    case 'NodeAbsent':
+      return `${event.node ?? 'a node'} is absent: silent for ${span(event.body.waitedMs)}; the others go on, and it is finished when it comes back`;
+    case 'NodeReturned':
+      return `${event.node ?? 'a node'} is back`;
+    case 'CancelRequested':
+      return `${view.because}: nothing new begins, what runs is stopped`;
+    case 'UnwindStarted':
+      return `unwinding: ${event.body.because}`;
+    case 'RunHeld':
+      return `held: ${event.body.because}`;
+    case 'RunResumed':
+      return `resumed by ${event.body.by}`;
+    case 'RunEnded':
+      return `${event.body.result}${view.startedAt === null ? '' : ` after ${span(event.at - view.startedAt)}`}: ${event.body.because}`;
+    default:
+      return null;
+  }
+}
+
+function currentStep(event: Extract<RunEvent, { kind: 'OrderStarted' | 'OrderSettled' }>, view: RunView): StepView | null {
+  const step = event.step === null ? undefined : view.steps.get(event.step);
+  const { attempt, epoch, action } = event.body;
+  return step !== undefined && step.attempt === attempt && step.epoch === epoch && step.action === action ? step : null;
+}
+
+function endLine(step: StepView): string {
+  const took = step.startedAt === null || step.endedAt === null || step.endedAt === step.startedAt ? '' : ` in ${span(step.endedAt - step.startedAt)}`;
+  const findings = findingLines((step.result?.findings ?? []).filter((f) => f.severity !== 'info'));
+  const failure = step.result?.failure;
+  switch (step.state) {
+    case 'done':
+      return [`${step.key}: ${step.outcome === 'changed' ? 'changed' : 'is as it should be'}${took}`, ...findings].join('\n');
+    case 'undone':
+      return `${step.key}: taken back${took}`;
+    default: {
+      const what = step.outcome === 'refused' ? 'refused' : step.outcome === 'cancelled' ? 'cancelled' : step.outcome === 'lost' ? 'lost' : 'FAILED';
+      const lines = [`${step.key}: ${what}${took}${failure === undefined ? '' : `: ${failure.message}`}`];
+      for (const cause of failure?.cause ?? []) lines.push(`  because: ${cause}`);
+      if (failure?.remedy) lines.push(`  remedy: ${failure.remedy}`);
+      return [...lines, ...findings].join('\n');
+    }
+  }
+}
+const findingLines = (findings: readonly Finding[]): string[] =>
+  findings.map((f) => `  ${f.severity}: ${f.message}${f.remedy === '' ? '' : ` (remedy: ${f.remedy})`}`);
