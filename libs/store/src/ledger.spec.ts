@@ -72,7 +72,7 @@ test('an order is relayed once a generation, and gone when it is settled', async
   expect(await mine('g1')).toEqual(['n1/b']);
   expect((await mine('g2')).sort()).toEqual(['n1/a', 'n1/b']);
   const settled: NewEvent = { kind: 'OrderSettled', step: 'n1/a', node: 'n1', body: { ...order, outcome: 'changed', result: { findings: [] }, late: false } };
-  await store.ledger.append(runId, 3, { events: [{ ...settled, body: { ...settled.body, late: true } } as NewEvent] });
+  await store.ledger.append(runId, 3, { events: [{ ...settled, body: { ...settled.body, late: true } }] });
   expect(await store.outbox.holds(a)).toBe(true);
   await store.ledger.append(runId, 4, { events: [settled] });
   expect(await store.outbox.holds(a)).toBe(false);

@@ -1,7 +1,7 @@
 import type { NewEvent, RunEvent } from '@strata/model';
 import { parseEvent } from '@strata/model';
 import type { Ledger, Release } from '@strata/run';
-import { storableJson, type Db, type Sql } from './db';
+import { storable, storableJson, type Db, type Sql } from './db';
 
 interface Row {
   seq: number;
@@ -22,11 +22,11 @@ function rowChange(event: NewEvent): Columns | undefined {
     case 'RunResumed':
       return { state: 'running', because: '', resumed: true, epoch: event.body.epoch };
     case 'RunHeld':
-      return { state: 'held', because: event.body.because };
+      return { state: 'held', because: storable(event.body.because) };
     case 'UnwindStarted':
-      return { state: 'unwinding', because: event.body.because };
+      return { state: 'unwinding', because: storable(event.body.because) };
     case 'RunEnded':
-      return { state: 'ended', because: event.body.because, result: event.body.result };
+      return { state: 'ended', because: storable(event.body.because), result: event.body.result };
     default:
       return undefined;
   }
@@ -61,7 +61,7 @@ export class PgLedger implements Ledger {
   async append(runId: string, expectedSeq: number, batch: { events: readonly NewEvent[]; releases?: readonly Release[] }): Promise<RunEvent[] | false> {
     if (batch.events.length === 0 && !batch.releases?.length) return [];
     const at = this.clock();
-    const events = batch.events.map((e, i) => ({ ...e, runId, seq: expectedSeq + i + 1, at, step: e.step ?? null, node: e.node ?? null }) as RunEvent);
+    const events = batch.events.map((e, i) => ({ ...e, runId, seq: expectedSeq + i + 1, at, step: e.step ?? null, node: e.node ?? null }));
     const written = await this.db.atomic(async (sql) => {
       const run = await sql.$queryRaw<{ cluster_id: string }[]>`SELECT "cluster_id"::text FROM "run" WHERE "id" = ${runId}::uuid FOR NO KEY UPDATE`;
       const clusterId = run[0]?.cluster_id;

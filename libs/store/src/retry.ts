@@ -19,7 +19,9 @@ interface Caused {
 export function isTransient(error: unknown): boolean {
   for (let e = error as Caused | undefined, depth = 0; typeof e === 'object' && e !== null && depth < 6; e = e.cause as Caused | undefined, depth += 1) {
     if ([e.code, e.originalCode].some((c) => typeof c === 'string' && transient.has(c))) return true;
-    if (typeof e.message === 'string' && words.test(e.message)) return true;
+    const message = typeof e.message === 'string' ? e.message : '';
+    const state = /Code: `(\w{5})`/.exec(message)?.[1]; // how Prisma words a failed raw statement or BEGIN
+    if (words.test(message) || (state !== undefined && transient.has(state))) return true;
   }
   return false;
 }
