@@ -6,6 +6,7 @@ test.each<[string, [number, number], HeldAttempt | undefined, number, string]>([
   ['a lower epoch', [2, 9], undefined, 3, 'old-epoch'],
   ['the same attempt, under way', [3, 1], held(3, 1, 'running'), 3, 'again'],
   ['the same attempt, over', [3, 1], held(3, 1, 'settled'), 3, 'answer'],
+  ['the same attempt, under way, a newer epoch seen since', [3, 1], held(3, 1, 'running'), 4, 'again'],
   ['an older attempt', [3, 1], held(3, 2, 'settled'), 3, 'old-attempt'],
   ['the next attempt, the last is over', [3, 2], held(3, 1, 'settled'), 3, 'accept'],
   ['the next attempt, the last still runs', [3, 2], held(3, 1, 'running'), 3, 'busy'],

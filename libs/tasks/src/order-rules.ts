@@ -13,14 +13,14 @@ export type Judgement =
 
 /**
  * The rule that no effect happens twice (DESIGN, promise 2): an order carries epoch and attempt; a lower one is refused, a repeated one answered
- * from the journal, a higher one taken only when the one before it is over.
+ * from the journal (also when a newer epoch was seen since: it is the same work), a higher one taken only when the one before it is over.
  * @param held what the journal has of this very order; @param highestEpoch the highest epoch this agent ever accepted.
  */
 export function judgeOrder(incoming: { epoch: number; attempt: number }, held: HeldAttempt | undefined, highestEpoch: number): Judgement {
-  if (incoming.epoch < highestEpoch)
+  const order = held ? incoming.epoch - held.epoch || incoming.attempt - held.attempt : 1;
+  if (order !== 0 && incoming.epoch < highestEpoch)
     return { verdict: 'refuse', code: 'old-epoch', message: `its epoch is ${incoming.epoch}, and ${highestEpoch} was already seen here` };
   if (!held) return { verdict: 'accept' };
-  const order = incoming.epoch - held.epoch || incoming.attempt - held.attempt;
   if (order === 0) return { verdict: held.state === 'settled' ? 'answer' : 'again' };
   if (order < 0)
     return {
