@@ -1,1 +1,2 @@
-export {};
+export { deleteBootstrapToken, mintBootstrapToken } from './bootstrap-token';
+export { connectCluster } from './kube-cluster';

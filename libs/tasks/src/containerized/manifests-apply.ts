@@ -23,7 +23,7 @@ async function closed(cluster: Cluster, gates: readonly Gate[]): Promise<string 
 /** The manifests of a bundle, in their order, and the gates that say they work. */
 export const manifestsApply = defineServerTask({
   name: 'manifests.apply', version: 1, layer: 'containerized', timeout: '10m', attempts: 3,
-  title: 'the bundle runs',
+  title: 'The bundle runs',
   input: z.strictObject({ bundle: z.string(), objects: z.array(ManifestObject), gates: z.array(Gate) }),
   before: z.strictObject({}),
   output: z.strictObject({}),

@@ -4,7 +4,7 @@ import { defineServerTask } from '../define-task';
 
 export const agentInstall = defineServerTask({
   name: 'agent.install', version: 1, layer: 'native', timeout: '10m', attempts: 3, pool: 'ssh',
-  title: 'the agent runs and is known to the control server',
+  title: 'The agent runs and is known to the control server',
   input: z.strictObject({ node: NodeName }),
   before: z.strictObject({}),
   output: z.strictObject({}),

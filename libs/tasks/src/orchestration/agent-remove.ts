@@ -4,7 +4,7 @@ import { defineServerTask } from '../define-task';
 
 export const agentRemove = defineServerTask({
   name: 'agent.remove', version: 1, layer: 'native', timeout: '5m', attempts: 3,
-  title: 'the agent is gone and its certificate is worth nothing',
+  title: 'The agent is gone and its certificate is worth nothing',
   input: z.strictObject({ node: NodeName, force: z.boolean() }),
   before: z.strictObject({}),
   output: z.strictObject({}),

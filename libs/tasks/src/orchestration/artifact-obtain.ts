@@ -4,7 +4,7 @@ import { defineServerTask } from '../define-task';
 
 export const artifactObtain = defineServerTask({
   name: 'artifact.obtain', version: 1, layer: 'native', timeout: '45m', attempts: 3, pool: 'artifacts',
-  title: 'the artifact is in the store of the control server',
+  title: 'The artifact is in the store of the control server',
   input: z.strictObject({ name: z.string(), version: Version }),
   before: z.strictObject({}),
   output: z.strictObject({ artifact: Artifact }),

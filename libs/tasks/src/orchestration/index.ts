@@ -7,6 +7,7 @@ import { kubernetesAddons } from './kubernetes-addons';
 import { kubernetesAdmit } from './kubernetes-admit';
 import { kubernetesApi } from './kubernetes-api';
 import { kubernetesBinaries } from './kubernetes-binaries';
+import { kubernetesCa } from './kubernetes-ca';
 import { kubernetesCerts } from './kubernetes-certs';
 import { kubernetesConfig } from './kubernetes-config';
 import { kubernetesControlPlane } from './kubernetes-control-plane';
@@ -33,6 +34,7 @@ export * from './kubernetes-addons';
 export * from './kubernetes-admit';
 export * from './kubernetes-api';
 export * from './kubernetes-binaries';
+export * from './kubernetes-ca';
 export * from './kubernetes-certs';
 export * from './kubernetes-config';
 export * from './kubernetes-control-plane';
@@ -52,6 +54,6 @@ export * from './network-ready';
 export const orchestrationTasks: readonly Task[] = [
   artifactObtain, agentInstall, agentRemove,
   kubernetesBinaries, kubernetesKubeletUnit, kubernetesConfig, kubernetesCerts, kubernetesEncryption, kubernetesKubeconfigs, kubernetesControlPlane,
-  kubernetesKubeletStart, kubernetesApi, kubernetesSettings, kubernetesAddons, kubernetesJoin, kubernetesAdmit, kubernetesNodeReady,
+  kubernetesKubeletStart, kubernetesApi, kubernetesSettings, kubernetesAddons, kubernetesJoin, kubernetesAdmit, kubernetesCa, kubernetesNodeReady,
   kubernetesNodeSettings, kubernetesNodeDelete, kubeconfigKeep, networkFlannel, networkReady,
 ]; // prettier-ignore

@@ -44,7 +44,7 @@ async function look({ cluster, control, input }: Context): Promise<{ admitted: b
  */
 export const kubernetesAdmit = defineServerTask({
   name: 'kubernetes.admit', version: 1, layer: 'orchestration', timeout: '10m', attempts: 4,
-  title: "the node's certificate is approved",
+  title: "The node's certificate is approved",
   input: Input,
   before: z.strictObject({}),
   output: z.strictObject({}),

@@ -27,7 +27,7 @@ async function credentials({ host, input }: Pick<NodeContext<z.infer<typeof Inpu
 /** The API server answers. Its CA and the administrator's kubeconfig (sealed) go to the server. */
 export const kubernetesApi = defineTask({
   name: 'kubernetes.api', version: 1, layer: 'orchestration', timeout: '6m', attempts: 3,
-  title: 'the API of the cluster answers',
+  title: 'The API of the cluster answers',
   input: Input,
   before: z.strictObject({}),
   output: z.strictObject({ kubeconfig: sealed(), caPem: z.string(), caHash: z.string() }),

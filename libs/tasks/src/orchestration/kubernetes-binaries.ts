@@ -11,7 +11,7 @@ const wanted = (input: z.infer<typeof Input>): { path: string; artifact: FileArt
 
 export const kubernetesBinaries = defineTask({
   name: 'kubernetes.binaries', version: 1, layer: 'orchestration', timeout: '2m', attempts: 3,
-  title: 'the programs of Kubernetes are installed',
+  title: 'The programs of Kubernetes are installed',
   input: Input,
   before: FileImages,
   output: z.strictObject({}),

@@ -17,7 +17,7 @@ const made = [
  */
 export const kubernetesCerts = defineTask({
   name: 'kubernetes.certs', version: 1, layer: 'orchestration', timeout: '2m', attempts: 3,
-  title: 'the cluster has its certificates',
+  title: 'The cluster has its certificates',
   input: z.strictObject({ sans: z.array(HostOrIp) }),
   before: z.strictObject({}),
   output: z.strictObject({}),

@@ -14,7 +14,7 @@ const files = (input: z.infer<typeof Input>): WrittenFile[] => [
 /** The first task that writes below /etc/kubernetes, so the last one to be taken back: it knows whether that folder was there. */
 export const kubernetesConfig = defineTask({
   name: 'kubernetes.config', version: 1, layer: 'orchestration', timeout: '1m', attempts: 3,
-  title: 'kubeadm knows what this node is to be',
+  title: 'Kubeadm knows what this node is to be',
   input: Input,
   before: FolderBefore,
   output: z.strictObject({}),

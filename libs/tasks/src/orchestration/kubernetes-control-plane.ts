@@ -8,7 +8,7 @@ import { missing } from './written-files';
 /** etcd and the three parts of the control plane, as static pods that kubelet will start. */
 export const kubernetesControlPlane = defineTask({
   name: 'kubernetes.control-plane', version: 1, layer: 'orchestration', timeout: '2m', attempts: 3,
-  title: 'the control plane is laid out',
+  title: 'The control plane is laid out',
   input: z.strictObject({}),
   before: z.strictObject({ etcd: FolderBefore }),
   output: z.strictObject({}),

@@ -17,7 +17,7 @@ const configuration = (key: string): string =>
 /** Secrets are encrypted in etcd with a key that never leaves the control plane. It is made once: a lost key is lost data. */
 export const kubernetesEncryption = defineTask({
   name: 'kubernetes.encryption', version: 1, layer: 'orchestration', timeout: '1m', attempts: 3,
-  title: 'secrets will be encrypted in etcd',
+  title: 'Secrets will be encrypted in etcd',
   input: z.strictObject({}),
   before: z.strictObject({}),
   output: z.strictObject({}),

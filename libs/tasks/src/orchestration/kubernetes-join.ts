@@ -15,7 +15,7 @@ import { endContainers, NodeNetworkBefore, nodeNetworkBefore, restoreNodeNetwork
  */
 export const kubernetesJoin = defineTask({
   name: 'kubernetes.join', version: 1, layer: 'orchestration', timeout: '6m', attempts: 4,
-  title: 'the node joins the cluster',
+  title: 'The node joins the cluster',
   input: z.strictObject({ token: secretInput(), endpoint: HostOrIp, caPem: z.string().regex(/^-----BEGIN CERTIFICATE-----\n/), node: NodeRegistration }),
   before: NodeNetworkBefore,
   output: z.strictObject({}),

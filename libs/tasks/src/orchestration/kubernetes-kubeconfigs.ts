@@ -8,7 +8,7 @@ const made = ['admin.conf', 'super-admin.conf', 'kubelet.conf', 'controller-mana
 
 export const kubernetesKubeconfigs = defineTask({
   name: 'kubernetes.kubeconfigs', version: 1, layer: 'orchestration', timeout: '2m', attempts: 3,
-  title: 'the parts of the control plane have their credentials',
+  title: 'The parts of the control plane have their credentials',
   input: z.strictObject({}),
   before: z.strictObject({}),
   output: z.strictObject({}),

@@ -8,7 +8,7 @@ import { endContainers, NodeNetworkBefore, nodeNetworkBefore, restoreNodeNetwork
 /** kubelet of the control plane: from here on it runs the static pods. */
 export const kubernetesKubeletStart = defineTask({
   name: 'kubernetes.kubelet-start', version: 1, layer: 'orchestration', timeout: '3m', attempts: 3,
-  title: 'kubelet runs and starts the control plane',
+  title: 'Kubelet runs and starts the control plane',
   input: z.strictObject({}),
   before: NodeNetworkBefore,
   output: z.strictObject({}),

@@ -28,7 +28,7 @@ WantedBy=multi-user.target
 /** The unit only: kubelet is started by kubeadm once it has a configuration. */
 export const kubernetesKubeletUnit = defineTask({
   name: 'kubernetes.kubelet-unit', version: 1, layer: 'orchestration', timeout: '1m', attempts: 3,
-  title: 'kubelet has a unit that starts with the machine',
+  title: 'Kubelet has a unit that starts with the machine',
   input: z.strictObject({}),
   before: FileImages,
   output: z.strictObject({}),

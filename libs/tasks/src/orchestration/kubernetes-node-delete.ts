@@ -5,7 +5,7 @@ import { defineServerTask } from '../define-task';
 /** Takes a node out of the cluster: its pods move elsewhere first. With `force` also if they cannot. */
 export const kubernetesNodeDelete = defineServerTask({
   name: 'kubernetes.node-delete', version: 1, layer: 'orchestration', timeout: '10m', attempts: 3,
-  title: 'the node is drained and out of the cluster',
+  title: 'The node is drained and out of the cluster',
   input: z.strictObject({ node: NodeName, force: z.boolean() }),
   before: z.strictObject({}),
   output: z.strictObject({}),

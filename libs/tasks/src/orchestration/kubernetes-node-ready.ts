@@ -5,7 +5,7 @@ import { until } from '../wait';
 
 export const kubernetesNodeReady = defineServerTask({
   name: 'kubernetes.node-ready', version: 1, layer: 'orchestration', timeout: '10m', attempts: 3,
-  title: 'the node is Ready',
+  title: 'The node is Ready',
   input: z.strictObject({ node: NodeName }),
   before: z.strictObject({}),
   output: z.strictObject({ uid: z.string() }),

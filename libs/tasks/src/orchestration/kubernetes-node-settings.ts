@@ -17,7 +17,7 @@ function lacks(node: ClusterNode, input: z.infer<typeof Input>): string[] {
 /** Labels and taints of the spec. Those that others gave the node stay. */
 export const kubernetesNodeSettings = defineServerTask({
   name: 'kubernetes.node-settings', version: 1, layer: 'orchestration', timeout: '1m', attempts: 4,
-  title: 'the node has its labels and taints',
+  title: 'The node has its labels and taints',
   input: Input,
   before: z.strictObject({}),
   output: z.strictObject({}),

@@ -24,7 +24,7 @@ async function letKubeletRenew(host: Host): Promise<void> {
 /** The cluster keeps its own configuration, knows its control plane, and lets machines ask for a certificate, which nobody approves by himself. */
 export const kubernetesSettings = defineTask({
   name: 'kubernetes.settings', version: 1, layer: 'orchestration', timeout: '3m', attempts: 4,
-  title: 'the cluster knows its settings and who may ask to join',
+  title: 'The cluster knows its settings and who may ask to join',
   input: z.strictObject({}),
   before: z.strictObject({}),
   output: z.strictObject({}),

@@ -6,7 +6,7 @@ import { outdated, refOf, withRevision } from './revision';
 
 export const networkFlannel = defineServerTask({
   name: 'network.flannel', version: 1, layer: 'orchestration', timeout: '2m', attempts: 4,
-  title: 'the pod network is set up',
+  title: 'The pod network is set up',
   input: z.strictObject({ podCidr: Cidr, backend: z.enum(['vxlan', 'host-gw']), image: ImageRef, nftables: z.boolean() }),
   before: z.strictObject({}),
   output: z.strictObject({}),

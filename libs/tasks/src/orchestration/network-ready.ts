@@ -18,7 +18,7 @@ async function incomplete({ cluster }: Pick<ServerContext<unknown>, 'cluster'>, 
 /** The network's own parts run everywhere: pods reach each other, services and names. */
 export const networkReady = defineServerTask({
   name: 'network.ready', version: 1, layer: 'orchestration', timeout: '10m', attempts: 3,
-  title: 'pod network, services and DNS work',
+  title: 'Pod network, services and DNS work',
   input: Input,
   before: z.strictObject({}),
   output: z.strictObject({}),

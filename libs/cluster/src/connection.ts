@@ -1,0 +1,110 @@
+import {
+  ApiException, CertificatesV1Api, type Configuration, CoreV1Api, createConfiguration, HttpMethod, KubeConfig, KubernetesObjectApi, type Middleware,
+  ServerConfiguration,
+} from '@kubernetes/client-node'; // prettier-ignore
+import { TaskError } from '@strata/tasks';
+
+/** No call of the API may take longer, whatever the network does. */
+const deadlineMs = 15_000;
+const readyDeadlineMs = 4_000;
+
+const deadline: Middleware = {
+  pre: async (context) => {
+    context.setSignal(AbortSignal.timeout(deadlineMs));
+    return context;
+  },
+  post: async (context) => context,
+};
+
+/** The typed and the generic client of one cluster, over kept connections. */
+export class Connection {
+  readonly core: CoreV1Api;
+  readonly certificates: CertificatesV1Api;
+  readonly objects: KubernetesObjectApi;
+  private readonly config: KubeConfig;
+  private readonly configuration: Configuration;
+
+  /** @param kubeconfig text; its server may be an address with `tls-server-name`. @throws TaskError if it is none. */
+  constructor(kubeconfig: string) {
+    this.config = new KubeConfig();
+    try {
+      this.config.loadFromString(kubeconfig);
+    } catch (cause) {
+      throw new TaskError('bad-kubeconfig', 'the kept kubeconfig cannot be read', { remedy: 'retry the step that keeps it', cause });
+    }
+    const server = this.config.getCurrentCluster()?.server;
+    if (server === undefined) throw new TaskError('bad-kubeconfig', 'the kept kubeconfig names no cluster', { remedy: 'retry the step that keeps it' });
+    this.configuration = createConfiguration({
+      baseServer: new ServerConfiguration(server, {}),
+      authMethods: { default: this.config },
+      promiseMiddleware: [deadline],
+    });
+    this.core = new CoreV1Api(this.configuration);
+    this.certificates = new CertificatesV1Api(this.configuration);
+    this.objects = new KubernetesObjectApi(this.configuration);
+  }
+
+  /** Whether GET `path` answers 200 within a few seconds. */
+  async answers(path: string): Promise<boolean> {
+    try {
+      const context = this.configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
+      await this.config.applySecurityAuthentication(context);
+      context.setSignal(AbortSignal.timeout(readyDeadlineMs));
+      const response = await this.configuration.httpApi.send(context).toPromise();
+      await response.body.text();
+      return response.httpStatusCode === 200;
+    } catch {
+      return false;
+    }
+  }
+}
+
+const isCode = (error: unknown, code: number): boolean => error instanceof ApiException && error.code === code;
+
+/** Calls the API. `null` for "not there". @throws TaskError that says what was tried and what the API answered. */
+export async function orNull<T>(what: string, call: () => Promise<T>): Promise<T | null> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isCode(error, 404)) return null;
+    throw failed(what, error);
+  }
+}
+/** Calls the API. @throws TaskError, also for "not there". */
+export async function must<T>(what: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw failed(what, error);
+  }
+}
+export const isConflict = (error: unknown): boolean => error instanceof TaskError && (isCode(error.cause, 409) || isCode(error.cause, 429));
+export const isGone = (error: unknown): boolean => error instanceof TaskError && isCode(error.cause, 404);
+
+function failed(what: string, error: unknown): TaskError {
+  if (error instanceof ApiException) {
+    const words = messageOf(error);
+    return new TaskError('cluster-api', `${what}: the API answered ${error.code}: ${words}`, {
+      remedy: error.code === 401 || error.code === 403 ? 'the kept kubeconfig may not do this: keep it anew' : 'look at what the API says, then retry the step',
+      retry: error.code >= 500 || error.code === 429 || error.code === 409,
+      cause: error,
+    });
+  }
+  return new TaskError('cluster-unreachable', `${what}: the API of the cluster does not answer: ${error instanceof Error ? error.message : String(error)}`, {
+    remedy: 'see that the control plane is up and that this host reaches its port 6443, then retry the step',
+    retry: true,
+    cause: error,
+  });
+}
+function messageOf(error: ApiException<unknown>): string {
+  const body = typeof error.body === 'string' ? parsed(error.body) : error.body;
+  const message = (body as { message?: unknown } | null)?.message;
+  return typeof message === 'string' ? message : (error.message.split('\n')[0] ?? '');
+}
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,24 @@
+import type { Facts } from '@strata/model';
+import type { KubeletConstraints, ProxySettings } from '@strata/tasks';
+import type { PlannedNode } from './context';
+
+/** Below this share of free space kubelet's own thresholds would evict everything at once. */
+const nearlyFull = 0.2;
+const holdsPods = (facts: Facts): Facts['disks'] =>
+  facts.disks.filter((d) => ['/', '/var', '/var/lib', '/var/lib/kubelet', '/var/lib/containerd'].includes(d.mount));
+
+/** Settings of kubelet that this machine's facts demand; on an ordinary machine none. */
+export const kubeletConstraints = (n: PlannedNode): KubeletConstraints => ({
+  ...(n.can.lowerOomScore ? {} : { oomScoreAdj: 0 }),
+  ...(n.can.cgroupV1 ? { failCgroupV1: false } : {}),
+  ...(holdsPods(n.facts).some((d) => d.size > 0 && d.free / d.size < nearlyFull) ? { nearlyFullDisk: true } : {}),
+});
+
+/** kube-proxy is one for all nodes: what the weakest of them demands. */
+export const proxySettings = (nodes: readonly PlannedNode[]): ProxySettings => ({
+  mode: nodes.every((n) => n.can.kernelNftables) ? 'nftables' : 'iptables',
+  ...(nodes.every((n) => n.can.lowerOomScore) ? {} : { oomScoreAdj: 0 }),
+  ...(nodes.every(ownsConntrack) ? {} : { conntrack: 'leave' }),
+});
+/** The connection table's size belongs to the machine around a container, even where other settings of the network are its own. */
+const ownsConntrack = (n: PlannedNode): boolean => !n.can.container && n.can.setSysctl && !n.facts.readOnlySysctl;

@@ -1,0 +1,118 @@
+import { type CatalogEntry, kubernetesComponents, knownKubernetesVersions } from '@strata/model';
+import { flannelDaemonSet } from '@strata/tasks';
+import { entryOf, type PlanContext, type PlannedNode } from './context';
+import { kubeletConstraints, proxySettings } from './demands';
+import type { Distribution, NodeLines } from './distribution';
+import { fetch } from './install';
+import { PlanRefused } from './refused';
+import { artifact, type Steps } from './steps';
+
+const keep = 'cluster/kubeconfig.keep';
+const flannel = 'cluster/network.flannel';
+const ready = 'cluster/network.ready';
+const addon = (kind: 'DaemonSet' | 'Deployment', name: string): object => ({ apiVersion: 'apps/v1', kind, name, namespace: 'kube-system' });
+
+/** Kubernetes by kubeadm's phases. @throws PlanRefused for a version that we have not built and tried. */
+export function kubernetes(c: PlanContext): Distribution {
+  const version = c.spec.distribution.version ?? entryOf(c.catalog, 'kubeadm').version;
+  if (!knownKubernetesVersions.includes(version))
+    throw new PlanRefused(
+      'unknown-version',
+      `Kubernetes ${version} is not known here`,
+      `set spec.distribution.version to one of: ${knownKubernetesVersions.join(', ')}`,
+    );
+  const parts = kubernetesComponents(version);
+  const own = (name: string): CatalogEntry => entryOf(c.catalog, name, version);
+  const pause = entryOf(c.catalog, 'image-pause', parts.pause);
+  const everywhere = [own('image-kube-proxy'), entryOf(c.catalog, 'image-flannel'), entryOf(c.catalog, 'image-coredns', parts.coredns)];
+  const controlPlane = [
+    entryOf(c.catalog, 'image-etcd', parts.etcd), own('image-kube-apiserver'), own('image-kube-controller-manager'), own('image-kube-scheduler'),
+  ]; // prettier-ignore
+  const bundled = c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
+  const runtime = ['runc', 'containerd', 'cni-plugins'].map((name) => entryOf(c.catalog, name));
+  // what a node waits for before it joins and before it can be Ready, and where it has the CA from
+  const there = c.there
+    ? { joinable: ['cluster/kubernetes.ca'], network: [], ca: { $output: 'cluster/kubernetes.ca', path: 'caPem' } }
+    : { joinable: [keep], network: [flannel], ca: { $output: `${c.controlPlane.name}/kubernetes.api`, path: 'caPem' } };
+  const sans = [c.names.api, c.controlPlane.address, ...c.spec.apiSANs];
+
+  return {
+    version,
+    ownRuntime: true,
+    networkReady: ready,
+    artifacts: () => [...runtime, own('kubeadm'), own('kubelet'), own('kubectl'), pause, ...controlPlane, ...everywhere],
+    images: (_, n) => [
+      ...(n.role === 'control-plane' ? [{ as: 'control-plane', images: [pause, ...controlPlane] }] : []),
+      { as: 'pods', images: [...(n.role === 'control-plane' ? [] : [pause]), ...everywhere, ...bundled] },
+    ],
+    pauseImage: () => parts.images.pause,
+    nodeReady: (name) => `${name}/kubernetes.node-ready`,
+
+    node(on, _, lines) {
+      if (lines.node.role === 'control-plane') init(on, lines);
+      else join(on, lines);
+      onceJoined(on, lines.node);
+    },
+    known(on) {
+      on.line(null).step('kubernetes.ca', {});
+    },
+    cluster(on) {
+      on.phase('install');
+      on.line(null, keep, `${c.controlPlane.name}/images.import@pods`).step('network.flannel', {
+        podCidr: c.spec.network.podCidr, backend: c.spec.network.backend, image: entryOf(c.catalog, 'image-flannel').ref,
+        nftables: c.nodes.every((n) => n.can.kernelNftables),
+      }); // prettier-ignore
+      on.line(null, flannel, `${c.controlPlane.name}/kubernetes.addons`).step('network.ready', {
+        workloads: [flannelDaemonSet, addon('DaemonSet', 'kube-proxy'), addon('Deployment', 'coredns')],
+      });
+    },
+  };
+
+  function init(on: Steps, { node: n, begin, system, images }: NodeLines): void {
+    on.phase('install');
+    const line = begin.fork();
+    fetch(line, 'kubernetes', ['kubeadm', 'kubelet', 'kubectl']);
+    line.step('kubernetes.binaries', { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm'), kubectl: artifact('kubectl') });
+    line.step('kubernetes.kubelet-unit', {});
+    line.step('kubernetes.config', {
+      node: { name: n.name, address: n.address },
+      kubelet: kubeletConstraints(n),
+      control: {
+        cluster: c.cluster, version, endpoint: c.names.api, podCidr: c.spec.network.podCidr, serviceCidr: c.spec.network.serviceCidr, sans,
+        proxy: proxySettings(c.nodes),
+      },
+    }); // prettier-ignore
+    line.step('kubernetes.certs', { sans });
+    line.step('kubernetes.encryption', {});
+    line.step('kubernetes.kubeconfigs', {});
+    line.step('kubernetes.control-plane', {});
+    line.step('kubernetes.kubelet-start', {}, { needs: [system, `${n.name}/images.import@control-plane`] });
+    line.step('kubernetes.api', { cluster: c.cluster, address: n.address, endpoint: c.names.api });
+    line.step('kubernetes.settings', {});
+    on.line(null, line).step('kubeconfig.keep', { kubeconfig: { $secret: `output:${n.name}/kubernetes.api#kubeconfig` } });
+    line.step('kubernetes.addons', {}, { needs: [images] });
+  }
+
+  function join(on: Steps, { node: n, begin, system, images }: NodeLines): void {
+    on.phase('install');
+    const line = begin.fork();
+    fetch(line, 'kubernetes', ['kubeadm', 'kubelet']);
+    line.step('kubernetes.binaries', { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm') });
+    line.step('kubernetes.kubelet-unit', {});
+    line.step('kubernetes.config', { node: { name: n.name, address: n.address }, kubelet: kubeletConstraints(n) });
+    line.after(system, images, ...there.joinable);
+    // side by side: the node asks, the server approves
+    line.fork().step('kubernetes.admit', { node: n.name });
+    line.step('kubernetes.join', {
+      token: { $secret: `mint:bootstrap-token:${n.name}` }, endpoint: c.names.api, node: { name: n.name, address: n.address },
+      caPem: there.ca,
+    }); // prettier-ignore
+  }
+
+  function onceJoined(on: Steps, n: PlannedNode): void {
+    const joined = n.role === 'control-plane' ? [keep] : [`${n.name}/kubernetes.join`, `${n.name}/kubernetes.admit`];
+    const role = n.role === 'control-plane' ? {} : { 'node-role.kubernetes.io/worker': '' };
+    on.line(n.name, ...joined).step('kubernetes.node-settings', { node: n.name, labels: { ...role, ...n.spec.labels }, taints: n.spec.taints });
+    on.line(n.name, ...joined, ...there.network).step('kubernetes.node-ready', { node: n.name });
+  }
+}

@@ -1,0 +1,32 @@
+import type { Catalog, ClusterSpec, Facts, RunIntent } from '@strata/model';
+import type { Gate, KubeObject } from '@strata/tasks';
+
+/** A bundle as the server read it from disk. */
+export interface BundleContent {
+  objects: KubeObject[];
+  images: { name: string; version: string }[]; // catalog entries
+  gates: Gate[];
+}
+
+/** Everything a plan is made of. Nothing else: the same request gives the same plan. */
+export interface PlanRequest {
+  id: string;
+  clusterId: string;
+  spec: ClusterSpec;
+  specVersion: number;
+  /** What is known of each machine, by node name. A node without facts cannot be planned for: it counts as absent. */
+  facts: ReadonlyMap<string, Facts>;
+  /** Node ids of the nodes that have an agent, by node name. */
+  enrolled: ReadonlyMap<string, string>;
+  /** Nodes that could not be reached. They get no steps, the run ends degraded. */
+  absent: readonly string[];
+  catalog: Catalog;
+  /** `name@version` of catalog entries that no source gives, as far as anybody knows. */
+  unobtainable?: readonly string[];
+  bundles: Readonly<Record<string, BundleContent>>;
+  intent: RunIntent;
+  /** Milliseconds since 1970. */
+  now: number;
+  /** sha256 of a text, 64 hexadecimal digits: the planner does no cryptography of its own. */
+  sha256: (text: string) => string;
+}

@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Catalog, CatalogEntry } from '@strata/model';
+import type { BundleContent } from '@strata/planner';
+import { parse, parseAllDocuments } from 'yaml';
+
+const root = join(__dirname, '../..');
+
+/** The real catalog, before anything is obtained. */
+export function catalog(): Catalog {
+  const folder = join(root, 'catalog');
+  const files = readdirSync(folder).filter((f) => f.endsWith('.yaml')).sort();
+  const entries = files.flatMap((name) => {
+    const { artifacts } = parse(readFileSync(join(folder, name), 'utf8')) as { artifacts: { versions: string[] }[] };
+    return artifacts.flatMap(({ versions, ...rest }) =>
+      versions.map((version) => CatalogEntry.parse(JSON.parse(JSON.stringify({ ...rest, version }).replaceAll('{version}', version)))),
+    );
+  });
+  return { digest: createHash('sha256').update(JSON.stringify(entries)).digest('hex'), entries, obtained: {} };
+} // prettier-ignore
+
+/** The demo bundle as it is on disk. */
+export function demoBundle(): BundleContent {
+  const read = (path: string): string => readFileSync(join(root, 'bundles/demo', path), 'utf8');
+  const { images, manifests, gates } = parse(read('bundle.yaml')) as { images: BundleContent['images']; manifests: string[]; gates: BundleContent['gates'] };
+  const objects = manifests.flatMap((m) => parseAllDocuments(read(m)).map((d) => d.toJS() as BundleContent['objects'][number]));
+  return { objects, images, gates };
+}

@@ -1,0 +1,32 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { plan, type PlanRequest, renderPlan } from '@strata/planner';
+import { bareMetal, factsOf, intentOf, labNode, lxc, nodesOf, requestOf as request, specOf } from '@strata/planner/testing';
+import { catalog, demoBundle } from './on-disk';
+
+/** A changed plan is reviewed as a changed text. `UPDATE_GOLDEN=1` writes them anew. */
+const folder = __dirname;
+const requestOf: typeof request = (spec, over) => request(spec, { catalog: catalog(), bundles: { demo: demoBundle() }, ...over });
+const three = specOf({ nodes: nodesOf(3), bundles: ['demo'] });
+const enrolled = new Map([['n1', 'id-1'], ['n2', 'id-2'], ['n3', 'id-3']]); // prettier-ignore
+
+const cases: Record<string, PlanRequest> = {
+  'kubernetes-single-node': requestOf(specOf({ nodes: nodesOf(1) })),
+  'kubernetes-three-nodes-bare-metal': requestOf(three),
+  'kubernetes-three-nodes-lxc': requestOf(three, { facts: factsOf(three, lxc) }),
+  'kubernetes-three-nodes-lab': requestOf(three, { facts: factsOf(three, labNode) }),
+  'kubernetes-add-node': requestOf(three, { intent: intentOf('add-node', ['n3']), enrolled }),
+  'kubernetes-remove-node': requestOf(three, { intent: intentOf('remove-node', ['n3']), enrolled }),
+  'kubernetes-uninstall': requestOf(specOf({ nodes: nodesOf(2) }), { intent: intentOf('uninstall'), enrolled }),
+  'kubernetes-token-node': requestOf(specOf({ nodes: [...nodesOf(1), { name: 'n2', join: 'token' }] }), { facts: new Map([['n1', bareMetal('10.0.0.11')], ['n2', bareMetal('10.0.0.12')]]) }),
+}; // prettier-ignore
+
+describe('golden plans', () => {
+  for (const [name, request] of Object.entries(cases))
+    it(name, () => {
+      const path = join(folder, `${name}.plan.txt`);
+      const text = renderPlan(plan(request));
+      if (process.env.UPDATE_GOLDEN || !existsSync(path)) writeFileSync(path, text);
+      expect(text).toBe(readFileSync(path, 'utf8'));
+    });
+});
