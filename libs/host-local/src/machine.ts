@@ -43,6 +43,7 @@ export function localKernel(): Kernel {
       return dry?.code === 0 ? 'available' : 'absent';
     },
     loadModule: (name) => must(['modprobe', name], `install a kernel of this machine that has ${name}, then retry`),
+    unloadModule: async (name) => void (await localSource.run(['modprobe', '-r', '-q', name])),
   };
 }
 

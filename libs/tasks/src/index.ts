@@ -2,6 +2,7 @@ export * from './containerized';
 export * from './define-task';
 export * from './orchestration';
 export * from './facts';
+export * from './native';
 export * from './order-rules';
 export * from './ports/clock';
 export * from './ports/cluster';

@@ -1,9 +1,10 @@
 import { containerizedTasks } from './containerized';
 import type { Task } from './define-task';
+import { nativeTasks } from './native';
 import { orchestrationTasks } from './orchestration';
 
 /** All tasks by name. One line a task; a name twice is a fault of the build. */
-export const tasks: ReadonlyMap<string, Task> = index([...orchestrationTasks, ...containerizedTasks]);
+export const tasks: ReadonlyMap<string, Task> = index([...nativeTasks, ...orchestrationTasks, ...containerizedTasks]);
 
 function index(all: readonly Task[]): ReadonlyMap<string, Task> {
   const map = new Map<string, Task>();

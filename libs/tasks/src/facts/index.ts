@@ -1,4 +1,5 @@
 export * from './gather';
-export { interruptedPackages, lockHolder, packageManager, strataMark } from './software';
+export { droppingChains, interruptedPackages, iptablesDrops, lockHolder, packageManager, strataMark } from './software';
 export type { FactSource } from './source';
 export { featureOfModule, kernelFeatures } from './system';
+export type { NftChain } from './software';

@@ -80,17 +80,29 @@ export async function runtimeFacts(source: FactSource): Promise<Facts['container
 }
 
 const unconditional = /^(counter( packets \d+ bytes \d+)? )?(drop|reject.*)$/;
-/** Base chains of `nft list ruleset` at this hook that end in drop or reject. */
-export function nftDrops(ruleset: string, hook: 'input' | 'forward'): boolean {
+export interface NftChain {
+  family: string;
+  table: string;
+  chain: string;
+}
+/** Base chains of `nft list ruleset` at this hook that drop or reject what no rule of theirs accepts. */
+export function droppingChains(ruleset: string, hook: 'input' | 'forward'): NftChain[] {
+  const found: NftChain[] = [];
+  let [family, table, chain] = ['', '', ''];
   let inside = false;
+  const take = (): void => {
+    if (!found.some((c) => c.family === family && c.table === table && c.chain === chain)) found.push({ family, table, chain });
+  };
   for (const line of ruleset.split('\n').map((l) => l.trim())) {
-    if (line.startsWith('chain ')) inside = false;
+    const opens = /^(?:table (\S+) (\S+)|chain (\S+)) \{/.exec(line);
+    if (opens?.[1]) [family, table] = [opens[1], opens[2] ?? ''];
+    if (opens?.[3]) [chain, inside] = [opens[3], false];
     else if (line.startsWith('type filter hook ')) {
       inside = line.startsWith(`type filter hook ${hook} `);
-      if (inside && /policy drop;/.test(line)) return true;
-    } else if (inside && unconditional.test(line)) return true;
+      if (inside && /policy drop;/.test(line)) take();
+    } else if (inside && unconditional.test(line)) take();
   }
-  return false;
+  return found;
 }
 /** The same for `iptables-save`. */
 export function iptablesDrops(saved: string, chain: 'INPUT' | 'FORWARD'): boolean {
@@ -110,7 +122,7 @@ export async function firewallFacts(source: FactSource): Promise<Facts['firewall
   if (/^-A /m.test(iptables)) tools.push('iptables');
   return {
     tools,
-    dropsInput: tools.includes('firewalld') || nftDrops(nft, 'input') || iptablesDrops(iptables, 'INPUT'),
-    dropsForward: nftDrops(nft, 'forward') || iptablesDrops(iptables, 'FORWARD'),
+    dropsInput: tools.includes('firewalld') || droppingChains(nft, 'input').length > 0 || iptablesDrops(iptables, 'INPUT'),
+    dropsForward: droppingChains(nft, 'forward').length > 0 || iptablesDrops(iptables, 'FORWARD'),
   };
 }

@@ -122,6 +122,8 @@ export interface Kernel {
   /** `builtin` also when its feature is there without a module. */
   module(name: string): Promise<'loaded' | 'builtin' | 'available' | 'absent'>;
   loadModule(name: string): Promise<void>;
+  /** Fine if it is not loaded, or something uses it by now: then it stays. */
+  unloadModule(name: string): Promise<void>;
 }
 export interface Mount {
   path: string;

@@ -1,4 +1,5 @@
 import type { Artifact, Facts, ImageArtifact } from '@strata/model';
+import type { Clock } from '../ports/clock';
 import type { Artifacts, Host, Images, Kernel, Mount, Mounts, Network, ProgramResult, Programs, RunOptions, Users } from '../ports/host';
 import { TaskError } from '../task-error';
 import { Effects } from './effects';
@@ -32,6 +33,8 @@ export class MemoryHost implements Host {
   readonly runs: string[][] = [];
   baseFacts: Facts;
   syncMs = 1;
+  /** Gives the machine's wall clock; without it `baseFacts.time.wallMs` stands still. */
+  clock: Clock | null = null;
   reachable: (host: string, port: number) => boolean = () => true;
   http: (url: string) => { status: number; body: string } | null = () => null;
   names: (name: string) => string[] = () => [];
@@ -86,6 +89,13 @@ export class MemoryHost implements Host {
         this.modules.set(name, 'loaded');
         if (name === 'br_netfilter') for (const f of ['iptables', 'ip6tables']) this.sysctls.set(`net.bridge.bridge-nf-call-${f}`, '0');
         if (name === 'nf_conntrack') this.sysctls.set('net.netfilter.nf_conntrack_max', '65536');
+      }),
+    unloadModule: (name) =>
+      this.effects.run(`kernel.unloadModule ${name}`, () => {
+        if (this.modules.get(name) !== 'loaded') return;
+        this.modules.set(name, 'available');
+        if (name === 'br_netfilter') for (const f of ['iptables', 'ip6tables']) this.sysctls.delete(`net.bridge.bridge-nf-call-${f}`);
+        if (name === 'nf_conntrack') this.sysctls.delete('net.netfilter.nf_conntrack_max');
       }),
   };
   readonly mounts: Mounts = {
@@ -168,7 +178,7 @@ export class MemoryHost implements Host {
       ...structuredClone(this.baseFacts),
       hostname: this.extra.get('hostname') as string,
       dns: { ...this.baseFacts.dns, servers: resolv.filter((l) => l.startsWith('nameserver ')).map((l) => l.slice(11)), search: resolv.filter((l) => l.startsWith('search ')).flatMap((l) => l.slice(7).split(' ')) }, // prettier-ignore
-      time: { ...this.baseFacts.time, service: chrony ? 'chrony' : this.baseFacts.time.service },
+      time: { ...this.baseFacts.time, wallMs: this.clock?.now() ?? this.baseFacts.time.wallMs, service: chrony ? 'chrony' : this.baseFacts.time.service },
       containerRuntimes: [...this.baseFacts.containerRuntimes, ...ours],
     });
   }

@@ -1,0 +1,136 @@
+import { droppingChains, iptablesDrops, type NftChain } from '../facts';
+import type { Host } from '../ports/host';
+import { must } from '../programs';
+
+/** What shall get through. `from`: IPv4 ranges, empty for everybody. */
+export interface Opening {
+  ports: readonly { proto: 'tcp' | 'udp'; port: number; from: readonly string[] }[];
+  trust: readonly string[];
+  interfaces: readonly string[];
+}
+/** One rule that we want. `id` names it in the firewall itself. */
+interface Wish {
+  id: string;
+  hook: 'input' | 'forward';
+  proto?: 'tcp' | 'udp';
+  port?: number;
+  source?: string;
+  destination?: string;
+  interface?: string;
+}
+type Argv = [string, ...string[]];
+export interface Rule {
+  id: string;
+  present(host: Host): Promise<boolean>;
+  add: Argv;
+  remove(host: Host): Promise<void>;
+}
+export type Owner = 'ufw' | 'firewalld' | 'iptables' | 'nftables';
+
+const word = (value: string): string => value.replace(/[^a-z0-9.-]/gi, '_');
+function wishes(o: Opening): Wish[] {
+  const ports = o.ports.flatMap(({ proto, port, from }) =>
+    (from.length === 0 ? [undefined] : from).map((source): Wish => ({
+      id: `strata-${proto}-${port}${source ? `-${word(source)}` : ''}`,
+      hook: 'input',
+      proto,
+      port,
+      source,
+    })),
+  );
+  const trust = o.trust.flatMap((range): Wish[] => [
+    { id: `strata-from-${word(range)}`, hook: 'input', source: range },
+    { id: `strata-forward-from-${word(range)}`, hook: 'forward', source: range },
+    { id: `strata-forward-to-${word(range)}`, hook: 'forward', destination: range },
+  ]);
+  const links = o.interfaces.map((name): Wish => ({ id: `strata-on-${word(name)}`, hook: 'input', interface: name }));
+  return [...ports, ...trust, ...links];
+}
+const ok = async (host: Host, argv: Argv): Promise<boolean> => (await host.programs.run(argv, { timeoutMs: 30_000 })).code === 0;
+const remover =
+  (argv: Argv) =>
+  async (host: Host): Promise<void> =>
+    void (await must(host, argv));
+
+/** Which tool owns the rules that are in our way; null if nothing is. */
+export async function ownerOf(host: Host): Promise<Owner | null> {
+  const { firewall } = await host.facts();
+  if (firewall.tools.includes('ufw')) return 'ufw';
+  if (firewall.tools.includes('firewalld')) return 'firewalld';
+  if (!firewall.dropsInput && !firewall.dropsForward) return null;
+  if ((await host.programs.which('iptables-save')) !== null) {
+    const { stdout } = await host.programs.run(['iptables-save', '-t', 'filter'], { timeoutMs: 30_000 });
+    if (iptablesDrops(stdout, 'INPUT') || iptablesDrops(stdout, 'FORWARD')) return 'iptables';
+  }
+  return 'nftables';
+}
+
+/** The rules that let `o` through, in the words of the tool that owns the firewall. Nothing is ever switched off. */
+export async function rulesOf(host: Host, owner: Owner, o: Opening): Promise<Rule[]> {
+  if (owner === 'ufw') return wishes(o).map(ufwRule);
+  if (owner === 'firewalld') return wishes(o).filter((w) => w.hook === 'input').map(firewalldRule); // prettier-ignore
+  if (owner === 'iptables') return wishes(o).map(iptablesRule);
+  const { stdout } = await host.programs.run(['nft', 'list', 'ruleset'], { timeoutMs: 30_000 });
+  return wishes(o).flatMap((w) => droppingChains(stdout, w.hook).filter((c) => c.family !== 'ip6').map((c) => nftRule(c, w))); // prettier-ignore
+}
+/** Whether the owner forgets our rules at a reboot. */
+export const forgets = (owner: Owner): boolean => owner === 'iptables' || owner === 'nftables';
+
+function ufwRule(w: Wish): Rule {
+  const route = w.hook === 'forward' ? ['route'] : [];
+  const spec = [
+    'allow',
+    ...(w.interface ? ['in', 'on', w.interface] : []),
+    ...(w.proto ? ['proto', w.proto] : []),
+    ...(w.interface ? [] : ['from', w.source ?? 'any', 'to', w.destination ?? 'any']),
+    ...(w.port ? ['port', String(w.port)] : []),
+  ];
+  return {
+    id: w.id,
+    present: async (host) => (await must(host, ['ufw', 'show', 'added'])).stdout.includes(`comment '${w.id}'`),
+    add: ['ufw', ...route, ...spec, 'comment', w.id],
+    remove: remover(['ufw', '--force', ...route, 'delete', ...spec]),
+  };
+}
+function firewalldRule(w: Wish): Rule {
+  const rich = `rule family="ipv4" source address="${w.source ?? ''}" port port="${w.port ?? ''}" protocol="${w.proto ?? ''}" accept`;
+  const [zone, what] = w.interface ? ['trusted', `interface=${w.interface}`] : w.port === undefined ? ['trusted', `source=${w.source}`] : [null, w.source ? `rich-rule=${rich}` : `port=${w.port}/${w.proto}`]; // prettier-ignore
+  const command = (verb: string): Argv => ['firewall-cmd', '--permanent', ...(zone ? [`--zone=${zone}`] : []), `--${verb}-${what}`];
+  return { id: w.id, present: (host) => ok(host, command('query')), add: command('add'), remove: remover(command('remove')) };
+}
+function iptablesRule(w: Wish): Rule {
+  const spec = [
+    w.hook === 'input' ? 'INPUT' : 'FORWARD',
+    ...(w.proto ? ['-p', w.proto] : []),
+    ...(w.source ? ['-s', w.source] : []),
+    ...(w.destination ? ['-d', w.destination] : []),
+    ...(w.interface ? ['-i', w.interface] : []),
+    ...(w.port ? ['--dport', String(w.port)] : []),
+    ...['-m', 'comment', '--comment', w.id, '-j', 'ACCEPT'],
+  ];
+  return {
+    id: w.id,
+    present: (host) => ok(host, ['iptables', '-w', '10', '-C', ...spec]),
+    add: ['iptables', '-w', '10', '-I', ...spec],
+    remove: remover(['iptables', '-w', '10', '-D', ...spec]),
+  };
+}
+function nftRule(at: NftChain, w: Wish): Rule {
+  const chain = [at.family, at.table, at.chain] as const;
+  const id = `${w.id}-${word(at.table)}`;
+  const match = [
+    ...(w.source ? ['ip', 'saddr', w.source] : []),
+    ...(w.destination ? ['ip', 'daddr', w.destination] : []),
+    ...(w.interface ? ['iifname', w.interface] : []),
+    ...(w.proto ? [w.proto, 'dport', String(w.port)] : []),
+  ];
+  const listed = async (host: Host): Promise<string> => (await host.programs.run(['nft', '-a', 'list', 'chain', ...chain], { timeoutMs: 30_000 })).stdout;
+  return {
+    id,
+    present: async (host) => (await listed(host)).includes(`comment "${id}"`),
+    add: ['nft', 'insert', 'rule', ...chain, ...match, 'accept', 'comment', id],
+    remove: async (host) => {
+      for (const m of (await listed(host)).matchAll(/comment "([^"]+)" # handle (\d+)$/gm)) if (m[1] === id) await must(host, ['nft', 'delete', 'rule', ...chain, 'handle', m[2] ?? '']); // prettier-ignore
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { ImageArtifact } from '@strata/model';
+import { z } from 'zod';
+import { defineTask } from '../define-task';
+import type { Host } from '../ports/host';
+
+const service = 'containerd.service';
+interface Look {
+  absent: ImageArtifact[];
+  unpinned: string[];
+}
+async function look(host: Host, images: readonly ImageArtifact[]): Promise<Look> {
+  const here = new Map((await host.images.list()).map((i) => [i.ref, i]));
+  const absent = images.filter((i) => here.get(i.ref)?.digest !== `sha256:${i.blobs[0]?.sha256 ?? ''}`);
+  return { absent, unpinned: images.filter((i) => !absent.includes(i) && here.get(i.ref)?.pinned !== true).map((i) => i.ref) };
+}
+
+export const imagesImport = defineTask({
+  name: 'images.import', version: 1, layer: 'native', timeout: '30m', attempts: 3,
+  title: 'The images are in the container runtime, and stay there',
+  input: z.strictObject({ images: z.array(ImageArtifact) }),
+  before: z.strictObject({ absent: z.array(z.string()) }), // refs that were not there under any digest
+  output: z.strictObject({}),
+  async check({ host, input }) {
+    if ((await host.units.state(service)).active !== 'active') return { state: 'unknown', until: 'containerd runs (containerd.install)' };
+    const { absent, unpinned } = await look(host, input.images);
+    if (absent.length === 0 && unpinned.length === 0) return { state: 'satisfied', output: {} };
+    const known = new Set((await host.images.list()).map((i) => i.ref));
+    const reason = absent.length > 0 ? `not imported: ${absent.map((i) => i.ref).join(', ')}` : `not pinned: ${unpinned.join(', ')}`;
+    return { state: 'unsatisfied', reason, before: { absent: input.images.map((i) => i.ref).filter((ref) => !known.has(ref)) } };
+  },
+  async apply({ host, input, progress, signal }) {
+    const { absent } = await look(host, input.images);
+    if (absent.length > 0) {
+      await host.artifacts.fetch(absent, { progress, signal }); // nothing to do unless the store lost one
+      await host.images.import(absent, { progress, signal });
+    }
+    const { unpinned } = await look(host, input.images);
+    for (const ref of unpinned) await host.images.pin(ref);
+  },
+  async undo({ host, before }) {
+    if ((await host.units.state(service)).active !== 'active') return; // its store goes with it, or is not ours
+    const here = new Set((await host.images.list()).map((i) => i.ref));
+    for (const ref of before.absent) if (here.has(ref)) await host.images.remove(ref);
+  },
+}); // prettier-ignore

@@ -1,0 +1,52 @@
+import { PackageName } from '@strata/model';
+import { z } from 'zod';
+import { defineTask } from '../define-task';
+import type { Host } from '../ports/host';
+import { TaskError } from '../task-error';
+
+/** Names that this task brought onto the machine, by what it was asked for: written when it is done. */
+const note = '/var/lib/strata/notes/packages.json';
+type Notes = Record<string, string[]>;
+const keyOf = (packages: readonly string[]): string => [...packages].sort().join(' ');
+
+async function notes(host: Host): Promise<Notes> {
+  return JSON.parse((await host.files.read(note)) ?? '{}') as Notes;
+}
+/** Everything installed now that was not there before. */
+async function added(host: Host, before: readonly string[]): Promise<string[]> {
+  const known = new Set(before);
+  return Object.keys(await host.packages.all()).filter((name) => !known.has(name)).sort(); // prettier-ignore
+}
+
+export const packagesInstall = defineTask({
+  name: 'packages.install', version: 1, layer: 'native', timeout: '30m', attempts: 3, pool: 'packages',
+  title: 'The packages of the operating system are installed',
+  input: z.strictObject({ packages: z.array(PackageName) }),
+  before: z.strictObject({ installed: z.array(z.string()) }), // names of all packages
+  output: z.strictObject({ versions: z.record(z.string(), z.string()) }),
+  async check({ host, input }) {
+    const found = await host.packages.installed(input.packages);
+    const missing = input.packages.filter((name) => (found[name] ?? null) === null);
+    const versions = Object.fromEntries(Object.entries(found).flatMap(([name, version]) => (version === null ? [] : [[name, version]])));
+    if (missing.length === 0) return { state: 'satisfied', output: { versions } };
+    return { state: 'unsatisfied', reason: `not installed: ${missing.join(', ')}`, before: { installed: Object.keys(await host.packages.all()).sort() } };
+  },
+  async apply({ host, input, before, progress, signal }) {
+    await host.packages.install(input.packages, { durable: 'install', progress, signal });
+    await host.files.write(note, JSON.stringify({ ...(await notes(host)), [keyOf(input.packages)]: await added(host, before.installed) }), { mode: 0o600 });
+  },
+  /** Purges precisely what came with us. What somebody else has come to need meanwhile stays, and the log says so. */
+  async undo({ host, input, before, log, signal }) {
+    const all = await notes(host);
+    const ours = all[keyOf(input.packages)] ?? (await added(host, before.installed)); // died before it could take note: nothing else came since
+    const here = await host.packages.installed(ours);
+    const names = ours.filter((name) => (here[name] ?? null) !== null);
+    if (names.length > 0)
+      await host.packages.remove(names, { durable: 'purge', signal }).catch((error: unknown) => {
+        if (!(error instanceof TaskError) || error.code !== 'package-needed') throw error;
+        log(`left installed: ${names.join(', ')}: ${error.message}`);
+      });
+    const { [keyOf(input.packages)]: _gone, ...rest } = all;
+    if (Object.keys(all).length > 0) await host.files.write(note, JSON.stringify(rest), { mode: 0o600 });
+  },
+}); // prettier-ignore

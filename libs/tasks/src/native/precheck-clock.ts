@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { definePrecheck } from '../define-task';
+import { blocker, warning } from './findings';
+
+const words = (ms: number): string => {
+  const s = Math.abs(ms) / 1000;
+  return s < 120 ? `${s.toFixed(1)} s` : s < 7200 ? `${Math.round(s / 60)} minutes` : `${(s / 3600).toFixed(1)} hours`;
+};
+
+/** This machine's clock against the control server's. Certificates and leases do not bear more than a minute. */
+export const precheckClock = definePrecheck({
+  name: 'precheck.clock', version: 1,
+  title: "The clock agrees with the control server's",
+  input: z.strictObject({ serverTimeMs: z.number().optional() }), // without it there is nothing to compare with
+  async look({ host, input }) {
+    const { time } = await host.facts();
+    const skew = time.wallMs - (input.serverTimeMs ?? time.wallMs);
+    const how = time.canSet === false ? "set the clock of this container's host" : 'set the clock (`chronyd -q`, or `timedatectl set-time`) or give `native.ntp.servers`';
+    if (Math.abs(skew) > 60_000) return [blocker('clock.skew', `the clock is ${words(skew)} ${skew > 0 ? 'ahead of' : 'behind'} the control server's`, how)];
+    return Math.abs(skew) > 5_000 ? [warning('clock.skew', `the clock is ${words(skew)} ${skew > 0 ? 'ahead of' : 'behind'} the control server's`, how)] : [];
+  },
+}); // prettier-ignore

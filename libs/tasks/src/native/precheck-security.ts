@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { definePrecheck } from '../define-task';
+import { info, warning } from './findings';
+
+/** Firewall, SELinux and AppArmor: found and named. */
+export const precheckSecurity = definePrecheck({
+  name: 'precheck.security', version: 1,
+  title: 'Firewall and access control are known',
+  input: z.strictObject({ firewall: z.enum(['open-ports', 'ignore']).default('open-ports') }),
+  async look({ host, input }) {
+    const { firewall, security } = await host.facts();
+    const found = [];
+    const drops = firewall.dropsInput || firewall.dropsForward;
+    if (drops && input.firewall === 'ignore') found.push(warning('firewall.drops', `the firewall (${firewall.tools.join(', ')}) drops what is not allowed, and the spec says to leave it alone`, 'open the ports of Kubernetes yourself, or set `native.firewall: open-ports`'));
+    if (drops && input.firewall === 'open-ports') found.push(info('firewall.opened', `the firewall (${firewall.tools.join(', ')}) gets rules for the cluster; it is never switched off`));
+    if (security.selinux === 'enforcing') found.push(warning('selinux.enforcing', 'SELinux is enforcing: containers need the package container-selinux', 'install container-selinux, or add it to `native.packages`'));
+    return found;
+  },
+}); // prettier-ignore

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { defineTask } from '../define-task';
+import { FileImage, type Host } from '../ports/host';
+import { must } from '../programs';
+import { TaskError } from '../task-error';
+import { blocker } from './findings';
+
+const dropIn = '/etc/ssh/sshd_config.d/10-strata.conf';
+const dropInText = '# Written by Strata\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n';
+const keysFile = '/root/.ssh/authorized_keys';
+const AuthorizedKey = z.string().regex(/^(ssh-|ecdsa-|sk-)[^\n\r]+$/);
+
+async function sshdUnit(host: Host): Promise<string | null> {
+  for (const unit of ['ssh.service', 'sshd.service']) if ((await host.units.state(unit)).load === 'loaded') return unit;
+  return null;
+}
+/** Lets a running sshd read its configuration anew; one that is started by each connection does so anyway. */
+async function reload(host: Host): Promise<void> {
+  const unit = await sshdUnit(host);
+  if (unit && (await host.units.state(unit)).active === 'active') await host.units.reload(unit);
+}
+/** The settings sshd really goes by, in lower case. */
+async function effective(host: Host): Promise<Record<string, string>> {
+  const { stdout } = await must(host, ['sshd', '-T'], { timeoutMs: 20_000 });
+  return Object.fromEntries(stdout.split('\n').map((l) => [l.split(' ')[0] ?? '', l.slice(l.indexOf(' ') + 1).trim()]));
+}
+const missingKeys = async (host: Host, keys: readonly string[]): Promise<string[]> => {
+  const here = new Set((await host.users.authorizedKeys('root')).map((k) => k.trim()));
+  return keys.filter((k) => !here.has(k.trim()));
+};
+
+/** Authorised keys of root, and no passwords if asked. Never locks the operator out: without a key, or if sshd does not come back, nothing stays. */
+export const sshdConfigure = defineTask({
+  name: 'sshd.configure', version: 1, layer: 'native', timeout: '2m', attempts: 2,
+  title: 'sshd knows the authorised keys',
+  input: z.strictObject({ authorizedKeys: z.array(AuthorizedKey), passwordLogin: z.enum(['keep', 'off']) }),
+  before: z.strictObject({ dropIn: FileImage, keys: FileImage, folder: FileImage, added: z.array(z.string()), newline: z.boolean() }), // newline: the key file ended in one
+  output: z.strictObject({}),
+  async check({ host, input }) {
+    const added = await missingKeys(host, input.authorizedKeys);
+    const off = input.passwordLogin === 'off';
+    const told = !off || (await host.files.read(dropIn)) === dropInText;
+    if (added.length === 0 && told) return { state: 'satisfied', output: {} };
+    if (off && input.authorizedKeys.length === 0 && (await host.users.authorizedKeys('root')).length === 0)
+      return { state: 'refused', findings: [blocker('sshd.no-key', 'password logins shall be off, but root has no authorised key: nobody could log in any more', 'give `native.ssh.authorizedKeys`, or leave `passwordLogin: keep`')] }; // prettier-ignore
+    const text = (await host.files.read(keysFile)) ?? '';
+    const [folder, keys, file] = [await host.files.image('/root/.ssh'), await host.files.image(keysFile), await host.files.image(dropIn)];
+    return { state: 'unsatisfied', reason: added.length > 0 ? `${added.length} keys are not authorised` : 'passwords are accepted', before: { dropIn: file, keys, folder, added, newline: text === '' || text.endsWith('\n') } };
+  },
+  async apply({ host, input, before }) {
+    const added = await missingKeys(host, input.authorizedKeys);
+    if (added.length > 0) {
+      await host.files.mkdir('/root/.ssh', before.folder.kind === 'absent' ? { mode: 0o700 } : {});
+      const text = (await host.files.read(keysFile)) ?? '';
+      const mode = (await host.files.stat(keysFile))?.mode ?? 0o600;
+      await host.files.write(keysFile, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${added.join('\n')}\n`, { mode });
+    }
+    if (input.passwordLogin === 'off') await turnPasswordsOff(host, before.dropIn);
+  },
+  async undo({ host, before }) {
+    await host.files.restore(before.dropIn);
+    await reload(host);
+    const text = await host.files.read(keysFile);
+    if (text !== null && before.added.length > 0) {
+      const rest = withoutLines(text, before.added);
+      if (rest === '' && before.keys.kind === 'absent') await host.files.restore(before.keys);
+      else await host.files.write(keysFile, before.newline ? rest : rest.replace(/\n$/, ''), { mode: (await host.files.stat(keysFile))?.mode });
+    }
+    if (before.folder.kind === 'absent') await host.files.restore(before.folder);
+  },
+}); // prettier-ignore
+
+const withoutLines = (text: string, gone: readonly string[]): string => {
+  const ours = new Set(gone.map((k) => k.trim()));
+  return text.split('\n').filter((line) => !ours.has(line.trim())).join('\n'); // prettier-ignore
+};
+
+async function turnPasswordsOff(host: Host, was: FileImage): Promise<void> {
+  await host.files.write(dropIn, dropInText);
+  const back = async (why: string, detail: string[] = []): Promise<never> => {
+    await host.files.restore(was);
+    await reload(host);
+    throw new TaskError('sshd-unsafe', `password logins were left as they were: ${why}`, {
+      remedy: 'mend the configuration of sshd on this machine (`sshd -t`), then retry the step',
+      detail,
+    });
+  };
+  const test = await host.programs.run(['sshd', '-t'], { timeoutMs: 20_000 });
+  if (test.code !== 0) await back('sshd refuses its configuration', test.stderr.trim().split('\n').slice(-5));
+  const settings = await effective(host);
+  if (settings.passwordauthentication !== 'no') await back('sshd does not read /etc/ssh/sshd_config.d, or another file there says otherwise first');
+  await reload(host);
+  const port = Number(settings.port ?? 22);
+  const banner = await host.network.banner('127.0.0.1', port, 10_000);
+  if (banner?.startsWith('SSH-') !== true) await back(`sshd does not answer on port ${port} any more`);
+}
