@@ -1,1 +1,30 @@
-export {};
+import 'reflect-metadata';
+import { serve } from './serve/serve';
+import { loadSettings } from './serve/serve-settings';
+
+const usage = 'usage: server serve [--home DIR] [--advertise ADDRESS]…';
+
+async function main(argv: readonly string[]): Promise<void> {
+  const [command, ...rest] = argv;
+  if (command !== 'serve') {
+    process.stderr.write(`${usage}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const give = (because: string): void => {
+    process.stderr.write(`the control server ends: ${because}\n`);
+    process.exit(1);
+  };
+  const serving = await serve(loadSettings(process.env, rest), give);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => {
+      void serving.stop().then(() => process.exit(0), (error: unknown) => give(String(error))); // prettier-ignore
+    });
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const causes: string[] = [];
+  for (let e: unknown = error instanceof Error ? error.cause : undefined; e instanceof Error; e = e.cause) causes.push(`  because ${e.message}`);
+  process.stderr.write([`the control server did not start: ${error instanceof Error ? error.message : String(error)}`, ...causes, ''].join('\n'));
+  process.exit(1);
+});

@@ -22,6 +22,7 @@ export const ApplyClusterBody = z
   .meta({ id: 'ApplyClusterBody' });
 export type ApplyClusterBody = z.infer<typeof ApplyClusterBody>;
 export const StartRunBody = z.strictObject({ intent: RunIntent }).meta({ id: 'StartRunBody' });
+export type StartRunBody = z.infer<typeof StartRunBody>;
 export const AddNodeBody = z.strictObject({ node: NodeSpec, secrets: SshSecrets.optional() }).meta({ id: 'AddNodeBody' });
 export type AddNodeBody = z.infer<typeof AddNodeBody>;
 /** `runId` is the run that adds the node; null while `waitsFor`, the run that holds the cluster's lease, is at work: then one starts by itself after it. */

@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { Problem } from '@strata/model';
-import type { Response } from 'express';
+import type { Response } from './http';
 import type { Log } from '../serve/log';
 import { ProblemError } from './problem';
 

@@ -1,14 +1,7 @@
-import type { NodeIdentity } from '@strata/model';
-import type { FromAgentBodies, ToAgent } from '@strata/wire';
+import { type AgentLink, CallRefused, type FromAgentBodies, type ToAgent } from '@strata/wire';
 
-/** One open stream to an agent, as the rest of the server sees it. */
-export interface Link {
-  readonly peer: NodeIdentity & { serial: string };
-  /** Hands a message to the stream; resolves when the stream took it (back-pressure), rejects when it is gone. */
-  send(message: ToAgent): Promise<void>;
-  /** Cuts the stream; the agent sees the reason. */
-  cut(reason: string): void;
-}
+/** The server's end of an agent's stream. */
+export type Link = Pick<AgentLink, 'peer' | 'send' | 'close'>;
 export interface Session {
   id: string;
   nodeId: string;
@@ -20,6 +13,8 @@ export interface Session {
   lastSeen: number;
   /** orderId -> attempt: what the agent holds, by its Hello and by what it accepted since. */
   holds: Map<string, number>;
+  /** Log lines taken since the last credit was given. */
+  linesOwed: number;
 }
 type Answer = { accepted: true } | { accepted: false; code: string; message: string };
 
@@ -45,7 +40,7 @@ export class Sessions {
   admit(session: Session): void {
     const older = this.open.get(session.nodeId);
     this.open.set(session.nodeId, session);
-    if (older && older.link !== session.link) older.link.cut('a newer session of this node took its place');
+    if (older && older.link !== session.link) older.link.close(new CallRefused('exists', 'a newer session of this node took its place'));
     this.tell(session, 'opened');
   }
 
@@ -58,7 +53,7 @@ export class Sessions {
 
   /** Cuts the live stream of a node whose certificate is no longer good. */
   revoke(nodeId: string, reason: string): void {
-    this.open.get(nodeId)?.link.cut(reason);
+    this.open.get(nodeId)?.link.close(new CallRefused('forbidden', reason));
   }
 
   /**

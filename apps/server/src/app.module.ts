@@ -1,0 +1,94 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { join } from 'node:path';
+import { BearerGuard } from './api/bearer.guard';
+import { HealthController } from './api/health.controller';
+import { IdempotencyInterceptor } from './api/idempotency.interceptor';
+import { ArtifactListener } from './artifacts/artifact-listener';
+import { ArtifactsController } from './artifacts/artifacts.controller';
+import { Bundles } from './artifacts/bundles';
+import { ObtainArtifacts } from './artifacts/obtain-artifacts';
+import { AgentFiles } from './bootstrap/agent-file';
+import { Controls } from './bootstrap/controls';
+import { InstallAgent } from './bootstrap/install-agent';
+import { RemoveAgent } from './bootstrap/remove-agent';
+import { ApplyCluster } from './clusters/apply-cluster';
+import { ClusterEdges } from './clusters/cluster-edges';
+import { ClustersController } from './clusters/clusters.controller';
+import { DeleteCluster } from './clusters/delete-cluster';
+import { ShowClusters } from './clusters/show-clusters';
+import { EnrollNode } from './enrollment/enroll-node';
+import { AddNode } from './nodes/add-node';
+import { MakeJoinCommand } from './nodes/make-join-command';
+import { NodesController } from './nodes/nodes.controller';
+import { RemoveNode } from './nodes/remove-node';
+import { ShowNodes } from './nodes/show-nodes';
+import { Befores } from './orders/befores';
+import { CancelOrder } from './orders/cancel-order';
+import { Dispatch } from './orders/dispatch';
+import { OrderPlaces } from './orders/order-places';
+import { Processors } from './orders/processors';
+import { Relay } from './orders/relay';
+import { ReleasedOrders } from './orders/released-orders';
+import { OrderSecrets } from './orders/secrets';
+import { ServerOrders } from './orders/server-orders';
+import { SettleOrder } from './orders/settle';
+import { AdvanceRuns } from './runs/advance-runs';
+import { ChangeRun } from './runs/change-run';
+import { CheckNodes } from './runs/check-nodes';
+import { EndRun } from './runs/end-run';
+import { FollowRun } from './runs/follow-run';
+import { FollowUp } from './runs/follow-up';
+import { PrepareRun } from './runs/prepare-run';
+import { RunBook } from './runs/run-book';
+import { RunsController } from './runs/runs.controller';
+import { ShowRuns } from './runs/show-runs';
+import { Situations } from './runs/situations';
+import { StartRun } from './runs/start-run';
+import { Edges } from './serve/edges';
+import { AgentReports } from './sessions/agent-reports';
+import { SessionHandler } from './sessions/session.handler';
+
+/** Cases that several nouns share are global: one object of each for the whole server. */
+const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
+const clusterCases = [ShowClusters, ApplyCluster, DeleteCluster, ClusterEdges];
+const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls];
+const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
+const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, Relay, Processors, AgentReports, SessionHandler];
+const runCases = [CheckNodes, PrepareRun, AdvanceRuns, EndRun, FollowUp, ChangeRun, ShowRuns, FollowRun];
+
+@Global()
+@Module({})
+class CasesModule {
+  static over(edges: Edges): DynamicModule {
+    const agentFiles = { provide: AgentFiles, useValue: new AgentFiles(edges.settings.agentFile, join(edges.settings.home, 'cache')) };
+    const cases = [...ledgerCases, ...clusterCases, ...nodeCases, ...artifactCases, ...orderCases, ...runCases];
+    const providers = [{ provide: Edges, useValue: edges }, agentFiles, ...cases];
+    return { module: CasesModule, providers, exports: providers };
+  }
+}
+@Module({ controllers: [ClustersController] })
+class ClustersModule {}
+@Module({ controllers: [NodesController] })
+class NodesModule {}
+@Module({ controllers: [RunsController] })
+class RunsModule {}
+@Module({ controllers: [ArtifactsController] })
+class ArtifactsModule {}
+@Module({ controllers: [HealthController] })
+class HealthModule {}
+
+/** The whole server over its edges: one module a noun. */
+@Module({})
+export class AppModule {
+  static over(edges: Edges): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [CasesModule.over(edges), ClustersModule, NodesModule, RunsModule, ArtifactsModule, HealthModule],
+      providers: [
+        { provide: APP_GUARD, useClass: BearerGuard },
+        { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+      ],
+    };
+  }
+}

@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { type Artifact, artifactKey, type Catalog, type ClusterSpec } from '@strata/model';
+import { ArtifactStore, findEntry, loadCatalog, obtainArtifact } from '@strata/artifacts';
+import { Edges } from '../serve/edges';
+import { Turns } from '../serve/turns';
+
+interface Doing {
+  progress: (fraction: number | null, note: string) => void;
+  signal: AbortSignal;
+}
+interface Named {
+  name: string;
+  version: string;
+}
+
+/** The server's store of artifacts, filled from the catalog's sources. */
+@Injectable()
+export class ObtainArtifacts {
+  readonly store: ArtifactStore;
+  private readonly turns = new Turns();
+
+  constructor(private readonly edges: Edges) {
+    this.store = new ArtifactStore(edges.settings.artifactDir);
+  }
+
+  catalog(): Promise<Catalog> {
+    return loadCatalog(this.edges.settings.catalogDir, this.store);
+  }
+
+  /** What is there already, whole; null if it is not. */
+  async obtained(what: Named): Promise<Artifact | null> {
+    return (await this.store.obtained(findEntry(await this.catalog(), what.name, what.version))) ?? null;
+  }
+
+  /** Obtains one entry, or gives what is there; calls for the same entry wait for each other. @throws ObtainError with every source's reason */
+  async obtain(what: Named, doing: Doing): Promise<Artifact> {
+    const entry = findEntry(await this.catalog(), what.name, what.version);
+    return this.turns.take(artifactKey(entry), () =>
+      obtainArtifact(entry, {
+        store: this.store,
+        catalogDir: this.edges.settings.catalogDir,
+        mirrorDirs: this.edges.settings.mirrorDirs,
+        signal: doing.signal,
+        progress: ({ bytes, total, note }) => doing.progress(total > 0 ? bytes / total : null, note),
+      }),
+    );
+  }
+
+  /** Entries of the spec's distribution that no source gives, as far as is known without trying. */
+  async unobtainable(spec: ClusterSpec): Promise<string[]> {
+    if (spec.spec.distribution.kind !== 'k3s') return [];
+    const catalog = await this.catalog();
+    const wanted = catalog.entries.filter((e) => e.name.startsWith('k3s') && !catalog.obtained[artifactKey(e)]);
+    const gone: string[] = [];
+    for (const entry of wanted) if (!(await this.mayBeHad(entry.sources))) gone.push(artifactKey(entry));
+    return gone;
+  }
+
+  private async mayBeHad(sources: Catalog['entries'][number]['sources']): Promise<boolean> {
+    if (this.edges.settings.mirrorDirs.length > 0 || sources.some((s) => s.from === 'recipe')) return true;
+    const hosts = sources.flatMap((s) => (s.from === 'url' ? [s.url] : []));
+    const answers = await Promise.all(hosts.map((url) => fetch(url, { method: 'HEAD', redirect: 'manual', signal: AbortSignal.timeout(4_000) }).then(() => true, () => false))); // prettier-ignore
+    return answers.some(Boolean);
+  }
+}

@@ -1,0 +1,37 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Control } from '@strata/tasks';
+import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
+import { ClusterEdges } from '../clusters/cluster-edges';
+import { Edges } from '../serve/edges';
+import { serverVersion } from '../serve/version';
+import { InstallAgent } from './install-agent';
+import { RemoveAgent } from './remove-agent';
+
+/** What only the control server can do, for the tasks of one cluster. */
+@Injectable()
+export class Controls {
+  @Inject() private readonly edges!: Edges;
+  @Inject() private readonly artifacts!: ObtainArtifacts;
+  @Inject() private readonly clusters!: ClusterEdges;
+  @Inject() private readonly installer!: InstallAgent;
+  @Inject() private readonly remover!: RemoveAgent;
+
+  of(clusterId: string, runId: string): Control {
+    const { store, sessions } = this.edges;
+    return {
+      obtain: (name, version, options) => this.artifacts.obtain({ name, version }, options),
+      obtained: (name, version) => this.artifacts.obtained({ name, version }),
+      session: async (name) => {
+        const node = await store.nodes.named(clusterId, name);
+        const session = node && sessions.of(node.id);
+        return { connected: Boolean(session), enrolled: node?.state === 'enrolled', agentVersion: session?.hello.agentVersion ?? node?.agentVersion ?? null };
+      },
+      installAgent: (name, options) => this.installer.run({ clusterId, runId, name }, options),
+      removeAgent: (name, options) => this.remover.run({ clusterId, name }, options),
+      agentVersion: () => serverVersion,
+      keepKubeconfig: (kubeconfig) => this.clusters.keep(clusterId, kubeconfig),
+      hasKubeconfig: () => this.clusters.hasKubeconfig(clusterId),
+      mintedTokenId: async (node) => (await store.mintedTokens.list(clusterId)).find((t) => t.node === node)?.tokenId ?? null,
+    };
+  }
+}

@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import type { ClusterView } from '@strata/model';
+import type { ClusterRecord } from '@strata/store';
+import { conflict, notFound } from '../api/problem';
+import { Edges } from '../serve/edges';
+
+/** Clusters as the API shows them. */
+@Injectable()
+export class ShowClusters {
+  constructor(private readonly edges: Edges) {}
+
+  /** The row behind an id or a name. @throws ProblemError 404 */
+  async record(idOrName: string): Promise<ClusterRecord> {
+    const found = await this.edges.store.clusters.find(idOrName);
+    if (!found) throw notFound(`cluster "${idOrName}"`, 'see which there are with: strata cluster list');
+    return found;
+  }
+
+  async one(idOrName: string): Promise<ClusterView> {
+    return this.view(await this.record(idOrName));
+  }
+
+  async all(): Promise<ClusterView[]> {
+    return Promise.all((await this.edges.store.clusters.list()).map((c) => this.view(c)));
+  }
+
+  /** The admin kubeconfig, opened; who took it is audited. */
+  async kubeconfig(idOrName: string, by: string): Promise<string> {
+    const cluster = await this.record(idOrName);
+    if (cluster.kubeconfig === null)
+      throw conflict(
+        'no-kubeconfig',
+        `cluster "${cluster.name}" has no kubeconfig yet`,
+        'install it first (strata apply), or wait until its control plane is up',
+      );
+    await this.edges.store.audit.record({ by, action: 'kubeconfig.read', object: `cluster/${cluster.name}`, body: {} });
+    return this.edges.keys.master.open(cluster.kubeconfig, kubeconfigContext(cluster.id)).toString('utf8');
+  }
+
+  private async view(cluster: ClusterRecord): Promise<ClusterView> {
+    const { store } = this.edges;
+    const spec = await store.clusters.spec(cluster.id, cluster.specVersion);
+    if (!spec) throw new Error(`version ${cluster.specVersion} of the spec of cluster ${cluster.name} is not in the database; restore it from a backup`);
+    const lease = await store.clusters.lease(cluster.id);
+    const { id, name, specVersion, state } = cluster;
+    return { id, name, specVersion, spec, state, openRun: lease?.runId ?? null, createdAt: cluster.createdAt.toISOString() };
+  }
+}
+
+/** The place for which a cluster's kubeconfig is sealed. */
+export const kubeconfigContext = (clusterId: string): string => `cluster/${clusterId}/kubeconfig`;

@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import type { JoinCommand } from '@strata/model';
+import { hashToken, joinTokenText, newToken } from '@strata/pki';
+import { conflict } from '../api/problem';
+import { AgentFiles } from '../bootstrap/agent-file';
+import { Edges } from '../serve/edges';
+import { ShowNodes } from './show-nodes';
+
+const lifeMs = 15 * 60_000;
+
+/** One line that makes a machine a node: fetches the agent, checks its sha256, and gives it a one-time token on standard input. */
+@Injectable()
+export class MakeJoinCommand {
+  constructor(
+    private readonly edges: Edges,
+    private readonly nodes: ShowNodes,
+    private readonly files: AgentFiles,
+  ) {}
+
+  /** An older line for the same node stops working. @throws ProblemError 404, 409 when the node is enrolled already. */
+  async run(cluster: string, name: string, by: string): Promise<JoinCommand> {
+    const node = await this.nodes.record(cluster, name);
+    if (node.state === 'enrolled')
+      throw conflict('node-enrolled', `node "${name}" is enrolled already`, 'remove it first (strata node remove) if another machine is to take its place');
+    const { keys, store, reach } = this.edges;
+    const agent = await this.files.get();
+    const token = newToken('join');
+    const expiresAt = new Date(this.edges.now() + lifeMs);
+    await store.transaction(async (work) => {
+      await work.enrollTokens.revoke(node.id);
+      await work.enrollTokens.add({ hash: hashToken(token), clusterId: node.clusterId, nodeId: node.id, role: node.role, expiresAt });
+      await work.audit.record({ by, action: 'node.join-command', object: `node/${node.name}`, body: { expiresAt: expiresAt.toISOString() } });
+    });
+    const host = reach.hosts[0] ?? '127.0.0.1';
+    const text = joinTokenText(keys.authority.pin, token);
+    const command = joinLine({
+      url: `https://${host}:${reach.ports.artifacts}/v1/agent/${agent.sha256}`,
+      sha256: agent.sha256,
+      join: `join --server ${host}:${reach.ports.enrollment} --ca-pin ${keys.authority.pin} --name ${node.name}`,
+      token: text,
+    });
+    return { command, token: text, expiresAt: expiresAt.toISOString(), node: node.name };
+  }
+}
+
+/**
+ * The line itself: POSIX sh, run as root on the new machine. The transfer need not be trusted, for the file's sha256 is in the line.
+ * `echo` is a builtin of every shell, so the token is in no process's arguments.
+ */
+export function joinLine(what: { url: string; sha256: string; join: string; token: string }): string {
+  const fetch = `{ curl -fsSk -o "$f" '${what.url}' || wget -q --no-check-certificate -O "$f" '${what.url}' || { echo 'neither curl nor wget could fetch the agent: copy stratad to /usr/local/bin/stratad by hand, then run: stratad ${what.join}' >&2; exit 1; }; }`;
+  const body = `set -e; d=/usr/local/bin; mkdir -p "$d"; f="$d/stratad"; echo '${what.sha256}  '"$f" | sha256sum -c --status 2>/dev/null || { ${fetch}; echo '${what.sha256}  '"$f" | sha256sum -c --status || { rm -f "$f"; echo 'the agent that was fetched is not the one of this line' >&2; exit 1; }; }; chmod 0755 "$f"; exec "$f" ${what.join}`;
+  return `echo ${what.token} | sh -c ${quoted(body)}`;
+}
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import { canonicalJson, type ClusterSpec, type Plan, type Step } from '@strata/model';
+import { sealMac, verifyMac } from '@strata/pki';
+import type { RunView, StepView } from '@strata/run';
+import { RunBook } from '../runs/run-book';
+import { Edges } from '../serve/edges';
+
+export interface OrderKey {
+  orderId: string;
+  attempt: number;
+  epoch: number;
+}
+export interface OutboxOrder extends OrderKey {
+  runId: string;
+  clusterId: string;
+  step: string;
+}
+/** An order that the ledger released, of a plan whose seal holds. */
+export interface ReleasedOrder extends OutboxOrder {
+  plan: Plan;
+  step: string;
+  planned: Step;
+  stepView: StepView;
+  view: RunView;
+}
+/** `stale`: the ledger never released it, or it is over. `tampered`: plan or spec are not what was sealed. */
+export type Judgement = { is: 'current'; order: ReleasedOrder } | { is: 'stale' } | { is: 'tampered'; order: OutboxOrder; stepView: StepView };
+
+/** Whether an order may be carried out: only what the ledger released, of a plan whose seal (its key is in no database) still holds. */
+@Injectable()
+export class ReleasedOrders {
+  constructor(
+    private readonly edges: Edges,
+    private readonly book: RunBook,
+  ) {}
+
+  async judge(order: OutboxOrder): Promise<Judgement> {
+    const view = await this.book.view(order.runId);
+    const stepView = view.steps.get(order.step);
+    const planned = view.plan?.steps.find((s) => s.key === order.step);
+    if (!view.plan || !planned || !stepView) return { is: 'stale' };
+    const out = stepView.state === 'released' || stepView.state === 'running' || stepView.state === 'undoing';
+    if (!out || stepView.orderId !== order.orderId || stepView.attempt !== order.attempt || stepView.epoch !== order.epoch) return { is: 'stale' };
+    const run = await this.edges.store.runs.find(order.runId);
+    const spec = run && (await this.edges.store.clusters.spec(run.clusterId, run.specVersion));
+    if (!run?.planSeal || !spec || run.clusterId !== order.clusterId) return { is: 'tampered', order, stepView };
+    const sealed = sealText({ runId: run.id, clusterId: run.clusterId, plan: view.plan, spec });
+    if (!verifyMac(this.edges.keys.planSeal, sealed, run.planSeal)) return { is: 'tampered', order, stepView };
+    return { is: 'current', order: { ...order, plan: view.plan, planned, stepView, view } };
+  }
+}
+
+/** What the seal of a run covers: the plan, the spec it came from, and whose they are. */
+export interface Sealed {
+  runId: string;
+  clusterId: string;
+  plan: Plan;
+  spec: ClusterSpec;
+}
+const sealText = (what: Sealed): string => canonicalJson(what);
+export const sealOf = (key: Buffer, what: Sealed): string => sealMac(key, sealText(what));

@@ -1,0 +1,111 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { ClusterSpec } from '@strata/model';
+import type { RunView } from '@strata/run';
+import type { ClusterState, RunRecord } from '@strata/store';
+import { OrderPlaces } from '../orders/order-places';
+import { Edges } from '../serve/edges';
+import { countsOf } from './advance-runs';
+import { FollowUp } from './follow-up';
+import { RunBook } from './run-book';
+
+/** What a run's end means for the cluster beside the ledger. Safe to repeat: a server that died in the middle does it again. */
+@Injectable()
+export class EndRun {
+  @Inject() private readonly edges!: Edges;
+  @Inject() private readonly book!: RunBook;
+  @Inject() private readonly places!: OrderPlaces;
+  @Inject() private readonly followUp!: FollowUp;
+
+  /** Begins to listen, and does what may have been left undone for each cluster's newest run. */
+  async start(): Promise<void> {
+    this.edges.ledger.onAppend((runId, events) => {
+      if (events.some((e) => e.kind === 'RunEnded')) void this.run(runId);
+      if (events.some((e) => e.kind === 'RunPlanned' || e.kind === 'RunResumed')) void this.began(runId);
+    });
+    for (const cluster of await this.edges.store.clusters.list()) {
+      const newest = (await this.edges.store.runs.list({ clusterId: cluster.id, limit: 1 })).runs[0];
+      if (newest?.state === 'ended') await this.run(newest.id);
+    }
+  }
+
+  async run(runId: string): Promise<void> {
+    try {
+      const { store } = this.edges;
+      const run = await store.runs.find(runId);
+      const view = await this.book.view(runId);
+      if (!run || view.state !== 'ended') return;
+      await store.runs.recordCounts(runId, countsOf(view));
+      if (run.intent.kind === 'uninstall') await this.uninstalled(run, view);
+      else if (run.intent.kind === 'remove-node') await this.removed(run, view);
+      await this.setState(run, view);
+      this.book.forget(runId);
+      this.places.forgetRun(runId);
+      await this.followUp.look(run.clusterId);
+    } catch (error) {
+      this.edges.log.error({ err: error, runId }, 'what follows the end of a run failed; it is done again when the server starts');
+    }
+  }
+
+  private async began(runId: string): Promise<void> {
+    const run = await this.edges.store.runs.find(runId);
+    const cluster = run && (await this.edges.store.clusters.find(run.clusterId));
+    if (!run || !cluster || run.intent.dryRun || run.intent.kind !== 'install') return;
+    if (cluster.state === 'new' || cluster.state === 'failed' || cluster.state === 'uninstalled')
+      await this.edges.store.clusters.setState(cluster.id, 'installing');
+  }
+
+  private async setState(run: RunRecord, view: RunView): Promise<void> {
+    const cluster = await this.edges.store.clusters.find(run.clusterId);
+    if (!cluster) return;
+    const state = stateAfter(cluster.state, { run, view, hasKubeconfig: cluster.kubeconfig !== null });
+    if (state !== cluster.state) await this.edges.store.clusters.setState(cluster.id, state);
+  }
+
+  private async uninstalled(run: RunRecord, view: RunView): Promise<void> {
+    if (run.intent.dryRun || (view.result !== 'done' && view.result !== 'degraded')) return;
+    await this.edges.store.clusters.forgetInitialization(run.clusterId);
+    for (const node of await this.edges.store.nodes.list(run.clusterId)) if (view.result === 'done') await this.bury(node.id);
+  }
+
+  /** The spec loses the node: nobody would add it again by itself. */
+  private async removed(run: RunRecord, view: RunView): Promise<void> {
+    if (run.intent.dryRun || view.result !== 'done') return;
+    const { store } = this.edges;
+    const cluster = await store.clusters.find(run.clusterId);
+    const spec = cluster && (await store.clusters.spec(cluster.id, cluster.specVersion));
+    if (!cluster || !spec) return;
+    const gone = new Set(run.intent.nodes);
+    const nodes = spec.spec.nodes.filter((n) => !gone.has(n.name));
+    if (nodes.length < spec.spec.nodes.length) {
+      const changed: ClusterSpec = { ...spec, spec: { ...spec.spec, nodes } };
+      await store.clusters.keepSpec({ id: cluster.id, spec: changed, by: 'server' });
+    }
+    for (const name of gone) {
+      const row = await store.nodes.named(cluster.id, name);
+      if (row && row.createdAt < run.startedAt) await this.bury(row.id);
+    }
+  }
+
+  private async bury(nodeId: string): Promise<void> {
+    await this.edges.store.nodes.tombstone(nodeId, await this.edges.store.epochs.next('node'));
+    this.edges.sessions.revoke(nodeId, 'this node was removed from its cluster');
+  }
+}
+
+/** The state of a cluster after a run. */
+export function stateAfter(
+  before: ClusterState,
+  after: { run: Pick<RunRecord, 'intent'>; view: Pick<RunView, 'result'>; hasKubeconfig: boolean },
+): ClusterState {
+  const { intent } = after.run;
+  const { result } = after.view;
+  const unchanged: ClusterState = before === 'installing' ? (after.hasKubeconfig ? 'degraded' : 'failed') : before;
+  if (intent.dryRun || result === 'refused' || result === 'planned') return before === 'installing' && !after.hasKubeconfig ? 'new' : unchanged;
+  if (intent.kind === 'uninstall') return result === 'done' ? 'uninstalled' : 'degraded';
+  if (intent.until !== undefined && intent.until !== 'activate') return result === 'done' && !after.hasKubeconfig ? 'new' : unchanged;
+  if (intent.kind === 'remove-node') return unchanged;
+  if (result === 'done') return 'ready';
+  if (result === 'degraded') return 'degraded';
+  if (result === 'unwound') return after.hasKubeconfig ? 'degraded' : 'new';
+  return after.hasKubeconfig ? 'degraded' : 'failed';
+}

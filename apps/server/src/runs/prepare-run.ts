@@ -1,0 +1,106 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ClusterSpec, Finding, Plan, RunResult } from '@strata/model';
+import { plan, PlanRefused } from '@strata/planner';
+import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
+import { sealOf } from '../orders/released-orders';
+import { Edges } from '../serve/edges';
+import { type Contact, CheckNodes } from './check-nodes';
+import { RunBook } from './run-book';
+import { Bundles } from '../artifacts/bundles';
+
+/** From the wish to the plan: first contact, then the plan, sealed. Done again from the start when the server died in between: nothing was changed. */
+@Injectable()
+export class PrepareRun {
+  @Inject() private readonly edges!: Edges;
+  @Inject() private readonly book!: RunBook;
+  @Inject() private readonly checks!: CheckNodes;
+  @Inject() private readonly artifacts!: ObtainArtifacts;
+  @Inject() private readonly bundles!: Bundles;
+  private readonly busy = new Set<string>();
+
+  /** Begins to listen, and takes up what a server before this one left in the middle. */
+  async start(): Promise<void> {
+    this.edges.ledger.onAppend((runId, events) => {
+      if (events.some((e) => e.kind === 'RunRequested')) void this.run(runId);
+    });
+    for (const { runId } of await this.edges.ledger.open()) void this.run(runId);
+  }
+
+  /** Never throws: what goes wrong ends the run in words. */
+  async run(runId: string): Promise<void> {
+    if (this.busy.has(runId)) return;
+    this.busy.add(runId);
+    try {
+      await this.prepare(runId);
+    } catch (error) {
+      if (this.edges.stopping.aborted) return;
+      this.edges.log.error({ err: error, runId }, 'a run could not be planned');
+      await this.end(runId, 'failed', `the run could not be planned: ${error instanceof Error ? error.message : String(error)}`).catch(() => undefined);
+    } finally {
+      this.busy.delete(runId);
+    }
+  }
+
+  private async prepare(runId: string): Promise<void> {
+    const view = await this.book.view(runId);
+    if (view.state !== 'checking' || !view.intent) return;
+    const { store } = this.edges;
+    const run = await store.runs.find(runId);
+    const spec = run && (await store.clusters.spec(run.clusterId, run.specVersion));
+    if (!run || !spec) throw new Error(`the spec of run ${runId} is not in the database; restore it from a backup`);
+    const { intent, clusterId } = run;
+    const contact = await this.checks.run({ runId, clusterId, spec, intent });
+    if ((await this.book.view(runId)).cancelled) return this.end(runId, 'cancelled', 'cancelled before anything was changed');
+    const blockers = contact.findings.filter((f) => f.severity === 'blocker');
+    if (blockers.length > 0)
+      return this.end(runId, 'refused', `nothing was changed: ${blockers.map((b) => `${b.node ?? 'the cluster'}: ${b.message}`).join('; ')}`);
+    let made: Plan;
+    try {
+      made = await this.plan({ runId, clusterId, specVersion: run.specVersion, spec, intent }, contact);
+    } catch (error) {
+      if (!(error instanceof PlanRefused)) throw error;
+      return this.refused(runId, error);
+    }
+    await store.runs.seal(runId, sealOf(this.edges.keys.planSeal, { runId, clusterId, plan: made, spec }));
+    await this.book.record(runId, (now) => (now.state === 'checking' && !now.cancelled ? [{ kind: 'RunPlanned', body: { plan: made } }] : []));
+    if ((await this.book.view(runId)).state === 'checking') await this.end(runId, 'cancelled', 'cancelled before anything was changed');
+  }
+
+  private async plan(
+    run: { runId: string; clusterId: string; specVersion: number; spec: ClusterSpec; intent: Parameters<typeof plan>[0]['intent'] },
+    contact: Contact,
+  ): Promise<Plan> {
+    return plan({
+      id: randomUUID(),
+      clusterId: run.clusterId,
+      spec: run.spec,
+      specVersion: run.specVersion,
+      facts: contact.facts,
+      enrolled: contact.enrolled,
+      absent: contact.absent,
+      catalog: await this.artifacts.catalog(),
+      unobtainable: await this.artifacts.unobtainable(run.spec),
+      bundles: await this.bundles.read(run.spec.spec.bundles),
+      intent: run.intent,
+      now: this.edges.now(),
+      sha256: (text) => createHash('sha256').update(text).digest('hex'),
+    });
+  }
+
+  private async refused(runId: string, error: PlanRefused): Promise<void> {
+    const finding: Finding = { severity: 'blocker', code: error.code, message: error.message, remedy: error.remedy };
+    await this.book.record(runId, (view) =>
+      view.state === 'checking'
+        ? [
+            { kind: 'NodeChecked', body: { findings: [finding], via: 'ssh', reachable: true, message: '' } },
+            { kind: 'RunEnded', body: { result: 'refused', because: `nothing was changed: ${error.message}` } },
+          ]
+        : [],
+    );
+  }
+
+  private async end(runId: string, result: RunResult, because: string): Promise<void> {
+    await this.book.record(runId, (view) => (view.state === 'checking' ? [{ kind: 'RunEnded', body: { result, because } }] : []));
+  }
+}

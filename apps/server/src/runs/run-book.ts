@@ -1,0 +1,44 @@
+import { Injectable } from '@nestjs/common';
+import type { NewEvent } from '@strata/model';
+import { advanceView, emptyView, type RunView } from '@strata/run';
+import { Edges } from '../serve/edges';
+import { Turns } from '../serve/turns';
+
+/** The folded views of runs, and the way to write into a run's ledger. Views are kept for as long as a run is open. */
+@Injectable()
+export class RunBook {
+  private readonly views = new Map<string, RunView>();
+  private readonly turns = new Turns();
+
+  constructor(private readonly edges: Edges) {}
+
+  /** The view of a run as of now. Treat it as read-only: it goes on being folded. */
+  async view(runId: string): Promise<RunView> {
+    return this.turns.take(runId, () => this.fresh(runId));
+  }
+
+  /** Appends what `make` answers for the current view; asks again when somebody else was faster. Returns the view after it. */
+  async record(runId: string, make: (view: RunView) => readonly NewEvent[]): Promise<RunView> {
+    return this.turns.take(runId, async () => {
+      for (;;) {
+        const view = await this.fresh(runId);
+        const events = make(view);
+        if (events.length === 0) return view;
+        const written = await this.edges.ledger.append(runId, view.seq, { events });
+        if (written) return this.fresh(runId);
+      }
+    });
+  }
+
+  /** Drops the kept view: the run is over. */
+  forget(runId: string): void {
+    this.views.delete(runId);
+  }
+
+  private async fresh(runId: string): Promise<RunView> {
+    const view = this.views.get(runId) ?? emptyView(runId);
+    this.views.set(runId, view);
+    for (const event of await this.edges.ledger.read(runId, view.seq)) advanceView(view, event);
+    return view;
+  }
+}

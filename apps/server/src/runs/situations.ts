@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { milliseconds, type Plan, type Wait } from '@strata/model';
+import { decide, isInFlight, type RunView, type SessionState, type Situation } from '@strata/run';
+import { Edges } from '../serve/edges';
+import { RunBook } from './run-book';
+
+/** How many steps of a pool may run at once: on one node, or on the server for all runs together. Pools that are not named are unlimited. */
+const nodePools: Readonly<Record<string, number>> = { packages: 1, images: 1 };
+const serverPools: Readonly<Record<string, number>> = { artifacts: 2, ssh: 6 };
+
+/** Gathers the world beside the ledger, as the engine needs it to decide. */
+@Injectable()
+export class Situations {
+  private readonly listeningSince: number;
+
+  constructor(
+    private readonly edges: Edges,
+    private readonly book: RunBook,
+  ) {
+    this.listeningSince = edges.now();
+  }
+
+  async of(runId: string, view: RunView): Promise<Situation> {
+    const { store } = this.edges;
+    const run = await store.runs.find(runId);
+    if (!run) throw new Error(`run ${runId} is not in the database`);
+    const spec = await store.clusters.spec(run.clusterId, run.specVersion);
+    const others = await this.otherViews(runId);
+    return {
+      now: this.edges.now(),
+      listeningSince: this.listeningSince,
+      sessions: await this.sessions(run.clusterId, view),
+      poolFree: (pool, node) => (node === null ? (serverPools[pool] ?? Infinity) - usedOnServer(others, pool) : (nodePools[pool] ?? Infinity)),
+      nodeWaitMs: milliseconds(spec?.spec.policy.nodeWait ?? '2m'),
+      onFailure: spec?.spec.policy.onFailure ?? 'hold',
+      until: view.intent?.until,
+    };
+  }
+
+  /** Why each step of an open run that does not move does not. */
+  async waits(runId: string): Promise<Wait[]> {
+    const view = await this.book.view(runId);
+    if (!view.plan || view.state === 'ended') return [];
+    return [...decide(view.plan, view, await this.of(runId, view)).waits];
+  }
+
+  private async sessions(clusterId: string, view: RunView): Promise<Map<string, SessionState>> {
+    const states = new Map<string, SessionState>();
+    for (const node of await this.edges.store.nodes.list(clusterId)) {
+      const session = this.edges.sessions.of(node.id);
+      states.set(node.name, {
+        connected: session !== null,
+        enrolled: node.state === 'enrolled',
+        lastSeen: session?.lastSeen ?? node.lastSeenAt?.getTime() ?? view.startedAt ?? 0,
+        openedAt: session?.openedAt ?? null,
+        holds: session?.holds ?? new Map<string, number>(),
+      });
+    }
+    return states;
+  }
+
+  private async otherViews(runId: string): Promise<RunView[]> {
+    const open = await this.edges.ledger.open();
+    return Promise.all(open.filter((o) => o.runId !== runId).map((o) => this.book.view(o.runId)));
+  }
+}
+
+const usedOnServer = (views: readonly RunView[], pool: string): number =>
+  views.reduce((sum, view) => sum + (view.plan ? inFlightOf(view.plan, view, pool) : 0), 0);
+function inFlightOf(plan: Plan, view: RunView, pool: string): number {
+  return plan.steps.filter((s) => {
+    const there = view.steps.get(s.key);
+    return s.pool === pool && s.target === 'server' && there !== undefined && isInFlight(there);
+  }).length;
+}

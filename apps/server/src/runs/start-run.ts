@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { RunIntent, RunStarted } from '@strata/model';
+import type { ClusterRecord } from '@strata/store';
+import { clusterBusy, conflict, notFound } from '../api/problem';
+import { ShowClusters } from '../clusters/show-clusters';
+import { Edges } from '../serve/edges';
+
+/** Begins a run: takes the cluster's lease and a new epoch, and writes down what was asked. What follows is the business of whoever listens to the ledger. */
+@Injectable()
+export class StartRun {
+  constructor(
+    private readonly edges: Edges,
+    private readonly clusters: ShowClusters,
+  ) {}
+
+  /** @throws ProblemError 404, or 409 `cluster-busy` naming the run that holds the lease. */
+  async run(idOrName: string, intent: RunIntent, by: string): Promise<RunStarted> {
+    const cluster = await this.clusters.record(idOrName);
+    await this.mustMakeSense(cluster, intent);
+    const runId = randomUUID();
+    const { store, ledger } = this.edges;
+    const events = await store.transaction(async (work) => {
+      const epoch = await work.epochs.next('run');
+      const lease = await work.clusters.takeLease({ clusterId: cluster.id, runId, epoch });
+      if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId);
+      const current = await work.clusters.find(cluster.id); // a newer spec may have come since
+      const specVersion = current?.specVersion ?? cluster.specVersion;
+      await work.runs.create({ id: runId, clusterId: cluster.id, intent, epoch, specVersion });
+      await work.audit.record({ by, action: 'run.start', object: `cluster/${cluster.name}`, body: { runId, intent } });
+      const written = await work.ledger.append(runId, 0, { events: [{ kind: 'RunRequested', body: { intent, specVersion, epoch, by } }] });
+      return written === false ? [] : written;
+    });
+    ledger.notice(runId, events);
+    return { runId, clusterId: cluster.id };
+  }
+
+  private async mustMakeSense(cluster: ClusterRecord, intent: RunIntent): Promise<void> {
+    if (intent.kind === 'remove-node' || intent.kind === 'add-node') {
+      if (intent.nodes.length === 0) throw conflict('no-nodes', `${intent.kind} names no node`, 'name the nodes in intent.nodes');
+      const rows = await this.edges.store.nodes.list(cluster.id);
+      const strangers = intent.nodes.filter((name) => !rows.some((r) => r.name === name));
+      if (strangers.length > 0) throw notFound(`node ${strangers.join(', ')} in cluster "${cluster.name}"`, `strata node list ${cluster.name}`);
+    }
+  }
+}
