@@ -9,6 +9,7 @@ import { FactsWatch } from './facts-watch';
 import type { Journal } from './journal';
 import type { Orders } from './orders';
 import type { Paths } from './paths';
+import { takeAway } from './unit';
 import { version } from './version';
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -131,6 +132,10 @@ export class Connection {
         return;
       case 'factsWanted':
         void this.tell();
+        return;
+      case 'dismiss':
+        this.o.say(`the server dismisses this agent: ${m.reason}`);
+        await takeAway();
         return;
       case 'drain':
         this.o.say(`the server asks to move on: ${m.reason}`);

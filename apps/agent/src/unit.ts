@@ -1,3 +1,11 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+/** Lets systemd run `stratad uninstall` in a unit of its own, since it stops the unit that this process is. Resolves when it is begun. */
+export async function takeAway(): Promise<void> {
+  await promisify(execFile)('systemd-run', ['--collect', '--quiet', '--unit=stratad-uninstall', process.execPath, 'uninstall'], { timeout: 15_000 });
+}
+
 /** The agent's systemd unit. A young generation of 2 MiB and two pool threads keep its idle memory small; children that are not durable end with it. */
 export const unitText = (binary: string): string => `# written by stratad; removed by \`stratad uninstall\`
 [Unit]

@@ -49,6 +49,8 @@ export interface ToAgentBodies {
   /** `missing` is empty when all values are there, else it says what is not and why. */
   secrets: OrderRef & { secrets: Record<string, Buffer>; missing: string };
   factsWanted: object;
+  /** The node was removed from its cluster: the agent takes itself away. */
+  dismiss: { reason: string };
 }
 type Union<Bodies> = { [K in keyof Bodies]: { kind: K } & Bodies[K] }[keyof Bodies];
 export type FromAgent = Union<FromAgentBodies>;

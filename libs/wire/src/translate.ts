@@ -107,6 +107,7 @@ const serverReaders: Readers<ServerMessage__Output, ToAgentBodies> = {
   drain: (b) => ({ addresses: b.addresses, reason: b.reason }),
   secrets: (b) => ({ orderId: b.orderId, attempt: b.attempt, secrets: b.secrets, missing: b.missing }),
   factsWanted: () => ({}),
+  dismiss: (b) => ({ reason: b.reason }),
 };
 const serverWriters: Writers<ServerMessage, ToAgentBodies> = {
   welcome: (b) => b,
@@ -117,6 +118,7 @@ const serverWriters: Writers<ServerMessage, ToAgentBodies> = {
   drain: (b) => b,
   secrets: (b) => b,
   factsWanted: () => ({}),
+  dismiss: (b) => ({ reason: b.reason }),
 };
 
 /** The tables above are exact by kind; TypeScript cannot follow one key through two of them, so this one place says so. */
