@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AddNodeBody,
+  type ApplyClusterBody,
+  ClusterView,
+  JoinCommand,
+  NodeAdded,
+  NodeView,
+  Problem,
+  RunDetails,
+  type RunEvent,
+  type RunIntent,
+  RunPage,
+  RunStarted,
+  ServerVersion,
+  StepLog,
+} from '@strata/model';
+import { z } from 'zod';
+import { ApiError, ConnectionError, UnexpectedAnswer } from './api-error';
+import { type FeedOptions, followEvents } from './run-feed';
+import { type ApiAnswer, type ApiRequest, textOf, type Transport } from './transport';
+
+export interface ClientOptions {
+  token: string;
+  /** How long an answer may take (ms). */
+  timeoutMs?: number;
+  /** For how long a server that is just restarting is tried again (ms). */
+  patienceMs?: number;
+  signal?: AbortSignal;
+}
+interface Call<T> {
+  method: ApiRequest['method'];
+  path: string;
+  body?: unknown;
+  answer: z.ZodType<T>;
+}
+const nothing = z.unknown().transform(() => undefined);
+const at = (strings: TemplateStringsArray, ...values: string[]): string =>
+  strings.reduce((path, s, i) => path + s + (i < values.length ? encodeURIComponent(values[i]!) : ''), '');
+
+/**
+ * The control server's API, typed. Every answer is parsed; every POST carries an Idempotency-Key, so that trying again does nothing twice.
+ * Each call throws ApiError when the server says no, ConnectionError when no answer comes, UnexpectedAnswer when it is not the API that answers.
+ */
+export class ApiClient {
+  constructor(
+    private readonly transport: Transport,
+    private readonly options: ClientOptions,
+  ) {}
+
+  close(): void {
+    this.transport.close();
+  }
+  /** Whether the server can take work now, and if not why. */
+  async ready(): Promise<{ ready: boolean; text: string }> {
+    const answer = await this.transport.send({ method: 'GET', path: '/readyz', timeoutMs: this.timeoutMs, signal: this.options.signal });
+    return { ready: answer.status === 200, text: await textOf(answer) };
+  }
+  version(): Promise<ServerVersion> {
+    return this.get('/v1/version', ServerVersion);
+  }
+
+  applyCluster(body: ApplyClusterBody): Promise<ClusterView> {
+    return this.call({ method: 'POST', path: '/v1/clusters', body, answer: ClusterView });
+  }
+  clusters(): Promise<ClusterView[]> {
+    return this.get('/v1/clusters', z.array(ClusterView));
+  }
+  cluster(idOrName: string): Promise<ClusterView> {
+    return this.get(at`/v1/clusters/${idOrName}`, ClusterView);
+  }
+  /** Forgets a cluster; with `force` also one that still has nodes. */
+  deleteCluster(idOrName: string, force = false): Promise<void> {
+    return this.call({ method: 'DELETE', path: at`/v1/clusters/${idOrName}` + (force ? '?force=true' : ''), answer: nothing });
+  }
+  startRun(cluster: string, intent: RunIntent): Promise<RunStarted> {
+    return this.call({ method: 'POST', path: at`/v1/clusters/${cluster}/runs`, body: { intent }, answer: RunStarted });
+  }
+  /** The admin kubeconfig, YAML. */
+  kubeconfig(cluster: string): Promise<string> {
+    return this.text({ method: 'GET', path: at`/v1/clusters/${cluster}/kubeconfig` });
+  }
+
+  nodes(cluster: string): Promise<NodeView[]> {
+    return this.get(at`/v1/clusters/${cluster}/nodes`, z.array(NodeView));
+  }
+  node(cluster: string, name: string): Promise<NodeView> {
+    return this.get(at`/v1/clusters/${cluster}/nodes/${name}`, NodeView);
+  }
+  addNode(cluster: string, body: AddNodeBody): Promise<NodeAdded> {
+    return this.call({ method: 'POST', path: at`/v1/clusters/${cluster}/nodes`, body, answer: NodeAdded });
+  }
+  removeNode(cluster: string, name: string, force = false): Promise<RunStarted> {
+    return this.call({ method: 'DELETE', path: at`/v1/clusters/${cluster}/nodes/${name}` + (force ? '?force=true' : ''), answer: RunStarted });
+  }
+  joinCommand(cluster: string, name: string): Promise<JoinCommand> {
+    return this.call({ method: 'POST', path: at`/v1/clusters/${cluster}/nodes/${name}/join-command`, answer: JoinCommand });
+  }
+
+  /** Newest first. */
+  runs(filter: { cluster?: string; cursor?: string; limit?: number } = {}): Promise<RunPage> {
+    const query = new URLSearchParams(Object.entries(filter).flatMap(([k, v]): [string, string][] => (v === undefined ? [] : [[k, String(v)]])));
+    return this.get(`/v1/runs${query.size > 0 ? `?${query.toString()}` : ''}`, RunPage);
+  }
+  run(id: string): Promise<RunDetails> {
+    return this.get(at`/v1/runs/${id}`, RunDetails);
+  }
+  cancelRun(id: string): Promise<void> {
+    return this.call({ method: 'POST', path: at`/v1/runs/${id}/cancel`, answer: nothing });
+  }
+  resumeRun(id: string): Promise<void> {
+    return this.call({ method: 'POST', path: at`/v1/runs/${id}/resume`, answer: nothing });
+  }
+  retryStep(id: string, step: string): Promise<void> {
+    return this.call({ method: 'POST', path: at`/v1/runs/${id}/steps/${step}/retry`, answer: nothing });
+  }
+  stepLog(id: string, step: string, after?: string): Promise<StepLog> {
+    return this.get(at`/v1/runs/${id}/steps/${step}/logs` + (after === undefined ? '' : at`?after=${after}`), StepLog);
+  }
+  /** The events of a run, from its first or from after a sequence, until it has ended. */
+  follow(id: string, options: FeedOptions = {}): AsyncGenerator<RunEvent> {
+    return followEvents(
+      this.transport,
+      { path: at`/v1/runs/${id}/events`, headers: this.headers, refused: refusal },
+      { signal: this.options.signal, ...options },
+    );
+  }
+
+  /** The bytes of an artifact, and its sha256 as the server tells it. */
+  async artifact(name: string, version: string): Promise<{ sha256: string | null; body: AsyncIterable<Uint8Array> }> {
+    const path = at`/v1/artifacts/${name}/${version}`;
+    const answer = await this.transport.send({ method: 'GET', path, headers: this.headers, timeoutMs: 600_000, signal: this.options.signal });
+    if (answer.status !== 200) throw await refusal(answer, `GET ${path}`);
+    return { sha256: sha256Of(answer), body: answer.body };
+  }
+
+  private get timeoutMs(): number {
+    return this.options.timeoutMs ?? 30_000;
+  }
+  private get headers(): Record<string, string> {
+    return { authorization: `Bearer ${this.options.token}` };
+  }
+  private get<T>(path: string, answer: z.ZodType<T>): Promise<T> {
+    return this.call({ method: 'GET', path, answer });
+  }
+  private async call<T>(call: Call<T>): Promise<T> {
+    const text = await this.text(call);
+    const what = `${call.method} ${call.path}`;
+    const parsed = call.answer.safeParse(text === '' ? undefined : jsonOf(text, what));
+    if (!parsed.success) throw new UnexpectedAnswer(`${what}: the answer is not what was expected: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
+    return parsed.data;
+  }
+  private async text(call: Pick<Call<unknown>, 'method' | 'path' | 'body'>): Promise<string> {
+    const { method, path } = call;
+    const headers = { ...this.headers, ...(method === 'GET' ? {} : { 'idempotency-key': randomUUID() }) };
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const until = performance.now() + (this.options.patienceMs ?? 3_000);
+    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
+      try {
+        const answer = await this.transport.send({ method, path, headers, body, timeoutMs: this.timeoutMs, signal: this.options.signal });
+        if (answer.status >= 400) throw await refusal(answer, `${method} ${path}`);
+        return await textOf(answer);
+      } catch (error) {
+        const again = error instanceof ConnectionError && (error.reason === 'refused' || error.reason === 'lost');
+        if (!again || performance.now() + pauseMs > until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+}
+
+function jsonOf(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new UnexpectedAnswer(`${what}: the answer is not JSON: ${text.slice(0, 80)}`, { cause });
+  }
+}
+/** What a refusing answer says. */
+async function refusal(answer: ApiAnswer, what: string): Promise<Error> {
+  const text = await textOf(answer);
+  try {
+    return new ApiError(Problem.parse(JSON.parse(text)), what);
+  } catch (cause) {
+    return new UnexpectedAnswer(`${what}: status ${answer.status} without a reason that can be read: ${text.slice(0, 120)}`, { cause });
+  }
+}
+function sha256Of({ headers }: ApiAnswer): string | null {
+  for (const name of ['x-strata-sha256', 'x-sha256', 'etag']) {
+    const found = /[0-9a-f]{64}/.exec(headers[name] ?? '');
+    if (found) return found[0];
+  }
+  return null;
+}
