@@ -38,8 +38,11 @@ interface Body<C, I, B, O> {
   check(context: C & { input: I }): Promise<CheckResult<B, O>>;
   /** The only place that changes anything. Running it again after a crash half-way must end well. */
   apply(context: C & { input: I; before: B }): Promise<void>;
-  /** When "present" is not yet "works". The check is repeated in any case and gives the output. */
-  verify?(context: C & { input: I }): Promise<void>;
+  /**
+   * When "present" is not yet "works": it also does what makes a change take effect (a reload), since it runs again where an earlier life
+   * of the order died after its last change. The check is repeated in any case and gives the output.
+   */
+  verify?(context: C & { input: I; before: B }): Promise<void>;
   undo: ((context: C & { input: I; before: B }) => Promise<void>) | Never;
 }
 interface Declaration<I extends z.ZodType, B extends z.ZodType, O extends z.ZodType> {

@@ -89,7 +89,7 @@ export async function runTask(task: Task, order: TaskOrder, run: { ports: Ports;
         },
       });
     if (first.state === 'satisfied') {
-      if (stored !== undefined) await task.body.verify?.(context); // an earlier life of this order changed it and died before it could say so
+      if (stored !== undefined) await task.body.verify?.({ ...(context as object), before: task.before.parse(stored) } as never); // an earlier life of this order changed it and died before it could say so
       return end(stored === undefined ? 'satisfied' : 'changed', { findings, output: task.output.parse(first.output), before: stored });
     }
     if (order.action === 'check')
@@ -103,7 +103,7 @@ export async function runTask(task: Task, order: TaskOrder, run: { ports: Ports;
     const before = stored === undefined ? task.before.parse(first.before) : stored;
     if (stored === undefined) await journal.before(before);
     await task.body.apply({ ...(context as object), before } as never);
-    await task.body.verify?.(context);
+    await task.body.verify?.({ ...(context as object), before } as never);
     const after = await task.body.check(context);
     if (after.state === 'satisfied')
       return end('changed', { findings: findingsOf(after), output: task.output.parse(after.output), before, reason: first.reason });

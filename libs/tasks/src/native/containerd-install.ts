@@ -71,9 +71,10 @@ export const containerdInstall = defineTask({
     await writeAll(host, files(input));
     await host.units.daemonReload();
     await host.units.enable(unit);
-    await host.units.restart(unit); // containers go on running: KillMode=process
   },
   async verify({ host, clock, signal }) {
+    await host.units.daemonReload();
+    await host.units.restart(unit); // containers go on running: KillMode=process
     let said = 'nothing';
     await until(clock, { what: 'containerd to answer', timeoutMs: 60_000, everyMs: 200, signal, note: () => said, remedy: 'read `journalctl -u containerd` on this machine, then retry the step' }, async () => {
       const answer = await host.programs.run([`${binaryFolder}/ctr`, 'version'], { timeoutMs: 10_000 });

@@ -69,7 +69,9 @@ export const dnsConfigure = defineTask({
         throw new TaskError('dns-unreachable', `the name server ${server} does not answer on port 53/tcp: the resolver was left as it is`, { remedy: 'see `native.dns.servers` in the spec, and the way to that server', retry: true });
     const way = await wayOf(host);
     await host.files.write(way.file, way.text((await host.files.read(way.file)) ?? '', input), { mode: (await host.files.stat(way.file))?.mode });
-    await way.tell(host);
+  },
+  async verify({ host }) {
+    await (await wayOf(host)).tell(host);
   },
   async undo({ host, before }) {
     const way = ways[before.managedBy] ?? (ways.file as Way);

@@ -62,6 +62,8 @@ export const firewallOpen = defineTask({
       await host.units.enable(unit);
     }
     for (const rule of await absent(host, rules)) await must(host, rule.add);
+  },
+  async verify({ host, before }) {
     await reload(host, before.owner);
   },
   async undo({ host, input, before }) {

@@ -55,7 +55,9 @@ export const ntpConfigure = defineTask({
     if (!service) throw new TaskError('internal', `no time service has the unit ${before.unit}`, { remedy: 'report this' });
     if (input.servers.length > 0) await host.files.write(service.file, service.text(input.servers));
     await host.units.enable(service.unit);
-    await host.units.restart(service.unit);
+  },
+  async verify({ host, before }) {
+    await host.units.restart(before.unit);
   },
   async undo({ host, before }) {
     await host.files.restore(before.file);

@@ -55,6 +55,9 @@ export const sshdConfigure = defineTask({
       const mode = (await host.files.stat(keysFile))?.mode ?? 0o600;
       await host.files.write(keysFile, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${added.join('\n')}\n`, { mode });
     }
+    if (input.passwordLogin === 'off') await host.files.write(dropIn, dropInText);
+  },
+  async verify({ host, input, before }) {
     if (input.passwordLogin === 'off') await turnPasswordsOff(host, before.dropIn);
   },
   async undo({ host, before }) {
@@ -75,8 +78,8 @@ const withoutLines = (text: string, gone: readonly string[]): string => {
   return text.split('\n').filter((line) => !ours.has(line.trim())).join('\n'); // prettier-ignore
 };
 
+/** Lets sshd take the drop-in, and proves that it still answers; else everything is put back. */
 async function turnPasswordsOff(host: Host, was: FileImage): Promise<void> {
-  await host.files.write(dropIn, dropInText);
   const back = async (why: string, detail: string[] = []): Promise<never> => {
     await host.files.restore(was);
     await reload(host);

@@ -6,3 +6,8 @@ export * from './memory-host';
 export type { MemoryPackage } from './memory-packages';
 export type { UnitBehaviour } from './memory-units';
 export { said } from './memory-programs';
+export * from './native-samples';
+export * from './trial';
+export * from './memory-cluster';
+export * from './memory-control';
+export * from './simulated-kubeadm';

@@ -197,6 +197,7 @@ export class MemoryHost implements Host {
     return structuredClone({
       files: sorted([...this.files.tree].filter(([path]) => path !== '/var/lib/strata' && !path.startsWith('/var/lib/strata/'))),
       units: [...this.units.active].map(([unit, run]) => `${unit} ${run.failed ? 'failed' : 'active'}`).sort(),
+      settings: sorted([...this.units.seen].filter(([unit]) => this.units.active.has(unit))),
       packages: sorted(this.packages.here),
       sysctl: sorted(this.sysctls),
       modules: sorted(this.modules),

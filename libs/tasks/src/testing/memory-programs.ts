@@ -61,7 +61,7 @@ export function seedPrograms(host: MemoryHost): void {
       argv.includes('sources') ? [...text.matchAll(/^server (\S+)/gm)].map((m) => `^,*,${m[1]},2,6,377,10,0.0001,0.0001,0.001`).join('\n') : '200 OK',
     );
   });
-  host.program('nft', (argv, options) => nft(host, [...argv.slice(1)], options.input ?? ''));
+  host.program('nft', (argv) => nft(host, [...argv.slice(1)]));
   host.program('systemctl', () => said());
   host.program('containerd', () => said('containerd github.com/containerd/containerd/v2 v2.4.2 strata\n'));
   host.program('ctr', () =>
@@ -70,23 +70,37 @@ export function seedPrograms(host: MemoryHost): void {
   host.program('runc', () => said('runc version 1.4.3\n'));
 }
 
-/** The one form of nftables script that the firewall task writes: a table of its own and rules in somebody else's chain. */
-function nft(host: MemoryHost, args: string[], input: string): ReturnType<typeof said> {
-  const tables = (host.extra.get('nft') as Record<string, string> | undefined) ?? {};
-  const save = (): void => void (Object.keys(tables).length > 0 ? host.extra.set('nft', tables) : host.extra.delete('nft'));
-  const words = args.filter((a) => !a.startsWith('-')).join(' ');
-  const named = /(?:list|delete|destroy) table (\S+ \S+)/.exec(words)?.[1];
-  if (words.startsWith('list table')) return named && tables[named] !== undefined ? said(tables[named]) : said('', 1, 'No such file or directory');
-  if (words.startsWith('list ruleset')) return said(Object.values(tables).join('\n'));
-  if (words.startsWith('delete table') && named) {
-    if (tables[named] === undefined) return said('', 1, 'No such file or directory');
-    delete tables[named];
-  } else if (args.includes('-f')) {
-    for (const m of input.matchAll(/^(delete )?table (\S+ \S+)(.*)$/gm)) {
-      if (m[1]) delete tables[m[2] ?? ''];
-      else if (m[3]?.includes('{')) tables[m[2] ?? ''] = input.slice(m.index);
-    }
-  }
-  save();
+interface NftChainRules {
+  [chain: string]: { text: string; handle: number }[];
+}
+/** As much of nft as tasks use: chains of a dropping firewall (`extra` nft-chains), rules inserted and deleted by handle, tables listed and deleted. */
+function nft(host: MemoryHost, args: string[]): ProgramResult {
+  const chains = (host.extra.get('nft-chains') as NftChainRules | undefined) ?? {};
+  const [verb = '', what = '', ...rest] = args.filter((a) => !a.startsWith('-'));
+  const key = rest.slice(0, 3).join(' ');
+  const show = (name: string): string => {
+    const hook = name.split(' ')[2] ?? '';
+    const rules = (chains[name] ?? []).map((r) => `\t\t${r.text}${args.includes('-a') ? ` # handle ${r.handle}` : ''}`);
+    return [
+      `table ${name.split(' ').slice(0, 2).join(' ')} {`,
+      `\tchain ${hook} {`,
+      `\t\ttype filter hook ${hook} priority filter; policy drop;`,
+      ...rules,
+      '\t}',
+      '}',
+    ].join('\n');
+  };
+  if (verb === 'list' && what === 'ruleset') return said(Object.keys(chains).map(show).join('\n'));
+  if (verb === 'list' && what === 'tables') return said([...new Set(Object.keys(chains).map((c) => `table ${c.split(' ').slice(0, 2).join(' ')}`))].join('\n'));
+  const rules = chains[key];
+  if (!rules) return said('', 1, 'Error: No such file or directory');
+  if (verb === 'list') return said(show(key));
+  if (verb === 'insert') {
+    const words = rest
+      .slice(3)
+      .join(' ')
+      .replace(/comment (\S+)$/, 'comment "$1"');
+    rules.unshift({ text: words, handle: Math.max(0, ...Object.values(chains).flatMap((c) => c.map((r) => r.handle))) + 1 });
+  } else if (verb === 'delete') rules.splice(0, rules.length, ...rules.filter((r) => r.handle !== Number(rest.at(-1))));
   return said();
 }

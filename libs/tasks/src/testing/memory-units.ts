@@ -1,9 +1,18 @@
 import type { Units, UnitState } from '../ports/host';
 import { TaskError } from '../task-error';
 import type { Effects } from './effects';
-import type { MemoryFiles } from './memory-files';
+import { memoryDigest, type MemoryFiles } from './memory-files';
 
 const folders = ['/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system'];
+
+/** Folders from which units take their settings when they start or reload. */
+const settings: Record<string, string[]> = {
+  'ssh.service': ['/etc/ssh'],
+  'chrony.service': ['/etc/chrony'],
+  'containerd.service': ['/etc/containerd', '/usr/local/bin/containerd'],
+  'systemd-resolved.service': ['/etc/systemd/resolved.conf'],
+  'NetworkManager.service': ['/etc/NetworkManager'],
+};
 
 /** What happens on a machine when a unit starts or stops; throwing from `start` is a unit that fails. */
 export interface UnitBehaviour {
@@ -15,6 +24,8 @@ export interface UnitBehaviour {
 export class MemoryUnits implements Units {
   /** Units that run now. */
   readonly active = new Map<string, { pid: number; failed: boolean }>();
+  /** Digest of the settings that a running unit goes by: a file written without a reload shows here. */
+  readonly seen = new Map<string, string>();
   private readonly behaviours = new Map<string, UnitBehaviour>();
   private pids = 1000;
 
@@ -30,13 +41,23 @@ export class MemoryUnits implements Units {
   seed(unit: string, options: { text?: string; active?: boolean; enabled?: boolean } = {}): void {
     this.files.put(`/usr/lib/systemd/system/${unit}`, options.text ?? `[Service]\nExecStart=/usr/sbin/${unit}\n[Install]\nWantedBy=multi-user.target\n`);
     if (options.enabled) for (const link of this.links(unit)) this.files.place(link, { kind: 'link', target: `/usr/lib/systemd/system/${unit}` });
-    if (options.active) this.active.set(unit, { pid: ++this.pids, failed: false });
+    if (!options.active) return;
+    this.active.set(unit, { pid: ++this.pids, failed: false });
+    this.take(unit);
+  }
+  /** The unit takes its settings as they are now. */
+  private take(unit: string): void {
+    const folders = settings[unit];
+    if (!folders) return;
+    const content = [...this.files.tree].filter(([path]) => folders.some((f) => path.startsWith(f))).sort(([a], [b]) => (a < b ? -1 : 1));
+    this.seen.set(unit, memoryDigest(JSON.stringify(content.filter(([, node]) => node.kind !== 'directory'))));
   }
   /** Drops what a package brought. */
   unseed(unit: string): void {
     for (const link of this.links(unit)) this.files.takeAway(link);
     this.files.takeAway(`/usr/lib/systemd/system/${unit}`);
     this.active.delete(unit);
+    this.seen.delete(unit);
   }
   path(unit: string): string | null {
     return folders.map((f) => `${f}/${unit}`).find((p) => this.files.tree.has(p)) ?? null;
@@ -75,6 +96,7 @@ export class MemoryUnits implements Units {
   reload = (unit: string): Promise<void> =>
     this.effects.run(`units.reload ${unit}`, () => {
       if (!this.active.has(unit)) throw this.failure('reload', unit, 'it is not running');
+      this.take(unit);
     });
   enable = (unit: string): Promise<void> =>
     this.effects.run(`units.enable ${unit}`, () => {
@@ -106,11 +128,13 @@ export class MemoryUnits implements Units {
     await this.behaviours.get(unit)?.start?.();
     if (/^Type=oneshot$/m.test(text) && !/^RemainAfterExit=(yes|true)$/m.test(text)) this.active.delete(unit);
     else this.active.set(unit, { pid: this.pids, failed: false });
+    this.take(unit);
   }
   private async end(unit: string): Promise<void> {
     if (!this.active.has(unit)) return;
     await this.behaviours.get(unit)?.stop?.();
     this.active.delete(unit);
+    this.seen.delete(unit);
   }
   private links(unit: string): string[] {
     const text = this.files.text(this.path(unit) ?? '') ?? '';

@@ -1,0 +1,63 @@
+import type { ArchiveArtifact, FileArtifact, ImageArtifact } from '@strata/model';
+import type { MemoryHost } from './memory-host';
+
+/** An input that a native task accepts, and a machine on which it has something to do. */
+export interface TaskSample {
+  task: string;
+  input: unknown;
+  prepare?(host: MemoryHost): void;
+}
+/** 64 hexadecimal digits that stand for the content named `name`. */
+export const sampleDigest = (name: string): string => [...name].map((c) => c.charCodeAt(0).toString(16)).join('').padEnd(64, '0').slice(0, 64); // prettier-ignore
+const blob = (name: string): { sha256: string; size: number } => ({ sha256: sampleDigest(name), size: 1000 });
+export const sampleFile = (name: string, version = '1.4.3'): FileArtifact => ({ kind: 'file', name, version, blob: blob(name) });
+export const sampleArchive = (name: string, version = '2.4.2'): ArchiveArtifact => ({ kind: 'archive', name, version, blob: blob(name) });
+export const sampleImage = (name: string): ImageArtifact => ({
+  kind: 'image', name: `image-${name}`, version: '1.0.0', ref: `strata.local/${name}:v1.0.0`,
+  blobs: ['manifest', 'config', 'layer'].map((part) => ({ ...blob(`${name}-${part}`), mediaType: `application/vnd.oci.image.${part}` })),
+}); // prettier-ignore
+const onNode = (host: MemoryHost, ...artifacts: (FileArtifact | ArchiveArtifact)[]): void => artifacts.forEach((a) => host.files.blobs.add(a.blob.sha256));
+/** A containerd of ours that runs. */
+export function seedContainerd(host: MemoryHost): void {
+  host.files.put(
+    '/etc/systemd/system/containerd.service',
+    '# Written by Strata\n[Service]\nExecStart=/usr/local/bin/containerd\n[Install]\nWantedBy=multi-user.target\n',
+  );
+  host.units.active.set('containerd.service', { pid: 1, failed: false });
+}
+
+/** At least one for every native task that changes something. */
+export const nativeSamples: readonly TaskSample[] = [
+  { task: 'packages.install', input: { packages: ['gcc', 'net-tools', 'socat', 'conntrack'] }, prepare: (h) => h.packages.seed('socat', 'curl') },
+  { task: 'packages.install', input: { packages: ['chrony'] } },
+  { task: 'hostname.set', input: { name: 'worker-7' } },
+  { task: 'hostname.set', input: { name: 'worker-7' }, prepare: (h) => h.files.put('/etc/cloud/cloud.cfg', 'preserve_hostname: false\n') },
+  { task: 'hosts.block', input: { entries: [{ address: '10.0.0.11', names: ['api.home.strata.internal', 'n1'] }] } },
+  { task: 'hosts.block', input: { entries: [{ address: '10.0.0.11', names: ['n1'] }] }, prepare: (h) => h.files.put('/etc/hosts', '127.0.0.1 localhost', 0o600) },
+  { task: 'hosts.block', input: { entries: [{ address: '10.0.0.11', names: ['n1'] }] }, prepare: (h) => h.files.put('/etc/cloud/cloud.cfg', '') },
+  { task: 'dns.configure', input: { servers: ['198.51.100.1'], search: ['corp.example'] } },
+  { task: 'dns.configure', input: { servers: ['198.51.100.1'], search: [] }, prepare: (h) => { h.baseFacts.dns.managedBy = 'systemd-resolved'; h.units.seed('systemd-resolved.service', { active: true, enabled: true }); } },
+  { task: 'dns.configure', input: { servers: ['198.51.100.1'], search: [] }, prepare: (h) => { h.baseFacts.dns.managedBy = 'networkmanager'; h.units.seed('NetworkManager.service', { active: true, enabled: true }); } },
+  { task: 'ntp.configure', input: { servers: ['ntp.example'] }, prepare: (h) => h.packages.seed('chrony') },
+  { task: 'ntp.configure', input: { servers: [] }, prepare: (h) => { h.packages.seed('chrony'); h.units.active.delete('chrony.service'); } },
+  { task: 'sshd.configure', input: { authorizedKeys: ['ssh-ed25519 AAAA ops'], passwordLogin: 'off' } },
+  { task: 'sshd.configure', input: { authorizedKeys: ['ssh-ed25519 AAAA ops'], passwordLogin: 'keep' }, prepare: (h) => h.files.put('/root/.ssh/authorized_keys', 'ssh-ed25519 BBBB me', 0o600) },
+  { task: 'kernel.modules', input: { modules: ['overlay', 'br_netfilter', 'nf_conntrack'] } },
+  { task: 'kernel.sysctl', input: { settings: { 'net.ipv4.ip_forward': '1', 'fs.inotify.max_user_instances': '8192', 'vm.max_map_count': '1000' } } },
+  { task: 'swap.policy', input: { policy: 'off' }, prepare: (h) => { h.swaps.push({ device: '/dev/sda2', size: 1e9 }); h.files.put('/etc/fstab', '/dev/sda1 / ext4 defaults 0 1\n/dev/sda2 none swap sw 0 0\n'); } },
+  { task: 'limits.configure', input: { nofile: 1_048_576 } },
+  { task: 'firewall.open', input: { ports: [{ proto: 'tcp', port: 6443, from: [] }, { proto: 'udp', port: 8472, from: ['10.0.0.12/32'] }], trust: ['10.244.0.0/16'], interfaces: ['cni0'] }, prepare: dropping },
+  { task: 'localfs.layout', input: { path: '/strata/rootfs' } },
+  { task: 'artifacts.fetch', input: { artifacts: [sampleFile('runc'), sampleArchive('containerd'), sampleImage('web')] }, prepare: (h) => onNode(h, sampleFile('runc')) },
+  { task: 'runc.install', input: { artifact: sampleFile('runc') }, prepare: (h) => onNode(h, sampleFile('runc')) },
+  { task: 'runc.install', input: { artifact: sampleFile('runc') }, prepare: (h) => { onNode(h, sampleFile('runc')); h.files.put('/usr/local/bin/runc', 'an older one', 0o755); } },
+  { task: 'containerd.install', input: { archive: sampleArchive('containerd'), version: '2.4.2', pauseImage: 'registry.k8s.io/pause:3.10.2', restrictOomScore: true, systemdCgroup: true }, prepare: (h) => onNode(h, sampleArchive('containerd')) },
+  { task: 'cni.install', input: { archive: sampleArchive('cni-plugins', '1.9.1') }, prepare: (h) => onNode(h, sampleArchive('cni-plugins')) },
+  { task: 'images.import', input: { images: [sampleImage('web'), sampleImage('db')] }, prepare: (h) => { seedContainerd(h); for (const b of sampleImage('web').blobs) h.files.blobs.add(b.sha256); } },
+]; // prettier-ignore
+
+/** A machine whose nftables drops what it does not know. */
+function dropping(host: MemoryHost): void {
+  host.baseFacts.firewall = { tools: ['nftables'], dropsInput: true, dropsForward: true };
+  host.extra.set('nft-chains', { 'inet filter input': [], 'inet filter forward': [] });
+}
