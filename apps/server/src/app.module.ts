@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
-import { join } from 'node:path';
+import { OrderProcessors, QueueModule } from '@strata/queue';
+
 import { BearerGuard } from './api/bearer.guard';
 import { HealthController } from './api/health.controller';
 import { IdempotencyInterceptor } from './api/idempotency.interceptor';
@@ -54,7 +57,7 @@ const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrd
 const clusterCases = [ShowClusters, ApplyCluster, DeleteCluster, ClusterEdges];
 const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
-const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, Relay, Processors, AgentReports, SessionHandler];
+const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, SessionHandler];
 const runCases = [CheckNodes, PrepareRun, AdvanceRuns, EndRun, FollowUp, ChangeRun, ShowRuns, FollowRun];
 
 @Global()
@@ -63,7 +66,8 @@ class CasesModule {
   static over(edges: Edges): DynamicModule {
     const agentFiles = { provide: AgentFiles, useValue: new AgentFiles(edges.settings.agentFile, join(edges.settings.home, 'cache')) };
     const cases = [...ledgerCases, ...clusterCases, ...nodeCases, ...artifactCases, ...orderCases, ...runCases];
-    const providers = [{ provide: Edges, useValue: edges }, agentFiles, ...cases];
+    const processors = { provide: OrderProcessors, useClass: Processors };
+    const providers = [{ provide: Edges, useValue: edges }, agentFiles, processors, ...cases];
     return { module: CasesModule, providers, exports: providers };
   }
 }
@@ -75,16 +79,26 @@ class NodesModule {}
 class RunsModule {}
 @Module({ controllers: [ArtifactsController] })
 class ArtifactsModule {}
-@Module({ controllers: [HealthController] })
-class HealthModule {}
+/** What works with the queue. */
+@Module({})
+class QueueUsersModule {
+  static over(edges: Edges, cases: DynamicModule): DynamicModule {
+    const { redisUrl, home } = edges.settings;
+    const log = { warn: (message: string, error?: unknown): void => edges.log.warn({ err: error }, message) };
+    const namespace = createHash('sha256').update(home).digest('hex').slice(0, 8);
+    const queue = QueueModule.register({ url: redisUrl, namespace, generation: String(edges.epoch), log, imports: [cases] });
+    return { module: QueueUsersModule, imports: [queue], providers: [Relay], controllers: [HealthController] };
+  }
+}
 
 /** The whole server over its edges: one module a noun. */
 @Module({})
 export class AppModule {
   static over(edges: Edges): DynamicModule {
+    const cases = CasesModule.over(edges); // one object: Nest tells modules apart by reference
     return {
       module: AppModule,
-      imports: [CasesModule.over(edges), ClustersModule, NodesModule, RunsModule, ArtifactsModule, HealthModule],
+      imports: [cases, QueueUsersModule.over(edges, cases), ClustersModule, NodesModule, RunsModule, ArtifactsModule],
       providers: [
         { provide: APP_GUARD, useClass: BearerGuard },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },

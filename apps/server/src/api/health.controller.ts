@@ -1,6 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { ServerVersion } from '@strata/model';
+import { OrderQueue } from '@strata/queue';
 import { Edges } from '../serve/edges';
 import { serverVersion } from '../serve/version';
 import { ProblemError } from './problem';
@@ -8,7 +9,10 @@ import { ProblemError } from './problem';
 @ApiTags('server')
 @Controller()
 export class HealthController {
-  constructor(private readonly edges: Edges) {}
+  constructor(
+    private readonly edges: Edges,
+    private readonly queue: OrderQueue,
+  ) {}
 
   @Get('healthz')
   @ApiOperation({ operationId: 'healthz', summary: 'The process answers' })
@@ -21,7 +25,7 @@ export class HealthController {
   async readyz(): Promise<{ status: 'ok' }> {
     try {
       await this.edges.store.ping();
-      await this.edges.queue.generation();
+      await withDeadline(this.queue.counts());
       return { status: 'ok' };
     } catch (cause) {
       throw new ProblemError(503, 'not-ready', {
@@ -40,3 +44,6 @@ export class HealthController {
     return { version: serverVersion, agentVersion: serverVersion, epoch: this.edges.epoch };
   }
 }
+
+const withDeadline = <T>(work: Promise<T>): Promise<T> =>
+  Promise.race([work, new Promise<never>((_, reject) => setTimeout(() => reject(new Error('Redis does not answer')), 2_000).unref())]);

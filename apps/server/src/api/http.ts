@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** What is used here of Express's request and response. */
 export interface Request extends IncomingMessage {
+  method: string;
   path: string;
   body: unknown;
   route?: { path?: string };

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { OutboxRow } from '@strata/store';
+import { OrderQueue } from '@strata/queue';
 import { Edges } from '../serve/edges';
 
 const everyMs = 1_000;
@@ -9,6 +9,7 @@ const atOnce = 200;
 @Injectable()
 export class Relay {
   @Inject() private readonly edges!: Edges;
+  @Inject() private readonly queue!: OrderQueue;
   private timer: NodeJS.Timeout | null = null;
   private running = false;
   private again = false;
@@ -18,6 +19,7 @@ export class Relay {
     this.edges.ledger.onAppend((_, events) => {
       if (events.some((e) => e.kind === 'OrderReleased')) this.kick();
     });
+    this.queue.onGone(() => this.kick());
     this.timer = setInterval(() => this.kick(), everyMs).unref();
     this.kick();
   }
@@ -46,13 +48,14 @@ export class Relay {
   }
 
   private async round(): Promise<void> {
-    const { queue, store } = this.edges;
-    const generation = await queue.generation(); // a new one when Redis has lost the last: then every row is unrelayed again
     for (;;) {
-      const rows: OutboxRow[] = await store.outbox.unrelayed(generation, atOnce);
-      if (rows.length === 0) return;
-      await queue.add(rows);
-      await store.outbox.markRelayed(rows, generation);
+      const generation = this.queue.generation; // a new one when Redis has lost the last: then every row is unrelayed again
+      const rows = await this.edges.store.outbox.unrelayed(generation, atOnce);
+      for (const target of ['node', 'server'] as const) {
+        const jobs = rows.filter((r) => r.target === target);
+        if (jobs.length > 0) await this.queue.add(target, jobs);
+      }
+      await this.edges.store.outbox.markRelayed(rows, generation);
       if (rows.length < atOnce) return;
     }
   }

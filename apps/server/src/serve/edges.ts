@@ -1,5 +1,5 @@
 import type { ServerKeys } from '@strata/pki';
-import type { OutboxRow, Store } from '@strata/store';
+import type { Store } from '@strata/store';
 import type { NoticingLedger } from '../runs/noticing-ledger';
 import type { Sessions } from '../sessions/sessions';
 import type { Settings } from './serve-settings';
@@ -13,7 +13,6 @@ export abstract class Edges {
   abstract readonly ledger: NoticingLedger;
   abstract readonly keys: ServerKeys;
   abstract readonly sessions: Sessions;
-  abstract readonly queue: OrderQueue;
   /** The number of this start of the server. */
   abstract readonly epoch: number;
   /** Fires when the server stops. */
@@ -23,13 +22,6 @@ export abstract class Edges {
   now(): number {
     return Date.now();
   }
-}
-/** The to-do list of orders. Losing it costs nothing: it is filled again from the outbox. */
-export interface OrderQueue {
-  /** Names this life of the queue; a new name when Redis has lost the last. */
-  generation(): Promise<string>;
-  /** Adds a job for each order; one that is there already stays as it is. */
-  add(orders: readonly OutboxRow[]): Promise<void>;
 }
 export interface Reach {
   hosts: string[];

@@ -16,7 +16,7 @@ export interface Settings {
   advertise: string[];
   listen: { api: ListenerAt; agents: ListenerAt; enrollment: ListenerAt; artifacts: ListenerAt };
   database: Connection;
-  redis: { url: string } | { path: string };
+  redisUrl: string;
   agentFile: string;
   catalogDir: string;
   bundleDir: string;
@@ -72,7 +72,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, argv: readonly string[]): S
       enrollment: { host: e.STRATA_LISTEN_HOST, port: e.STRATA_ENROLL_PORT },
     },
     database: e.DATABASE_URL === undefined ? { host: join(home, 'pg/run'), user: 'strata', database: 'strata' } : { url: e.DATABASE_URL },
-    redis: e.REDIS_URL === undefined ? { path: join(home, 'redis/redis.sock') } : { url: e.REDIS_URL },
+    redisUrl: e.REDIS_URL ?? `unix://${encodeURI(join(home, 'redis/redis.sock'))}`,
     agentFile: e.STRATA_AGENT_FILE ?? beside('apps/agent/dist-bundle/stratad'),
     catalogDir: e.STRATA_CATALOG ?? beside('catalog'),
     bundleDir: e.STRATA_BUNDLES ?? beside('bundles'),

@@ -8,7 +8,6 @@ import { openStore, type ServerLock, type Store } from '@strata/store';
 import type { AgentServer } from '@strata/wire';
 import { ArtifactListener } from '../artifacts/artifact-listener';
 import { EnrollNode } from '../enrollment/enroll-node';
-import { Processors } from '../orders/processors';
 import { Relay } from '../orders/relay';
 import { AdvanceRuns } from '../runs/advance-runs';
 import { EndRun } from '../runs/end-run';
@@ -23,7 +22,6 @@ import { listenForAgents } from './agents';
 import { createApi } from './api';
 import { Edges } from './edges';
 import { createLog, type Log } from './log';
-import { openQueue } from './queue';
 
 const keepAnswersMs = 24 * 3_600_000;
 
@@ -52,9 +50,8 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
   await store.idempotency.sweep(new Date(Date.now() - keepAnswersMs));
   const epoch = await store.epochs.next('server');
   const hosts = settings.advertise.length > 0 ? settings.advertise : ownAddresses();
-  const queue = await openQueue(settings.redis, { epoch, log });
   const edges = Object.assign(Object.create(Edges.prototype) as Edges, {
-    ...{ settings, log, store, keys, epoch, queue, ledger: new NoticingLedger(store.ledger), sessions: new Sessions(), stopping: stopping.signal },
+    ...{ settings, log, store, keys, epoch, ledger: new NoticingLedger(store.ledger), sessions: new Sessions(), stopping: stopping.signal },
     reach: { hosts, reachedAt: new Map<string, string[]>(), ports: { api: 0, agents: 0, enrollment: 0, artifacts: 0 } },
   });
   const tls = await issueListeners(keys.authority, hosts);
@@ -65,19 +62,17 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
   const api = (await app.listen(settings.listen.api.port, settings.listen.api.host)) as Server;
   const ports = { api: portOf(api), agents: agents.sessionPort, enrollment: agents.enrollmentPort, artifacts: portOf(artifacts) };
   edges.reach.ports = ports;
-  await begin(app, queue);
+  await begin(app);
   await writePorts(settings.home, ports);
   log.info({ ports, epoch, hosts }, 'the control server is up');
-  return { ports, stop: () => stop({ app, agents, artifacts, queue, store, lock, stopping, log, home: settings.home }) };
+  return { ports, stop: () => stop({ app, agents, artifacts, store, lock, stopping, log, home: settings.home }) };
 }
 
 /** Everything that moves by itself, in the order in which each may need the one before. */
-async function begin(app: INestApplication, queue: Awaited<ReturnType<typeof openQueue>>): Promise<void> {
+async function begin(app: INestApplication): Promise<void> {
   await app.get(EndRun).start();
   await app.get(PrepareRun).start();
-  const processors = app.get(Processors);
-  queue.work({ node: (row) => processors.node(row), server: (row) => processors.server(row) });
-  app.get(Relay).start();
+  app.get(Relay, { strict: false }).start();
   await app.get(AdvanceRuns).start();
   app.get(FollowUp).start();
 }
@@ -86,7 +81,6 @@ interface Running {
   app: INestApplication;
   agents: AgentServer;
   artifacts: Server;
-  queue: Awaited<ReturnType<typeof openQueue>>;
   store: Store;
   lock: ServerLock;
   stopping: AbortController;
@@ -95,11 +89,10 @@ interface Running {
 }
 async function stop(r: Running): Promise<void> {
   r.stopping.abort(new Error('the control server stops'));
-  for (const part of [r.app.get(AdvanceRuns), r.app.get(FollowUp), r.app.get(Relay)]) part.stop();
+  for (const part of [r.app.get(AdvanceRuns), r.app.get(FollowUp), r.app.get(Relay, { strict: false })]) part.stop();
   await r.agents.close(1_000);
   r.artifacts.closeAllConnections();
   await new Promise((resolve) => r.artifacts.close(resolve));
-  await r.queue.close().catch((error: unknown) => r.log.warn({ err: error }, 'the queue did not close'));
   (r.app.getHttpServer() as Server).closeAllConnections();
   await r.app.close();
   await r.lock.release();

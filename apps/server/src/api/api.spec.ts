@@ -1,0 +1,43 @@
+import { TestServer } from '../testing/test-server';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await TestServer.start();
+}, 60_000);
+afterAll(() => server.remove(), 30_000);
+
+const spec = (name: string) => ({
+  apiVersion: 'strata/v1',
+  kind: 'Cluster',
+  metadata: { name },
+  spec: { distribution: { kind: 'kubernetes', version: '1.37.2' }, nodes: [{ name: 'n1', role: 'control-plane', join: 'token' }] },
+});
+
+test('health needs no token, everything else does', async () => {
+  expect(await server.call('GET', '/healthz', { token: null })).toMatchObject({ status: 200 });
+  expect(await server.call('GET', '/readyz', { token: null })).toMatchObject({ status: 200 });
+  expect(await server.call('GET', '/v1/clusters', { token: null })).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  expect(await server.call('GET', '/v1/clusters', { token: 'strata_api_x' })).toMatchObject({ status: 401 });
+  expect(await server.call('GET', '/v1/clusters')).toMatchObject({ status: 200, body: [] });
+});
+
+test('a cluster is made once, and the same spec changes nothing', async () => {
+  const first = await server.call('POST', '/v1/clusters', { body: { spec: spec('one') } });
+  expect(first).toMatchObject({ status: 200, body: { name: 'one', specVersion: 1, state: 'new', openRun: null } });
+  expect(await server.call('POST', '/v1/clusters', { body: { spec: spec('one') } })).toMatchObject({ status: 200, body: { specVersion: 1 } });
+  expect(await server.call('GET', '/v1/clusters/one')).toMatchObject({ status: 200, body: { name: 'one' } });
+  expect(await server.call('GET', '/v1/clusters/two')).toMatchObject({ status: 404, body: { code: 'not-found' } });
+});
+
+test('a wrong body is refused with the path of what is wrong', async () => {
+  const answer = await server.call('POST', '/v1/clusters', { body: { spec: { ...spec('x'), surprise: 1 } } });
+  expect(answer).toMatchObject({ status: 400, body: { code: 'bad-request' } });
+  expect(JSON.stringify(answer.body)).toContain('surprise');
+});
+
+test('an idempotency key gives the same answer, and refuses another body', async () => {
+  const headers = { 'idempotency-key': 'k1' };
+  const once = await server.call('POST', '/v1/clusters', { body: { spec: spec('idem') }, headers });
+  expect(await server.call('POST', '/v1/clusters', { body: { spec: spec('idem') }, headers })).toEqual(once);
+  expect(await server.call('POST', '/v1/clusters', { body: { spec: spec('other') }, headers })).toMatchObject({ status: 422, body: { code: 'idempotency-mismatch' } });
+});
