@@ -83,7 +83,7 @@ export function readOnlyHost(machine: SshMachine): Host {
         const found = await run(['modprobe', '-n', '-q', name]);
         return found.code === 0 ? 'available' : 'absent';
       },
-      ...refusing('kernel', ['setSysctl', 'loadModule']),
+      ...refusing('kernel', ['setSysctl', 'loadModule', 'unloadModule']),
     },
     mounts: {
       list: async () => ((await read('/proc/self/mounts')) ?? '').split('\n').filter(Boolean).map(mountLine),
@@ -96,7 +96,15 @@ export function readOnlyHost(machine: SshMachine): Host {
         const [size = 0, free = 0, inodesFree = 0] = ((await text(['df', '-B1', '--output=size,avail,iavail', '--', path])) ?? '').trim().split('\n').at(-1)?.trim().split(/\s+/).map(Number) ?? []; // prettier-ignore
         return { size, free, inodesFree };
       },
-      syncLatency: refuse('mounts.syncLatency'),
+      // a few bytes for a moment, in a file that is gone afterwards: the one thing a look must write to know
+      syncLatency: async (path, n) => {
+        const script =
+          'f="$1/.strata-sync-$$"; trap "rm -f $f" EXIT; s=$(date +%s%N); dd if=/dev/zero of="$f" bs=512 count="$2" oflag=dsync 2>/dev/null || exit 1; echo $(( $(date +%s%N) - s ))';
+        const r = await run(['sh', '-c', script, 'sync', path, String(n)]);
+        if (r.code !== 0)
+          throw new SshError('upload-failed', `nothing could be written at ${path}`, { remedy: 'check that the file system there is writable and has space' });
+        return Number(r.stdout.trim()) / 1e6 / n;
+      },
       ...refusing('mounts', ['unmount', 'swapOff', 'swapOn']),
     },
     network: {
@@ -123,7 +131,7 @@ export function readOnlyHost(machine: SshMachine): Host {
     facts: () => gatherFacts(source),
     hostname: async () => ((await text(['hostname'])) ?? '').trim(),
     setHostname: refuse('setHostname'),
-  } as Host;
+  };
 }
 
 async function installedPackages(run: (argv: Argv, timeoutMs?: number) => Promise<{ code: number; stdout: string }>): Promise<Record<string, string>> {
