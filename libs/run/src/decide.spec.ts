@@ -165,6 +165,12 @@ describe('decide: cancel and unwind', () => {
     expect(moves([...three, stepOf('n1/d')], [...life('n1/d', 'changed'), ...events, ...undone('failed')])).toEqual(['release n1/d undo 2.1']);
     expect(moves(three, [...events, ...undone('failed')])).toEqual(['end failed']);
   });
+  it('does not call it unwound while an order is out on an absent node', () => {
+    const absent: NewEvent = { kind: 'NodeAbsent', node: 'n2', body: { lastSeenMs: 0, waitedMs: 1 } };
+    const two = [...three, stepOf('n2/x')];
+    const events = [...life('n2/x'), ...life('n1/a', 'failed', stays), unwinding, absent];
+    expect(moves(two, events, { sessions: { n2: offline } })).toEqual(['lost n2/x run 1.1', 'end failed']);
+  });
   it('never unwinds a plan that takes back', () => {
     const steps = [stepOf('n1/a', { action: 'undo' }), stepOf('n1/b', { action: 'undo', needs: ['n1/a'] })];
     expect(moves(steps, [], { kind: 'uninstall' })).toEqual(['release n1/a undo 1.1']);

@@ -1,5 +1,6 @@
 import type { Plan, RunResult, Step } from '@strata/model';
 import type { Standing } from './assess';
+import { isInFlight } from './fold';
 import { isToUndo } from './unwind';
 import type { RunView } from './view';
 
@@ -27,7 +28,7 @@ export function endOf(plan: Plan, view: RunView, standings: ReadonlyMap<string, 
   return end('failed', because);
 
   function unwound(): { kind: 'end'; result: RunResult; because: string } {
-    const not = [...view.steps.values()].filter((v) => v.state !== 'undone' && isToUndo(v)).map((v) => v.key);
+    const not = [...view.steps.values()].filter((v) => v.state !== 'undone' && (isToUndo(v) || isInFlight(v))).map((v) => v.key);
     if (not.length === 0) return end('unwound', view.because);
     const reasons = not.map((key) => view.steps.get(key)?.result?.failure?.message).filter((m) => m !== undefined);
     return end('failed', `${view.because}, but not all of it: ${list(not)}${reasons.length === 0 ? '' : ` (${reasons[0]})`}`);
