@@ -21,8 +21,8 @@ import { info } from './findings';
 import { foreignRuntimes, refusal } from './foreign-runtime';
 
 const unit = 'containerd.service';
-/** What containerd itself fills. */
-const dataFolders = ['/var/lib/containerd', '/run/containerd', '/opt/containerd'];
+/** What containerd itself makes and fills. */
+const dataFolders = ['/var/lib/containerd', '/run/containerd', '/run/nri', '/opt/containerd', '/etc/cni/net.d', '/etc/cni'];
 const binaryPaths = binaries.map((name) => `${binaryFolder}/${name}`);
 const files = (s: ContainerdSettings): WrittenFile[] => [
   { path: configFile, content: configText(s) },

@@ -8,9 +8,10 @@ interface Look {
   absent: ImageArtifact[];
   unpinned: string[];
 }
+const digestOf = (image: ImageArtifact): string => `sha256:${image.blobs[0]?.sha256 ?? ''}`;
 async function look(host: Host, images: readonly ImageArtifact[]): Promise<Look> {
   const here = new Map((await host.images.list()).map((i) => [i.ref, i]));
-  const absent = images.filter((i) => here.get(i.ref)?.digest !== `sha256:${i.blobs[0]?.sha256 ?? ''}`);
+  const absent = images.filter((i) => here.get(i.ref)?.digest !== digestOf(i));
   return { absent, unpinned: images.filter((i) => !absent.includes(i) && here.get(i.ref)?.pinned !== true).map((i) => i.ref) };
 }
 
@@ -37,9 +38,18 @@ export const imagesImport = defineTask({
     const { unpinned } = await look(host, input.images);
     for (const ref of unpinned) await host.images.pin(ref);
   },
-  async undo({ host, before }) {
+  async undo({ host, input, before }) {
     if ((await host.units.state(service)).active !== 'active') return; // its store goes with it, or is not ours
     const here = new Set((await host.images.list()).map((i) => i.ref));
     for (const ref of before.absent) if (here.has(ref)) await host.images.remove(ref);
+    for (const ref of await orphans(host, input.images.filter((i) => before.absent.includes(i.ref)))) await host.images.remove(ref);
   },
 }); // prettier-ignore
+
+/** containerd names each image by its id, too, and keeps its content for that name alone. */
+async function orphans(host: Host, gone: readonly ImageArtifact[]): Promise<string[]> {
+  const digests = new Set(gone.map(digestOf));
+  const left = (await host.images.list()).filter((i) => digests.has(i.digest));
+  const named = new Set(left.filter((i) => !i.ref.includes('sha256:')).map((i) => i.digest));
+  return left.filter((i) => !named.has(i.digest)).map((i) => i.ref);
+}

@@ -1,4 +1,5 @@
 import type { Task } from '../define-task';
+import { agentUninstall } from './agent-uninstall';
 import { artifactsFetch } from './artifacts-fetch';
 import { cniInstall } from './cni-install';
 import { containerdInstall } from './containerd-install';
@@ -31,9 +32,10 @@ import { sshdConfigure } from './sshd-configure';
 import { swapPolicy } from './swap-policy';
 
 export {
-  artifactsFetch, cniInstall, containerdInstall, dnsConfigure, firewallOpen, hostnameSet, hostsBlock, imagesImport, kernelModules, kernelSysctl, limitsConfigure,
-  localfsLayout, ntpConfigure, packagesInstall, precheckClock, precheckDns, precheckIdentity, precheckInit, precheckKernel, precheckNetwork, precheckOs,
-  precheckPackages, precheckPeers, precheckPorts, precheckResources, precheckRuntime, precheckSecurity, runcInstall, sshdConfigure, swapPolicy,
+  agentUninstall, artifactsFetch, cniInstall, containerdInstall, dnsConfigure, firewallOpen, hostnameSet, hostsBlock, imagesImport, kernelModules,
+  kernelSysctl, limitsConfigure, localfsLayout, ntpConfigure, packagesInstall, precheckClock, precheckDns, precheckIdentity, precheckInit, precheckKernel,
+  precheckNetwork, precheckOs, precheckPackages, precheckPeers, precheckPorts, precheckResources, precheckRuntime, precheckSecurity, runcInstall,
+  sshdConfigure, swapPolicy,
 }; // prettier-ignore
 
 /** The tasks of the native layer. One line a task. */
@@ -68,4 +70,5 @@ export const nativeTasks: readonly Task[] = [
   containerdInstall,
   cniInstall,
   imagesImport,
+  agentUninstall,
 ];
