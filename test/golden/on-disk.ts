@@ -12,7 +12,7 @@ export function catalog(): Catalog {
   const folder = join(root, 'catalog');
   const files = readdirSync(folder).filter((f) => f.endsWith('.yaml')).sort();
   const entries = files.flatMap((name) => {
-    const { artifacts } = parse(readFileSync(join(folder, name), 'utf8')) as { artifacts: { versions: string[] }[] };
+    const { artifacts = [] } = parse(readFileSync(join(folder, name), 'utf8')) as { artifacts?: { versions: string[] }[] };
     return artifacts.flatMap(({ versions, ...rest }) =>
       versions.map((version) => CatalogEntry.parse(JSON.parse(JSON.stringify({ ...rest, version }).replaceAll('{version}', version)))),
     );

@@ -1,3 +1,4 @@
+import { manifestsApply } from '@strata/tasks';
 import type { PlanContext } from './context';
 import type { Distribution } from './distribution';
 import type { Steps } from './steps';
@@ -7,5 +8,5 @@ export function bundles(on: Steps, c: PlanContext, d: Distribution): void {
   on.phase('activate');
   const line = on.line(null, d.networkReady, ...c.nodes.map((n) => d.nodeReady(n.name)));
   for (const { name, content } of c.bundles)
-    line.step('manifests.apply', { bundle: name, objects: content.objects, gates: content.gates }, { as: name, title: `bundle ${name} runs` });
+    line.step(manifestsApply, { bundle: name, objects: content.objects, gates: content.gates }, { as: name, title: `bundle ${name} runs` });
 }

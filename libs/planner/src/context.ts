@@ -23,7 +23,7 @@ export interface PlanContext {
   /** Names that every node resolves by its hosts block, so that an address may change. */
   names: { api: string; meta: string; objects: string };
   nodes: PlannedNode[]; // present ones, in the order of the spec
-  controlPlane: PlannedNode;
+  controlPlane: { name: string; address: string };
   absent: string[];
   catalog: Catalog;
   bundles: { name: string; content: BundleContent }[];
@@ -59,16 +59,9 @@ export function contextOf(request: PlanRequest): PlanContext {
         'give each node an address of its own in the spec',
       );
   });
-  const controlPlane = nodes.find((n) => n.role === 'control-plane');
-  if (!controlPlane) {
-    const name = spec.nodes.find((n) => n.role === 'control-plane')?.name ?? '';
-    const token = spec.nodes.some((n) => n.name === name && n.join !== undefined);
-    throw new PlanRefused(
-      'control-plane.absent',
-      `the control plane ${name} cannot be reached, and no cluster can begin without it`,
-      token ? `run the join command on ${name} first (\`strata node join-command\`), then apply again` : `bring ${name} up, then apply again`,
-    );
-  }
+  const takesBack = ['uninstall', 'remove-node'].includes(request.intent.kind);
+  const controlPlane = nodes.find((n) => n.role === 'control-plane') ?? (takesBack ? lostControlPlane(request) : null);
+  if (!controlPlane) throw noControlPlane(spec.nodes);
   const suffix = `${cluster}.strata.internal`;
   return {
     whole: request.spec, there: request.intent.kind === 'add-node', facts: request.facts, spec, cluster, nodes, controlPlane, absent, catalog: request.catalog, now: request.now,
@@ -92,5 +85,20 @@ export function entryOf(catalog: Catalog, name: string, version?: string): Catal
     'not-in-catalog',
     `the catalog has no ${name}${version === undefined ? '' : ` ${version}`}`,
     known.length > 0 ? `choose one of its versions: ${known.join(', ')}` : 'add it to catalog/, or take another distribution',
+  );
+}
+
+/** Taking back works without the control plane: only its name and some address are needed, to say which lines of ours to drop. */
+function lostControlPlane(request: PlanRequest): { name: string; address: string } | null {
+  const node = request.spec.spec.nodes.find((n) => n.role === 'control-plane');
+  return node ? { name: node.name, address: node.address !== undefined && /^\d/.test(node.address) ? node.address : '192.0.2.1' } : null;
+}
+function noControlPlane(nodes: readonly NodeSpec[]): PlanRefused {
+  const node = nodes.find((n) => n.role === 'control-plane');
+  const name = node?.name ?? '';
+  return new PlanRefused(
+    'control-plane.absent',
+    `the control plane ${name} cannot be reached, and no cluster can begin without it`,
+    node?.join ? `run the join command on ${name} first (\`strata node join-command\`), then apply again` : `bring ${name} up, then apply again`,
   );
 }

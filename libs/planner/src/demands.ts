@@ -3,7 +3,7 @@ import type { KubeletConstraints, ProxySettings } from '@strata/tasks';
 import type { PlannedNode } from './context';
 
 /** Below this share of free space kubelet's own thresholds would evict everything at once. */
-const nearlyFull = 0.2;
+const nearlyFull = 1 / 3;
 const holdsPods = (facts: Facts): Facts['disks'] =>
   facts.disks.filter((d) => ['/', '/var', '/var/lib', '/var/lib/kubelet', '/var/lib/containerd'].includes(d.mount));
 

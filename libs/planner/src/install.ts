@@ -1,4 +1,26 @@
 import { artifactKey, type CatalogEntry } from '@strata/model';
+import {
+  agentInstall,
+  artifactObtain,
+  artifactsFetch,
+  cniInstall,
+  containerdInstall,
+  dnsConfigure,
+  firewallOpen,
+  hostnameSet,
+  hostsBlock,
+  imagesImport,
+  kernelModules,
+  kernelSysctl,
+  limitsConfigure,
+  localfsLayout,
+  ntpConfigure,
+  packagesInstall,
+  runcInstall,
+  sshdConfigure,
+  swapPolicy,
+  taskNamed,
+} from '@strata/tasks';
 import { bundles } from './bundles';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import type { Distribution, NodeLines } from './distribution';
@@ -26,34 +48,35 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
   const begin = on.line(n.name);
 
   on.phase('precheck');
-  if (n.spec.join === 'token') for (const look of precheckSteps(c.whole, n.name, c)) begin.step(look.task, look.input);
+  if (n.spec.join === 'token') for (const look of precheckSteps(c.whole, n.name, c)) begin.step(taskNamed(look.task), look.input);
 
   on.phase('prepare');
-  if (n.spec.ssh) begin.step('agent.install', { node: n.name });
-  begin.step('kernel.modules', { modules: ['overlay', 'br_netfilter', 'nf_conntrack', ...(c.spec.network.backend === 'vxlan' ? ['vxlan'] : [])] });
+  if (n.spec.ssh) begin.step(agentInstall, { node: n.name });
+  begin.step(kernelModules, { modules: ['overlay', 'br_netfilter', 'nf_conntrack', ...(c.spec.network.backend === 'vxlan' ? ['vxlan'] : [])] });
 
   const system = begin.fork();
-  if (n.spec.hostname === 'set') system.step('hostname.set', { name: n.name });
-  system.step('hosts.block', { entries: hostEntries(c, n) });
-  system.step('kernel.sysctl', { settings: sysctlSettings(n) });
-  system.step('limits.configure', { nofile: Math.min(1_048_576, n.facts.nofile) });
-  system.step('swap.policy', { policy: native.swap });
-  if (native.dns.servers.length + native.dns.search.length > 0) system.step('dns.configure', { servers: native.dns.servers, search: native.dns.search });
-  system.step('packages.install', { packages: basePackages(c, n) });
-  if (native.ntp.enabled) system.step('ntp.configure', { servers: native.ntp.servers });
-  system.step('sshd.configure', { authorizedKeys: native.ssh.authorizedKeys, passwordLogin: native.ssh.passwordLogin });
-  if (native.firewall === 'open-ports') system.step('firewall.open', { ports: openPorts(c, n), ...trusted(c) });
-  system.step('localfs.layout', { path: storage.path });
+  if (n.spec.hostname === 'set') system.step(hostnameSet, { name: n.name });
+  system.step(hostsBlock, { entries: hostEntries(c, n) });
+  system.step(kernelSysctl, { settings: sysctlSettings(n) });
+  system.step(limitsConfigure, { nofile: Math.min(1_048_576, n.facts.nofile) });
+  system.step(swapPolicy, { policy: native.swap });
+  if (native.dns.servers.length + native.dns.search.length > 0) system.step(dnsConfigure, { servers: native.dns.servers, search: native.dns.search });
+  system.step(packagesInstall, { packages: basePackages(c, n) });
+  if (native.ntp.enabled) system.step(ntpConfigure, { servers: native.ntp.servers });
+  system.step(sshdConfigure, { authorizedKeys: native.ssh.authorizedKeys, passwordLogin: native.ssh.passwordLogin });
+  if (native.firewall === 'open-ports') system.step(firewallOpen, { ports: openPorts(c, n), ...trusted(c) });
+  system.step(localfsLayout, { path: storage.path });
 
   const images = begin.fork();
   const runtime = begin.fork();
   if (d.ownRuntime) {
     fetch(runtime, 'runtime', ['runc', 'containerd', 'cni-plugins']);
-    runtime.step('runc.install', { artifact: artifact('runc') });
-    runtime.step('cni.install', { archive: artifact('cni-plugins') });
-    runtime.step('containerd.install', {
+    runtime.step(runcInstall, { artifact: artifact('runc') });
+    runtime.step(cniInstall, { archive: artifact('cni-plugins') });
+    runtime.step(containerdInstall, {
       archive: artifact('containerd'), version: entryOf(c.catalog, 'containerd').version, pauseImage: d.pauseImage(c), restrictOomScore: !n.can.lowerOomScore,
       systemdCgroup: true,
+      foreign: native.containerd.foreign,
     }); // prettier-ignore
 
     images.after(runtime);
@@ -62,7 +85,7 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
       const arrived = begin.fork();
       fetch(arrived, as, names);
       images.step(
-        'images.import',
+        imagesImport,
         { images: names.map(artifact) },
         { as, needs: [arrived], title: `${names.length} images (${as}) are in the container runtime` },
       );
@@ -77,11 +100,11 @@ export function wanted(c: PlanContext, d: Distribution): CatalogEntry[] {
   return [...new Map(all.map((a) => [artifactKey(a), a])).values()];
 }
 export function obtain(on: Steps, a: CatalogEntry): void {
-  on.line(null).step('artifact.obtain', { name: a.name, version: a.version }, { as: a.name, title: `${a.name} ${a.version} is in the store` });
+  on.line(null).step(artifactObtain, { name: a.name, version: a.version }, { as: a.name, title: `${a.name} ${a.version} is in the store` });
 }
 /** The node takes artifacts from the server as soon as the server has them. */
 export function fetch(line: Line, as: string, names: readonly string[]): void {
-  line.step('artifacts.fetch', { artifacts: names.map(artifact) }, { as, needs: obtaining(names), title: `${names.length} artifacts (${as}) are on the node` });
+  line.step(artifactsFetch, { artifacts: names.map(artifact) }, { as, needs: obtaining(names), title: `${names.length} artifacts (${as}) are on the node` });
 }
 const hostEntries = (c: PlanContext, n: PlannedNode): { address: string; names: string[] }[] => [
   { address: c.controlPlane.address, names: [c.names.api, c.names.meta, c.names.objects] },

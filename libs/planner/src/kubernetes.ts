@@ -1,5 +1,26 @@
 import { type CatalogEntry, kubernetesComponents, knownKubernetesVersions } from '@strata/model';
-import { flannelDaemonSet } from '@strata/tasks';
+import {
+  flannelDaemonSet,
+  kubeconfigKeep,
+  kubernetesAddons,
+  kubernetesAdmit,
+  kubernetesApi,
+  kubernetesBinaries,
+  kubernetesCa,
+  kubernetesCerts,
+  kubernetesConfig,
+  kubernetesControlPlane,
+  kubernetesEncryption,
+  kubernetesJoin,
+  kubernetesKubeconfigs,
+  kubernetesKubeletStart,
+  kubernetesKubeletUnit,
+  kubernetesNodeReady,
+  kubernetesNodeSettings,
+  kubernetesSettings,
+  networkFlannel,
+  networkReady,
+} from '@strata/tasks';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import { kubeletConstraints, proxySettings } from './demands';
 import type { Distribution, NodeLines } from './distribution';
@@ -54,15 +75,15 @@ export function kubernetes(c: PlanContext): Distribution {
       onceJoined(on, lines.node);
     },
     known(on) {
-      on.line(null).step('kubernetes.ca', {});
+      on.line(null).step(kubernetesCa, {});
     },
     cluster(on) {
       on.phase('install');
-      on.line(null, keep, `${c.controlPlane.name}/images.import@pods`).step('network.flannel', {
+      on.line(null, keep, `${c.controlPlane.name}/images.import@pods`).step(networkFlannel, {
         podCidr: c.spec.network.podCidr, backend: c.spec.network.backend, image: entryOf(c.catalog, 'image-flannel').ref,
         nftables: c.nodes.every((n) => n.can.kernelNftables),
       }); // prettier-ignore
-      on.line(null, flannel, `${c.controlPlane.name}/kubernetes.addons`).step('network.ready', {
+      on.line(null, flannel, `${c.controlPlane.name}/kubernetes.addons`).step(networkReady, {
         workloads: [flannelDaemonSet, addon('DaemonSet', 'kube-proxy'), addon('Deployment', 'coredns')],
       });
     },
@@ -72,9 +93,9 @@ export function kubernetes(c: PlanContext): Distribution {
     on.phase('install');
     const line = begin.fork();
     fetch(line, 'kubernetes', ['kubeadm', 'kubelet', 'kubectl']);
-    line.step('kubernetes.binaries', { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm'), kubectl: artifact('kubectl') });
-    line.step('kubernetes.kubelet-unit', {});
-    line.step('kubernetes.config', {
+    line.step(kubernetesBinaries, { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm'), kubectl: artifact('kubectl') });
+    line.step(kubernetesKubeletUnit, {});
+    line.step(kubernetesConfig, {
       node: { name: n.name, address: n.address },
       kubelet: kubeletConstraints(n),
       control: {
@@ -82,28 +103,28 @@ export function kubernetes(c: PlanContext): Distribution {
         proxy: proxySettings(c.nodes),
       },
     }); // prettier-ignore
-    line.step('kubernetes.certs', { sans });
-    line.step('kubernetes.encryption', {});
-    line.step('kubernetes.kubeconfigs', {});
-    line.step('kubernetes.control-plane', {});
-    line.step('kubernetes.kubelet-start', {}, { needs: [system, `${n.name}/images.import@control-plane`] });
-    line.step('kubernetes.api', { cluster: c.cluster, address: n.address, endpoint: c.names.api });
-    line.step('kubernetes.settings', {});
-    on.line(null, line).step('kubeconfig.keep', { kubeconfig: { $secret: `output:${n.name}/kubernetes.api#kubeconfig` } });
-    line.step('kubernetes.addons', {}, { needs: [images] });
+    line.step(kubernetesCerts, { sans });
+    line.step(kubernetesEncryption, {});
+    line.step(kubernetesKubeconfigs, {});
+    line.step(kubernetesControlPlane, {});
+    line.step(kubernetesKubeletStart, {}, { needs: [system, `${n.name}/images.import@control-plane`] });
+    line.step(kubernetesApi, { cluster: c.cluster, address: n.address, endpoint: c.names.api });
+    line.step(kubernetesSettings, {});
+    on.line(null, line).step(kubeconfigKeep, { kubeconfig: { $secret: `output:${n.name}/kubernetes.api#kubeconfig` } });
+    line.step(kubernetesAddons, {}, { needs: [images] });
   }
 
   function join(on: Steps, { node: n, begin, system, images }: NodeLines): void {
     on.phase('install');
     const line = begin.fork();
     fetch(line, 'kubernetes', ['kubeadm', 'kubelet']);
-    line.step('kubernetes.binaries', { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm') });
-    line.step('kubernetes.kubelet-unit', {});
-    line.step('kubernetes.config', { node: { name: n.name, address: n.address }, kubelet: kubeletConstraints(n) });
+    line.step(kubernetesBinaries, { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm') });
+    line.step(kubernetesKubeletUnit, {});
+    line.step(kubernetesConfig, { node: { name: n.name, address: n.address }, kubelet: kubeletConstraints(n) });
     line.after(system, images, ...there.joinable);
     // side by side: the node asks, the server approves
-    line.fork().step('kubernetes.admit', { node: n.name });
-    line.step('kubernetes.join', {
+    line.fork().step(kubernetesAdmit, { node: n.name });
+    line.step(kubernetesJoin, {
       token: { $secret: `mint:bootstrap-token:${n.name}` }, endpoint: c.names.api, node: { name: n.name, address: n.address },
       caPem: there.ca,
     }); // prettier-ignore
@@ -111,8 +132,8 @@ export function kubernetes(c: PlanContext): Distribution {
 
   function onceJoined(on: Steps, n: PlannedNode): void {
     const joined = n.role === 'control-plane' ? [keep] : [`${n.name}/kubernetes.join`, `${n.name}/kubernetes.admit`];
-    const role = n.role === 'control-plane' ? {} : { 'node-role.kubernetes.io/worker': '' };
-    on.line(n.name, ...joined).step('kubernetes.node-settings', { node: n.name, labels: { ...role, ...n.spec.labels }, taints: n.spec.taints });
-    on.line(n.name, ...joined, ...there.network).step('kubernetes.node-ready', { node: n.name });
+    const role: Record<string, string> = n.role === 'control-plane' ? {} : { 'node-role.kubernetes.io/worker': '' };
+    on.line(n.name, ...joined).step(kubernetesNodeSettings, { node: n.name, labels: { ...role, ...n.spec.labels }, taints: n.spec.taints });
+    on.line(n.name, ...joined, ...there.network).step(kubernetesNodeReady, { node: n.name });
   }
 }

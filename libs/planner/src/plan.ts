@@ -21,7 +21,7 @@ export function plan(request: PlanRequest, tasks: (name: string) => Task = taskN
   const c = contextOf(request);
   const d = distributionOf(c);
   const { intent } = request;
-  const on = new Steps(tasks, c.spec.policy.onFailure === 'unwind' ? 'unwind' : 'hold-dependents');
+  const on = new Steps(c.spec.policy.onFailure === 'unwind' ? 'unwind' : 'hold-dependents');
   const skipped: Plan['skipped'] = [];
   const warnings: string[] = [];
   if (intent.kind === 'install' || intent.kind === 'finish') {

@@ -1,11 +1,16 @@
 import type { ClusterSpec, Facts } from '@strata/model';
+import {
+  precheckClock, precheckDns, precheckIdentity, precheckInit, precheckKernel, precheckNetwork, precheckOs, precheckPackages, precheckPeers, precheckPorts,
+  precheckResources, precheckRuntime, precheckSecurity, type TaskOf,
+} from '@strata/tasks'; // prettier-ignore
 import { PlanRefused } from './refused';
 
-/** A look at a machine, without any change. */
+/** A look at a machine, without any change, by its task's name. */
 export interface Precheck {
   task: string;
   input: object;
 }
+const look = <I extends object>(task: TaskOf<I>, input: I): Precheck => ({ task: task.name, input });
 
 /**
  * All prechecks of one node. The server runs them over SSH at first contact, on a host that only reads; a node that comes by a join
@@ -22,21 +27,18 @@ export function precheckSteps(spec: ClusterSpec, node: string, world: { facts: R
   });
   const peers = others.flatMap((m) => (m.ssh !== undefined && m.address !== undefined && /^\d/.test(m.address) ? [{ name: m.name, address: m.address }] : []));
   return [
-    { task: 'precheck.os', input: {} },
-    { task: 'precheck.init', input: {} },
-    { task: 'precheck.kernel', input: { backend: network.backend } },
-    { task: 'precheck.resources', input: { role: n.role } },
-    { task: 'precheck.ports', input: { role: n.role } },
-    { task: 'precheck.runtime', input: { foreign: native.containerd.foreign } },
-    { task: 'precheck.identity', input: { name: n.name, others: known } },
-    {
-      task: 'precheck.network',
-      input: { podCidr: network.podCidr, serviceCidr: network.serviceCidr, ...(n.address === undefined ? {} : { address: n.address }) },
-    },
-    { task: 'precheck.clock', input: { serverTimeMs: world.now } },
-    { task: 'precheck.dns', input: {} },
-    { task: 'precheck.packages', input: {} },
-    { task: 'precheck.security', input: { firewall: native.firewall } },
-    { task: 'precheck.peers', input: { peers } },
+    look(precheckOs, {}),
+    look(precheckInit, {}),
+    look(precheckKernel, { backend: network.backend }),
+    look(precheckResources, { role: n.role }),
+    look(precheckPorts, { role: n.role }),
+    look(precheckRuntime, { foreign: native.containerd.foreign }),
+    look(precheckIdentity, { name: n.name, others: known }),
+    look(precheckNetwork, { podCidr: network.podCidr, serviceCidr: network.serviceCidr, ...(n.address === undefined ? {} : { address: n.address }) }),
+    look(precheckClock, { serverTimeMs: world.now }),
+    look(precheckDns, {}),
+    look(precheckPackages, {}),
+    look(precheckSecurity, { firewall: native.firewall }),
+    look(precheckPeers, { peers }),
   ];
 }

@@ -1,3 +1,4 @@
+import { agentRemove, kubernetesNodeDelete } from '@strata/tasks';
 import { PlanRefused } from './refused';
 import type { Steps } from './steps';
 import { chained, type Skipped, type Taking, undoOf } from './undo';
@@ -25,11 +26,13 @@ export function removeNode(on: Steps, t: Taking): Skipped {
       );
 
     on.phase('install');
-    const line = on.line(name).step('kubernetes.node-delete', { node: name, force });
+    const line = on.line(name).step(kubernetesNodeDelete, { node: name, force });
     if (away) skipped.push({ what: `the changes on ${name}`, because: 'it cannot be reached and --force was given: they stay' });
+    else if (c.nodes.find((n) => n.name === name)?.nodeId === null)
+      skipped.push({ what: `the changes on ${name}`, because: 'it has no agent: nothing of ours is on it' });
     else on.all.push(...chained(undoOf(t, name), line.last));
     on.phase('prepare');
-    on.line(name, on.all.at(-1)?.key ?? '').step('agent.remove', { node: name, force });
+    on.line(name, on.all.at(-1)?.key ?? '').step(agentRemove, { node: name, force });
   }
   return skipped;
 }

@@ -1,5 +1,16 @@
 import type { Action, OutputRef, Phase, Step, StepKey } from '@strata/model';
-import type { Task } from '@strata/tasks';
+import type { Task, TaskOf } from '@strata/tasks';
+
+/** An input in which any value may be one that an earlier step gives. */
+export type WithRefs<T> =
+  | OutputRef
+  | (T extends string | number | boolean | null | undefined
+      ? T
+      : T extends readonly (infer E)[]
+        ? readonly WithRefs<E>[]
+        : T extends object
+          ? { [K in keyof T]: WithRefs<T[K]> }
+          : T);
 
 export interface StepOptions {
   /** Tells two steps of one task on one node apart. */
@@ -13,10 +24,7 @@ export class Steps {
   readonly all: Step[] = [];
   private current: Phase = 'precheck';
 
-  constructor(
-    private readonly taskNamed: (name: string) => Task,
-    private readonly onFailure: Step['onFailure'],
-  ) {}
+  constructor(private readonly onFailure: Step['onFailure']) {}
 
   /** The label of all steps from here on. */
   phase(phase: Phase): void {
@@ -26,8 +34,8 @@ export class Steps {
   line(node: string | null, ...after: (StepKey | Line)[]): Line {
     return new Line(this, node, after);
   }
-  add(step: { node: string | null; task: string; input: object; needs: readonly StepKey[]; as?: string; title?: string; action?: Action }): StepKey {
-    const task = this.taskNamed(step.task);
+  add(step: { node: string | null; task: Task; input: unknown; needs: readonly StepKey[]; as?: string; title?: string; action?: Action }): StepKey {
+    const { task } = step;
     const key = `${step.node ?? 'cluster'}/${task.name}${step.as === undefined ? '' : `@${step.as}`}`;
     this.all.push({
       key, task: task.name, version: task.version, action: step.action ?? 'run', phase: this.current, layer: task.layer, node: step.node, target: task.on,
@@ -53,7 +61,7 @@ export class Line {
   get last(): readonly StepKey[] {
     return this.ends;
   }
-  step(task: string, input: object, options: StepOptions = {}): this {
+  step<I>(task: TaskOf<I>, input: WithRefs<I>, options: StepOptions = {}): this {
     const needs = [...this.ends, ...keysOf(options.needs ?? [])];
     this.ends = [this.steps.add({ node: this.node, task, input, needs, as: options.as, title: options.title })];
     return this;

@@ -17,7 +17,7 @@ export interface Taking {
 
 /** The steps that an install has on this machine and that can be taken back, the last one first. */
 export function undoOf(t: Taking, node: string): Step[] {
-  const list = new Steps(t.tasks, 'hold-dependents');
+  const list = new Steps('hold-dependents');
   install(list, t.c, t.d);
   const versions = new Map(
     list.all.filter((s) => s.task === 'artifact.obtain').map((s) => [(s.input as { name: string }).name, (s.input as { version: string }).version]),

@@ -47,10 +47,10 @@ export function bareMetal(address: string, over: Partial<Facts> = {}): Facts {
 }
 /** An LXC guest: its own network, no right to lower oom_score_adj, sysctl of the machine around it read-only. */
 export const lxc = (address: string): Facts => bareMetal(address, { container: 'lxc', canLowerOomScore: false, readOnlySysctl: true, nofile: 65_536 });
-/** A lab node: systemd-nspawn on an old kernel's cgroup v1, few file descriptors, a disk that is full of other things. */
+/** A lab node: systemd-nspawn on cgroup v1, few file descriptors, a disk that is full of other things. */
 export const labNode = (address: string): Facts =>
   bareMetal(address, {
-    container: 'systemd-nspawn', canLowerOomScore: false, readOnlySysctl: true, cgroup: 'hybrid', nofile: 20_000, kernel: '5.10.0-1-amd64',
+    container: 'systemd-nspawn', canLowerOomScore: false, readOnlySysctl: true, cgroup: 'hybrid', nofile: 20_000, kernel: '6.18.44',
     time: { wallMs: 0, service: null, synchronized: false }, disks: [{ mount: '/', type: 'overlay', size: 100e9, free: 12e9, inodesFree: 1e6 }],
     kernelFeatures: { nftables: true, vxlan: true, fuse: true, overlay: true, br_netfilter: false, conntrack: true },
   }); // prettier-ignore

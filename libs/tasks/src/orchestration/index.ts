@@ -2,6 +2,7 @@ import type { Task } from '../define-task';
 import { agentInstall } from './agent-install';
 import { agentRemove } from './agent-remove';
 import { artifactObtain } from './artifact-obtain';
+import { kubeconfigForget } from './kubeconfig-forget';
 import { kubeconfigKeep } from './kubeconfig-keep';
 import { kubernetesAddons } from './kubernetes-addons';
 import { kubernetesAdmit } from './kubernetes-admit';
@@ -29,6 +30,7 @@ export * from './artifact-obtain';
 export { bootstrapGroup } from './kubernetes-paths';
 export type { ControlPlaneSettings, KubeletConstraints, NodeRegistration, ProxySettings } from './kubeadm-config';
 export { flannelDaemonSet } from './flannel-objects';
+export * from './kubeconfig-forget';
 export * from './kubeconfig-keep';
 export * from './kubernetes-addons';
 export * from './kubernetes-admit';
@@ -55,5 +57,5 @@ export const orchestrationTasks: readonly Task[] = [
   artifactObtain, agentInstall, agentRemove,
   kubernetesBinaries, kubernetesKubeletUnit, kubernetesConfig, kubernetesCerts, kubernetesEncryption, kubernetesKubeconfigs, kubernetesControlPlane,
   kubernetesKubeletStart, kubernetesApi, kubernetesSettings, kubernetesAddons, kubernetesJoin, kubernetesAdmit, kubernetesCa, kubernetesNodeReady,
-  kubernetesNodeSettings, kubernetesNodeDelete, kubeconfigKeep, networkFlannel, networkReady,
+  kubernetesNodeSettings, kubernetesNodeDelete, kubeconfigKeep, kubeconfigForget, networkFlannel, networkReady,
 ]; // prettier-ignore
