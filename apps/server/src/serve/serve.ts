@@ -27,6 +27,9 @@ const keepAnswersMs = 24 * 3_600_000;
 
 /** A control server that runs. */
 export interface Serving {
+  /** The Nest application and its edges, for whoever looks inside. */
+  app: INestApplication;
+  edges: Edges;
   ports: { api: number; agents: number; enrollment: number; artifacts: number };
   /** Ends in peace: what is under way at agents goes on there, and is taken up by the next start. */
   stop(): Promise<void>;
@@ -65,7 +68,7 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
   await begin(app);
   await writePorts(settings.home, ports);
   log.info({ ports, epoch, hosts }, 'the control server is up');
-  return { ports, stop: () => stop({ app, agents, artifacts, store, lock, stopping, log, home: settings.home }) };
+  return { app, edges, ports, stop: () => stop({ app, agents, artifacts, store, lock, stopping, log, home: settings.home }) };
 }
 
 /** Everything that moves by itself, in the order in which each may need the one before. */

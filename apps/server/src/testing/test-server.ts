@@ -3,6 +3,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { TestPostgres } from '../../../../libs/store/src/testing';
 import { TestRedis } from '../../../../libs/queue/src/testing';
+import type { Edges } from '../serve/edges';
 import { serve, type Serving } from '../serve/serve';
 import type { Settings } from '../serve/serve-settings';
 
@@ -45,6 +46,9 @@ export class TestServer {
   }
   async down(): Promise<void> {
     await this.serving.stop();
+  }
+  get edges(): Edges {
+    return this.serving.edges;
   }
   get token(): string {
     return readFileSync(join(this.settings.home, 'secrets/admin.token'), 'utf8').trim();
