@@ -37,14 +37,10 @@ export function parseImages(table: string): { ref: string; digest: string; pinne
   return table
     .split('\n')
     .slice(1)
-    .map(
-      (line) =>
-        /^(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s/.exec(line) && {
-          ref: line.split(/\s/)[0] ?? '',
-          digest: /sha256:[0-9a-f]{64}/.exec(line)?.[0] ?? '',
-          pinned: line.includes(pinned),
-        },
-    )
+    .map((line) => {
+      const [, ref, digest] = /^(\S+)\s+\S+\s+(sha256:[0-9a-f]{64})\s/.exec(line) ?? []; // a ref may be a digest, too
+      return ref && digest ? { ref, digest, pinned: line.includes(pinned) } : null;
+    })
     .filter((row) => row !== null);
 }
 

@@ -15,11 +15,11 @@ export type CheckResult<B, O> =
 export interface Common {
   clock: Clock;
   /** Progress from 0 to 1, or null if it cannot be known, and what is being done. */
-  progress(fraction: number | null, note: string): void;
-  log(line: string): void;
+  progress: (fraction: number | null, note: string) => void;
+  log: (line: string) => void;
   signal: AbortSignal;
   /** The value of a secret of the input. It is never journaled; throws if the order came without it. */
-  secret(ref: SecretRef): string;
+  secret: (ref: SecretRef) => string;
 }
 export interface NodeContext<I> extends Common {
   host: Host;

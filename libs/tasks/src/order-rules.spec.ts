@@ -11,7 +11,7 @@ test.each<[string, [number, number], HeldAttempt | undefined, number, string]>([
   ['the next attempt, the last is over', [3, 2], held(3, 1, 'settled'), 3, 'accept'],
   ['the next attempt, the last still runs', [3, 2], held(3, 1, 'running'), 3, 'busy'],
   ['a new run of the same step', [4, 1], held(3, 5, 'settled'), 3, 'accept'],
-])('%s', (_name, [epoch, attempt], entry, highest, expected) => {
+])('%s', (...[, [epoch, attempt], entry, highest, expected]) => {
   const j = judgeOrder({ epoch, attempt }, entry, highest);
   expect(j.verdict === 'refuse' ? j.code : j.verdict).toBe(expected);
 });

@@ -116,7 +116,7 @@ export async function runTask(task: Task, order: TaskOrder, run: { ports: Ports;
   async function undo(): Promise<Ended> {
     if (order.before === undefined) return end('satisfied', { reason: 'nothing of ours to take back' });
     if (typeof task.body.undo !== 'function') return end('satisfied', { reason: `left as it is: ${task.body.undo.never}` });
-    await (task.body.undo as (c: never) => Promise<void>)({ ...(context as object), before: task.before.parse(order.before) } as never);
+    await task.body.undo({ ...(context as object), before: task.before.parse(order.before) } as never);
     return end('changed', { before: order.before });
   }
 }

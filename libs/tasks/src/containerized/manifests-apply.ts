@@ -28,7 +28,7 @@ export const manifestsApply = defineServerTask({
   before: z.strictObject({}),
   output: z.strictObject({}),
   async check({ cluster, input }) {
-    const words = (await outdated(cluster, input.objects as KubeObject[])) ?? (await closed(cluster, input.gates));
+    const words = (await outdated(cluster, input.objects)) ?? (await closed(cluster, input.gates));
     return words === null ? { state: 'satisfied', output: {} } : { state: 'unsatisfied', reason: words, before: {} };
   },
   async apply({ cluster, input, clock, signal, progress }) {
