@@ -126,7 +126,7 @@ async function connectOnce(
         return verdict.ok;
       },
     };
-    client.on('keyboard-interactive', (_name, _instructions, _lang, prompts, finish) => finish(prompts.map(() => target.password ?? '')));
+    client.on('keyboard-interactive', (...[, , , prompts, finish]) => finish(prompts.map(() => target.password ?? '')));
     client.connect(config);
   });
 }

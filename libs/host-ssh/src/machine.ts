@@ -25,7 +25,7 @@ const maxOutput = 8 << 20;
 
 /** A machine reached over SSH, all programs run as root (by sudo where the user is not). */
 export class SshMachine {
-  private readonly slots = pLimit(8); // sshd's MaxSessions is 10
+  private readonly slots = pLimit(5); // sshd's MaxSessions is 10, and it counts a session until it has seen it closed
   private root: { how: 'root' | 'free' | 'password'; password: string } = { how: 'root', password: '' };
   private constructor(
     private readonly client: Client,
@@ -100,12 +100,21 @@ export class SshMachine {
     const sudo = this.root.how === 'root' ? undefined : this.root.how;
     const line = commandLine(argv, { env: options.env, cwd: options.cwd, sudo });
     const what = `\`${argv.join(' ').slice(0, 120)}\` on ${this.name}`;
-    return new Promise((resolve, reject) => {
-      this.client.exec(line, (error, channel) => {
-        if (error) return reject(new SshError('connection-lost', `${what} could not be started: ${error.message}`, { remedy: 'try again', cause: error }));
-        this.collect(channel, { what, options }).then(resolve, reject);
+    const start = (left: number): Promise<ProgramResult> =>
+      new Promise((resolve, reject) => {
+        this.client.exec(line, (error, channel) => {
+          if (!error) return void this.collect(channel, { what, options }).then(resolve, reject); // at once: its events do not wait
+          // too many sessions for that sshd just now: the ones before are still being closed there
+          if (left > 0 && /open failed/i.test(error.message)) return void setTimeout(() => start(left - 1).then(resolve, reject), 100);
+          reject(
+            new SshError('connection-lost', `${what} could not be started: ${error.message}`, {
+              remedy: 'try again; see MaxSessions of that sshd',
+              cause: error,
+            }),
+          );
+        });
       });
-    });
+    return start(20);
   }
 
   private async collect(channel: ClientChannel, c: { what: string; options: ExecOptions }): Promise<ProgramResult> {

@@ -54,11 +54,14 @@ export class ClusterEdges {
 }
 
 const noCluster = new Proxy({} as Cluster, {
-  get: (_target, call) => () =>
-    Promise.reject(
-      new TaskError('no-kubeconfig', `the cluster was asked for ${String(call)} before its kubeconfig is kept`, {
-        remedy: 'wait until the control plane is up, then retry the step',
-        retry: true,
-      }),
-    ),
+  get: (_target, call) =>
+    call === 'then' // an async function that returns this must not take it for a promise
+      ? undefined
+      : () =>
+          Promise.reject(
+            new TaskError('no-kubeconfig', `the cluster was asked for ${String(call)} before its kubeconfig is kept`, {
+              remedy: 'wait until the control plane is up, then retry the step',
+              retry: true,
+            }),
+          ),
 });
