@@ -83,10 +83,11 @@ class ArtifactsModule {}
 @Module({})
 class QueueUsersModule {
   static over(edges: Edges, cases: DynamicModule): DynamicModule {
-    const { redisUrl, home } = edges.settings;
+    const { redis, home } = edges.settings;
+    const url = 'url' in redis ? redis.url : `unix://${encodeURI(redis.path)}`;
     const log = { warn: (message: string, error?: unknown): void => edges.log.warn({ err: error }, message) };
     const namespace = createHash('sha256').update(home).digest('hex').slice(0, 8);
-    const queue = QueueModule.register({ url: redisUrl, namespace, generation: String(edges.epoch), log, imports: [cases] });
+    const queue = QueueModule.register({ url, namespace, generation: String(edges.epoch), log, imports: [cases] });
     return { module: QueueUsersModule, imports: [queue], providers: [Relay], controllers: [HealthController] };
   }
 }

@@ -1,11 +1,16 @@
 import 'reflect-metadata';
 import { serve } from './serve/serve';
-import { loadSettings } from './serve/serve-settings';
+import { loadSettings } from './settings';
+import { supervise } from './supervisor';
 
-const usage = 'usage: server serve [--home DIR] [--advertise ADDRESS]…';
+const usage = 'usage: server serve|supervise [--home DIR] [--advertise ADDRESS]…   (what `strata up` starts)';
 
 async function main(argv: readonly string[]): Promise<void> {
   const [command, ...rest] = argv;
+  if (command === 'supervise') {
+    process.exitCode = await supervise(rest);
+    return;
+  }
   if (command !== 'serve') {
     process.stderr.write(`${usage}\n`);
     process.exitCode = 2;

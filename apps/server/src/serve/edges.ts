@@ -2,7 +2,7 @@ import type { ServerKeys } from '@strata/pki';
 import type { Store } from '@strata/store';
 import type { NoticingLedger } from '../runs/noticing-ledger';
 import type { Sessions } from '../sessions/sessions';
-import type { Settings } from './serve-settings';
+import type { Settings } from '../settings';
 import type { Log } from './log';
 
 /** What the outside gives to the use cases: made once by `serve`, the same for all. Injected by this class as its token. */

@@ -16,7 +16,7 @@ import { NoticingLedger } from '../runs/noticing-ledger';
 import { PrepareRun } from '../runs/prepare-run';
 import { SessionHandler } from '../sessions/session.handler';
 import { Sessions } from '../sessions/sessions';
-import { ownAddresses, type Settings } from './serve-settings';
+import { ownAddresses, type Settings } from '../settings';
 import { ensureAdminToken } from './admin-token';
 import { listenForAgents } from './agents';
 import { createApi } from './api';

@@ -1,11 +1,11 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
-import { TestPostgres } from '../../../../libs/store/src/testing';
-import { TestRedis } from '../../../../libs/queue/src/testing';
+import { TestPostgres } from '@strata/store/testing';
+import { TestRedis } from '@strata/queue/testing';
 import type { Edges } from '../serve/edges';
 import { serve, type Serving } from '../serve/serve';
-import type { Settings } from '../serve/serve-settings';
+import type { Settings } from '../settings';
 
 export interface Answer {
   status: number;
@@ -27,7 +27,7 @@ export class TestServer {
     chmodSync(home, 0o711);
     const at = { host: '127.0.0.1', port: 0 };
     const settings: Settings = {
-      ...{ home, advertise: ['127.0.0.1'], database: await postgres.database(), redisUrl: redis.url },
+      ...{ home, advertise: ['127.0.0.1'], database: await postgres.database(), redis: { url: redis.url } },
       listen: { api: at, agents: at, enrollment: at, artifacts: at },
       ...{ agentFile: join(home, 'no-agent'), catalogDir: join(home, 'catalog'), bundleDir: join(home, 'bundles'), artifactDir: join(home, 'artifacts') },
       ...{ mirrorDirs: [], logLevel: process.env.TEST_LOG ?? 'silent' },
