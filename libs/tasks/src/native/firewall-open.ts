@@ -9,7 +9,7 @@ const unit = 'strata-firewall.service';
 const unitFile = `/etc/systemd/system/${unit}`;
 const InterfaceName = z.string().regex(/^[a-z][a-z0-9.-]{0,14}$/);
 
-/** Puts our rules in again after a reboot, where the owner of the firewall keeps no rules but its own. */
+/** Puts our rules in again after a reboot and whenever the firewall is loaded anew, where its owner keeps no rules but its own. */
 const unitText = (rules: readonly Rule[]): string => `# Written by Strata
 [Unit]
 Description=Strata: rules that let the cluster's traffic through this machine's firewall
@@ -17,11 +17,10 @@ After=nftables.service netfilter-persistent.service
 
 [Service]
 Type=oneshot
-RemainAfterExit=yes
 ${rules.map((r) => `ExecStart=-/usr/sbin/${r.add.join(' ')}`).join('\n')}
 
 [Install]
-WantedBy=multi-user.target
+WantedBy=multi-user.target nftables.service netfilter-persistent.service
 `;
 
 async function absent(host: Host, rules: readonly Rule[]): Promise<Rule[]> {
