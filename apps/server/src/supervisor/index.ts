@@ -1,0 +1,2 @@
+export { supervise } from './supervise';
+export type { LastExit, PartName, PartState, PartStatus, Status } from './status';
