@@ -95,6 +95,12 @@ export class SimAgent {
     this.running.clear();
     this.parts.time.after(this.parts.restartMs, () => this.start());
   }
+  /** It is gone for good. */
+  retire(): void {
+    this.up = false;
+    this.linked = false;
+    this.life += 1;
+  }
   /** The network is gone for a while. */
   offline(ms: number): void {
     this.offlineUntil = this.parts.time.now() + ms;

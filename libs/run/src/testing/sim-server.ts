@@ -16,7 +16,7 @@ export interface ServerParts {
   agents: ReadonlyMap<string, SimAgent>;
   execute: Execute;
   /** How often each order is delivered. */
-  deliveries: number;
+  deliveries: () => number;
   /** Asked after each event of the ledger: whether the server dies there. */
   dies: (event: RunEvent) => boolean;
   restartMs: number;
@@ -126,7 +126,8 @@ export class SimServer implements Uplink {
   }
   private relay(order: OutboxEntry): void {
     const life = this.life;
-    for (let i = 0; i < this.parts.deliveries; i++)
+    const times = this.parts.deliveries();
+    for (let i = 0; i < times; i++)
       this.parts.time.after(this.parts.time.between(2, 10 + 700 * i), () => (life === this.life ? this.deliver(order) : undefined));
   }
   private async deliver(name: OutboxEntry): Promise<void> {

@@ -16,7 +16,8 @@ export interface SimulationOptions {
   judge: Judge;
   /** Nodes whose agents run from the beginning; others come by `enroll`. */
   enrolled: readonly string[];
-  deliveries?: number;
+  /** How often each order is delivered. */
+  deliveries?: () => number;
   /** Asked at each journal write and effect of an agent: whether it dies before or after that. */
   agentDies?: (point: string) => 'before' | 'after' | null;
   /** Asked after each event: whether the server dies there. */
@@ -24,8 +25,16 @@ export interface SimulationOptions {
   pools?: Readonly<Record<string, number>>;
   nodeWaitMs?: number;
   onFailure?: 'hold' | 'unwind';
-  /** How often the operator opens a run again that ended before all was done. */
+}
+
+export interface RunOptions {
+  intent?: Partial<RunIntent>;
+  /** Virtual time within which it must end. */
+  limitMs?: number;
+  /** How often the operator opens the run again when it ends before all is done. */
   resumes?: number;
+  /** Called when it has begun. */
+  meanwhile?: (runId: string) => void;
 }
 
 /** A server, its agents and an operator on virtual time: executes plans through the engine, with the faults that are asked for. */
@@ -46,7 +55,7 @@ export class Simulation {
       ledger: this.ledger,
       agents: this.agents,
       execute: options.execute,
-      deliveries: options.deliveries ?? 1,
+      deliveries: options.deliveries ?? (() => 1),
       dies: options.serverDies ?? (() => false),
       restartMs: 700,
       situation: { nodeWaitMs, onFailure, pools },
@@ -62,11 +71,16 @@ export class Simulation {
     this.agents.set(node, agent);
     agent.start();
   }
+  /** A node's agent is removed from its machine, with its journal. */
+  retire(node: string): void {
+    this.agents.get(node)?.retire();
+    this.agents.delete(node);
+  }
   /** Runs a plan to its end, through everything that happens meanwhile. @throws Error if it does not end within `limitMs` of virtual time */
-  async run(plan: Plan, options: { intent?: Partial<RunIntent>; limitMs?: number; meanwhile?: (runId: string) => void } = {}): Promise<RunView> {
+  async run(plan: Plan, options: RunOptions = {}): Promise<RunView> {
     const runId = `r${++this.runs}`;
     this.ledger.begin(runId, plan.clusterId);
-    let resumes = this.options.resumes ?? 0;
+    let resumes = options.resumes ?? 0;
     let ended = false;
     this.ledger.onAppend = (id, events) => {
       const last = events.at(-1);

@@ -1,0 +1,58 @@
+import type { Plan } from '@strata/model';
+import { plan } from '@strata/planner';
+import { intentOf, nodesOf, requestOf, specOf } from '@strata/planner/testing';
+import { Fleet } from './fleet';
+
+/** A plan, on machines that were brought to where it begins. */
+export interface Scenario {
+  name: string;
+  machines: string[];
+  prepare(fleet: Fleet): Promise<Plan>;
+}
+const machines = ['n1', 'n2', 'n3'];
+const enrolled = new Map(machines.map((name) => [name, `id-${name}`]));
+const spec = (nodes: number): ReturnType<typeof specOf> =>
+  specOf({ nodes: nodesOf(nodes), native: { packages: ['gcc'], dns: { servers: ['10.0.0.2'] }, ssh: { authorizedKeys: ['ssh-ed25519 AAAA ops'] } } });
+const installOf = async (fleet: Fleet, nodes: number): Promise<Plan> => plan(requestOf(spec(nodes), { facts: await fleet.facts() }));
+async function installed(fleet: Fleet, nodes: number): Promise<void> {
+  const view = await fleet.run(await installOf(fleet, nodes));
+  if (view.result !== 'done') throw new Error(`the install ahead of it ended ${view.result}: ${view.because}`);
+}
+
+/** Every kind of plan. */
+export const scenarios: readonly Scenario[] = [
+  { name: 'install, one node', machines: ['n1'], prepare: (fleet) => installOf(fleet, 1) },
+  { name: 'install, three nodes', machines, prepare: (fleet) => installOf(fleet, 3) },
+  {
+    name: 'install again over what is there',
+    machines: ['n1', 'n2'],
+    prepare: async (fleet) => {
+      await installed(fleet, 2);
+      return plan(requestOf(spec(2), { facts: await fleet.facts(), enrolled }));
+    },
+  },
+  {
+    name: 'add a node',
+    machines,
+    prepare: async (fleet) => {
+      await installed(fleet, 2);
+      return plan(requestOf(spec(3), { facts: await fleet.facts(), enrolled: new Map([...enrolled].slice(0, 2)), intent: intentOf('add-node', ['n3']) }));
+    },
+  },
+  {
+    name: 'remove a node',
+    machines,
+    prepare: async (fleet) => {
+      await installed(fleet, 3);
+      return plan(requestOf(spec(3), { facts: await fleet.facts(), enrolled, intent: intentOf('remove-node', ['n3']) }));
+    },
+  },
+  {
+    name: 'uninstall',
+    machines: ['n1', 'n2'],
+    prepare: async (fleet) => {
+      await installed(fleet, 2);
+      return plan(requestOf(spec(2), { facts: await fleet.facts(), enrolled, intent: intentOf('uninstall') }));
+    },
+  },
+];
