@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   type AddNodeBody,
   type ApplyClusterBody,
+  Artifact,
   ClusterView,
   JoinCommand,
   NodeAdded,
@@ -126,12 +127,16 @@ export class ApiClient {
     );
   }
 
-  /** The bytes of an artifact, and its sha256 as the server tells it. */
-  async artifact(name: string, version: string): Promise<{ sha256: string | null; body: AsyncIterable<Uint8Array> }> {
-    const path = at`/v1/artifacts/${name}/${version}`;
-    const answer = await this.transport.send({ method: 'GET', path, headers: this.headers, timeoutMs: 600_000, signal: this.options.signal });
+  /** What the server has in its store under this name and version. */
+  artifact(name: string, version: string): Promise<Artifact> {
+    return this.get(at`/v1/artifacts/${name}/${version}`, Artifact);
+  }
+  /** The bytes of an artifact that is one file. Whoever takes them verifies their sha256. */
+  async *artifactContent(name: string, version: string): AsyncGenerator<Uint8Array> {
+    const path = at`/v1/artifacts/${name}/${version}/content`;
+    const answer = await this.transport.send({ method: 'GET', path, headers: this.headers, timeoutMs: this.timeoutMs, signal: this.options.signal });
     if (answer.status !== 200) throw await refusal(answer, `GET ${path}`);
-    return { sha256: sha256Of(answer), body: answer.body };
+    yield* answer.body;
   }
 
   private get timeoutMs(): number {
@@ -184,11 +189,4 @@ async function refusal(answer: ApiAnswer, what: string): Promise<Error> {
   } catch (cause) {
     return new UnexpectedAnswer(`${what}: status ${answer.status} without a reason that can be read: ${text.slice(0, 120)}`, { cause });
   }
-}
-function sha256Of({ headers }: ApiAnswer): string | null {
-  for (const name of ['x-strata-sha256', 'x-sha256', 'etag']) {
-    const found = /[0-9a-f]{64}/.exec(headers[name] ?? '');
-    if (found) return found[0];
-  }
-  return null;
 }

@@ -1,0 +1,65 @@
+import type { ApiClient } from '@strata/api-client';
+import { ApiError } from '@strata/api-client';
+import type { ClusterView, Phase, RunIntent } from '@strata/model';
+import type { ServerContext } from '../context/context';
+import { followRun } from '../follow/follow-run';
+import { readSpecFile } from '../spec/read-spec';
+import { SecretCollector } from '../ssh/collect-secrets';
+import type { Cli, FollowFlags } from './cli';
+
+export interface ApplyFlags extends FollowFlags {
+  file: string;
+  until?: Phase;
+  detach?: boolean;
+}
+
+/** Reads the spec, sends it with what opens its machines, and gives the cluster as the server now knows it. Nothing happens on a machine yet. */
+export async function sendSpec(cli: Cli, file: string, server: { client: ApiClient; context: ServerContext }): Promise<ClusterView> {
+  const { spec, written } = readSpecFile(file);
+  const enrolled = await enrolledNodes(server.client, spec.metadata.name);
+  const collector = new SecretCollector({ env: cli.env, terminal: cli.terminal, serverIsLocal: isLocal(server.context.url) });
+  const nodes = [];
+  const secrets: Record<string, NonNullable<Awaited<ReturnType<SecretCollector['of']>>>['secrets']> = {};
+  for (const node of spec.spec.nodes) {
+    const fields = written.get(node.name) ?? new Set<string>();
+    if (enrolled.has(node.name)) nodes.push(collector.complete(node, fields).node);
+    else {
+      const collected = await collector.of(node, fields);
+      nodes.push(collected?.node ?? node);
+      if (collected) secrets[node.name] = collected.secrets;
+    }
+  }
+  return server.client.applyCluster({ spec: { ...spec, spec: { ...spec.spec, nodes } }, secrets });
+}
+
+/** Nodes that have an agent: nothing is asked for them any more. */
+async function enrolledNodes(client: ApiClient, cluster: string): Promise<Set<string>> {
+  try {
+    return new Set((await client.nodes(cluster)).filter((n) => n.state === 'enrolled').map((n) => n.name));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return new Set();
+    throw error;
+  }
+}
+export const isLocal = (url: string): boolean => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
+
+/** Starts a run and shows it to its end, or with `detach` only says which it is. Sets the exit code. */
+export async function startAndFollow(
+  cli: Cli,
+  client: ApiClient,
+  what: { cluster: string; intent: RunIntent; flags: FollowFlags & { detach?: boolean } },
+): Promise<void> {
+  const { runId } = await client.startRun(what.cluster, what.intent);
+  if (what.flags.detach === true) {
+    cli.terminal.out(runId);
+    cli.terminal.err(`run ${runId} is at work; watch it: strata runs watch ${runId}`);
+    return;
+  }
+  await follow(cli, client, { runId, flags: what.flags });
+}
+export async function follow(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags }): Promise<void> {
+  const options = { json: what.flags.logFormat === 'json', timeoutMs: what.flags.timeout };
+  const { exitCode } = await followRun(client, what.runId, { terminal: cli.terminal, options });
+  cli.exit(exitCode);
+}
+export const intentOf = (kind: RunIntent['kind'], rest: Partial<RunIntent> = {}): RunIntent => ({ kind, nodes: [], dryRun: false, force: false, ...rest });

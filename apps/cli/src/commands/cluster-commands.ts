@@ -1,0 +1,125 @@
+import type { ApiClient } from '@strata/api-client';
+import type { Command } from 'commander';
+import { readKubeconfig, mergeKubeconfig } from '../kubernetes/kubeconfig';
+import { runKubectl } from '../kubernetes/kubectl';
+import { table } from '../output/table';
+import { intentOf, startAndFollow } from './apply';
+import {
+  type Cli,
+  type ContextFlags,
+  type FollowFlags,
+  mustConfirm,
+  type OutputFlags,
+  show,
+  theCluster,
+  withCluster,
+  withContext,
+  withFollow,
+  withOutput,
+  withServer,
+  withYes,
+} from './cli';
+import { nodeTable } from './node-commands';
+import { runTable, waitText } from './run-commands';
+
+type Flags = ContextFlags & { cluster?: string };
+
+/** status, pods, cluster list|delete, kubeconfig, kubectl, uninstall. */
+export function addClusterCommands(program: Command, cli: Cli): void {
+  withOutput(withCluster(withContext(program.command('status').description('the server, every cluster and node, and what is going on')))).action(
+    (flags: Flags & OutputFlags) => withServer(cli, flags, (client, context) => status(cli, client, { flags, server: context.url })),
+  );
+  const cluster = program.command('cluster').description('the clusters of this control server');
+  withOutput(withContext(cluster.command('list').description('every cluster'))).action((flags: ContextFlags & OutputFlags) =>
+    withServer(cli, flags, async (client) => {
+      const all = await client.clusters();
+      const rows = all.map((c) => [
+        c.name,
+        c.state,
+        `${c.spec.spec.distribution.kind} ${c.spec.spec.distribution.version ?? ''}`.trim(),
+        String(c.spec.spec.nodes.length),
+        String(c.specVersion),
+        c.openRun ?? '-',
+      ]);
+      show(cli, flags, {
+        value: all,
+        words: () => (rows.length === 0 ? 'no cluster yet' : table(['CLUSTER', 'STATE', 'DISTRIBUTION', 'NODES', 'SPEC', 'RUN'], rows)),
+      });
+    }),
+  );
+  withYes(withContext(cluster.command('delete').argument('<name>').description('forget a cluster that is uninstalled')))
+    .option('--force', 'also one whose machines still belong to it: they are left as they are')
+    .action((name: string, flags: ContextFlags & { yes?: boolean; force?: boolean }) =>
+      withServer(cli, flags, async (client) => {
+        await mustConfirm(cli, flags, `Forget cluster ${name}?`);
+        await client.deleteCluster(name, flags.force === true);
+        cli.terminal.out(`cluster ${name} is forgotten`);
+      }),
+    );
+  withCluster(withContext(program.command('kubeconfig').description('the admin kubeconfig of a cluster')))
+    .option('--merge', 'put it into $KUBECONFIG or ~/.kube/config and make it the current one, instead of printing it')
+    .action((flags: Flags & { merge?: boolean }) =>
+      withServer(cli, flags, async (client) => {
+        const name = await theCluster(client, flags.cluster);
+        const own = readKubeconfig(await client.kubeconfig(name), (await client.cluster(name)).name);
+        if (flags.merge !== true) return cli.terminal.out(own.text);
+        const { path, context } = mergeKubeconfig(own, cli.env);
+        cli.terminal.out(`${path}: context "${context}" is the current one`);
+      }),
+    );
+  withCluster(withContext(program.command('kubectl').description("kubectl of the cluster's own version, with its kubeconfig: strata kubectl -- get nodes")))
+    .argument('[args...]', 'what kubectl is to do')
+    .passThroughOptions()
+    .allowUnknownOption()
+    .action((args: string[], flags: Flags) =>
+      withServer(cli, flags, async (client) => cli.exit(await runKubectl({ cli, client, cluster: await theCluster(client, flags.cluster) }, args))),
+    );
+  withOutput(withCluster(withContext(program.command('pods').description('every pod: where it runs, restarts, state')))).action((flags: Flags & OutputFlags) =>
+    withServer(cli, flags, async (client) => {
+      const form = flags.output === 'table' ? ['-o', 'wide'] : ['-o', flags.output];
+      cli.exit(await runKubectl({ cli, client, cluster: await theCluster(client, flags.cluster) }, ['get', 'pods', '-A', ...form]));
+    }),
+  );
+  withYes(
+    withFollow(
+      withCluster(withContext(program.command('uninstall').argument('[cluster]').description('take a cluster off its machines: each is given back as it was'))),
+    ),
+  )
+    .option('--force', 'also if a node cannot be reached: nothing is undone there then')
+    .option('--detach', 'do not watch')
+    .action((named: string | undefined, flags: Flags & FollowFlags & { yes?: boolean; force?: boolean; detach?: boolean }) =>
+      withServer(cli, flags, async (client) => {
+        const name = await theCluster(client, named ?? flags.cluster);
+        await mustConfirm(cli, flags, `Take cluster ${name} off all its machines? What runs there is lost.`);
+        await startAndFollow(cli, client, { cluster: name, intent: intentOf('uninstall', { force: flags.force === true }), flags });
+      }),
+    );
+}
+
+async function status(cli: Cli, client: ApiClient, at: { flags: Flags & OutputFlags; server: string }): Promise<void> {
+  const version = await client.version();
+  const clusters = (await client.clusters()).filter((c) => at.flags.cluster === undefined || c.name === at.flags.cluster || c.id === at.flags.cluster);
+  const all = await Promise.all(
+    clusters.map(async (c) => {
+      const newest = (await client.runs({ cluster: c.id, limit: 1 })).runs[0];
+      const run = c.openRun ?? newest?.id;
+      return { cluster: c, nodes: await client.nodes(c.id), run: run === undefined ? null : await client.run(run) };
+    }),
+  );
+  const words = (): string => {
+    const lines = [`control server ${version.version} at ${at.server}`];
+    if (all.length === 0) lines.push('', 'no cluster yet: strata init > cluster.yaml, edit it, strata apply -f cluster.yaml');
+    for (const { cluster, nodes, run } of all) {
+      lines.push('', `cluster ${cluster.name}: ${cluster.state}`, nodeTable(nodes, cli.now()));
+      if (run === null) continue;
+      lines.push('', run.state === 'ended' ? 'the last run' : 'at work', runTable([run], cli.now()));
+      if (run.because) lines.push(`  ${run.because}`);
+      lines.push(
+        ...run.waits.slice(0, 10).map((w) => waitText(w, cli.now())),
+        ...(run.waits.length > 10 ? [`  … and ${run.waits.length - 10} more: strata runs show`] : []),
+      );
+    }
+    return lines.join('\n');
+  };
+  show(cli, at.flags, { value: { server: { url: at.server, ...version }, clusters: all }, words });
+}

@@ -1,0 +1,82 @@
+import { phases } from '@strata/model';
+import { type Command, Option } from 'commander';
+import { exitCodeOf, followRun } from '../follow/follow-run';
+import { planText } from '../output/plan-text';
+import { sampleSpec } from '../spec/sample';
+import { readSpecFile } from '../spec/read-spec';
+import { type ApplyFlags, intentOf, sendSpec, startAndFollow } from './apply';
+import { type Cli, type ContextFlags, type FollowFlags, type OutputFlags, show, withContext, withFollow, withOutput, withServer, withYes } from './cli';
+import { CliError } from '../cli-error';
+import { exitCodes } from '@strata/model';
+
+const withFile = (command: Command): Command => command.requiredOption('-f, --file <path>', 'the cluster spec; - is standard input');
+
+/** init, validate, plan, apply, and apply up to each phase. */
+export function addSpecCommands(program: Command, cli: Cli): void {
+  program
+    .command('init')
+    .description('print a commented cluster spec to edit')
+    .option('--name <name>', 'name of the cluster', 'home')
+    .action((flags: { name: string }) => cli.terminal.out(sampleSpec(flags.name)));
+
+  withOutput(withFile(program.command('validate').description('check a spec: everything that is wrong, with file, line and column'))).action(
+    (flags: { file: string } & OutputFlags) => {
+      const { spec } = readSpecFile(flags.file);
+      const { nodes } = spec.spec;
+      show(cli, flags, {
+        value: spec,
+        words: () =>
+          `${flags.file} is good: cluster "${spec.metadata.name}", ${nodes.length} node${nodes.length === 1 ? '' : 's'}, ${spec.spec.distribution.kind}`,
+      });
+    },
+  );
+
+  withOutput(
+    withFollow(withContext(withFile(program.command('plan').description('look at every machine and say what would be done on which; changes nothing')))),
+  )
+    .option('--detailed-exitcode', 'exit 2 when something would be done, 0 when nothing')
+    .action((flags: { file: string; detailedExitcode?: boolean } & ContextFlags & OutputFlags & FollowFlags) => plan(cli, flags));
+
+  applyOptions(program.command('apply').description('make it so, and show it live; Ctrl-C leaves, the run goes on'))
+    .addOption(new Option('--until <phase>', 'stop after this phase').choices(phases))
+    .action((flags: ApplyFlags & ContextFlags) => apply(cli, flags));
+  const ends: Record<(typeof phases)[number], string> = {
+    precheck: 'all findings of all machines; nothing is changed',
+    download: 'every artifact is on its machine',
+    prepare: 'packages, settings, runtime and images are there',
+    install: 'the cluster runs',
+    activate: 'network, add-ons and bundles run, as after apply',
+  };
+  for (const phase of phases)
+    applyOptions(program.command(phase).description(`apply up to ${phase}: ${ends[phase]}`)).action((flags: ApplyFlags & ContextFlags) =>
+      apply(cli, { ...flags, until: phase }),
+    );
+}
+const applyOptions = (command: Command): Command =>
+  withYes(withFollow(withContext(withFile(command)))).option('--detach', 'start it and say which run it is, without watching');
+
+function apply(cli: Cli, flags: ApplyFlags & ContextFlags): Promise<void> {
+  return withServer(cli, flags, async (client, context) => {
+    const cluster = await sendSpec(cli, flags.file, { client, context });
+    await startAndFollow(cli, client, { cluster: cluster.id, intent: intentOf('install', flags.until === undefined ? {} : { until: flags.until }), flags });
+  });
+}
+
+function plan(cli: Cli, flags: { file: string; detailedExitcode?: boolean } & ContextFlags & OutputFlags & FollowFlags): Promise<void> {
+  return withServer(cli, flags, async (client, context) => {
+    const cluster = await sendSpec(cli, flags.file, { client, context });
+    const { runId } = await client.startRun(cluster.id, intentOf('install', { dryRun: true }));
+    const quiet = flags.output !== 'table' || flags.logFormat !== 'json';
+    const { view } = await followRun(client, runId, { terminal: cli.terminal, options: { json: flags.logFormat === 'json', timeoutMs: flags.timeout, quiet } });
+    const code = exitCodeOf(view.result);
+    if (view.plan === null && flags.output === 'table') {
+      throw new CliError(`no plan could be made: ${view.because}`, {
+        exitCode: code === exitCodes.done ? exitCodes.failed : code,
+        findings: view.findings.filter((f) => f.severity !== 'info'),
+      });
+    }
+    if (flags.logFormat !== 'json')
+      show(cli, flags, { value: { result: view.result, because: view.because, findings: view.findings, plan: view.plan }, words: () => planText(view) });
+    cli.exit(code === exitCodes.done && flags.detailedExitcode === true && (view.plan?.steps.length ?? 0) > 0 ? 2 : code);
+  });
+}

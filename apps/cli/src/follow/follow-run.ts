@@ -1,0 +1,184 @@
+import { ApiError, type ApiClient, ConnectionError } from '@strata/api-client';
+import { exitCodes, type RunEvent, type RunResult, type Wait } from '@strata/model';
+import { advanceView, emptyView, estimate, renderLine, renderTree, type RunView, span, type Tone } from '@strata/run';
+import { createColors } from 'picocolors';
+import { CliError, type ExitCode } from '../cli-error';
+import type { Terminal } from '../terminal';
+import { endSummary } from './end-summary';
+import { liveFrame } from './live-frame';
+
+export interface Followed {
+  exitCode: ExitCode;
+  view: RunView;
+}
+export interface FollowOptions {
+  /** One JSON object a line on standard output instead of words. */
+  json: boolean;
+  /** Leave, and exit 124, when it is not over by then. */
+  timeoutMs?: number | undefined;
+  /** What the run is doing, in which words the end is told; false: nothing at all is printed. */
+  quiet?: boolean;
+}
+const waitsEveryMs = 2_000;
+const frameEveryMs = 250;
+
+/** The exit code that a run's end stands for. */
+export function exitCodeOf(result: RunResult | null): ExitCode {
+  if (result === 'done' || result === 'planned') return exitCodes.done;
+  if (result === 'refused') return exitCodes.precheck;
+  return result === 'degraded' ? exitCodes.degraded : exitCodes.failed;
+}
+
+/**
+ * Shows a run until it is over: a live tree on a terminal, lines otherwise. Ctrl-C leaves it going and says how to come back.
+ * @throws CliError when left (130) or out of time (124); ApiError, ConnectionError
+ */
+export async function followRun(client: ApiClient, runId: string, world: { terminal: Terminal; options: FollowOptions }): Promise<Followed> {
+  const { terminal, options } = world;
+  const left = new AbortController();
+  const leave = (why: 'interrupted' | 'timeout') => (): void => left.abort(why);
+  const onInterrupt = leave('interrupted');
+  process.once('SIGINT', onInterrupt);
+  process.once('SIGTERM', onInterrupt);
+  const timer = options.timeoutMs === undefined ? undefined : setTimeout(leave('timeout'), options.timeoutMs);
+  const screen = screenOf(client, runId, world);
+  const view = emptyView(runId);
+  try {
+    const feed = client.follow(runId, {
+      signal: left.signal,
+      onReconnect: (why, attempt, inMs) => screen.note(attempt, why, inMs),
+      onConnected: () => screen.back(),
+    });
+    for await (const event of feed) {
+      advanceView(view, event);
+      screen.event(event, view);
+    }
+  } catch (error) {
+    if (left.signal.aborted && error instanceof ConnectionError) throw detached(runId, left.signal.reason as string, options.timeoutMs ?? 0);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onInterrupt);
+    screen.end(view);
+  }
+  if (!options.json && options.quiet !== true) for (const line of endSummary(view)) terminal.out(line);
+  return { exitCode: exitCodeOf(view.result), view };
+}
+
+function detached(runId: string, why: string, timeoutMs: number): CliError {
+  const remedy = `watch it: strata runs watch ${runId}; stop it: strata runs cancel ${runId}`;
+  if (why === 'timeout')
+    return new CliError(`run ${runId} is not over after ${span(timeoutMs)}; it goes on without us`, { exitCode: exitCodes.timeout, remedy });
+  return new CliError(`left; run ${runId} goes on`, { exitCode: exitCodes.interrupted, remedy });
+}
+
+interface Screen {
+  event(event: RunEvent, view: RunView): void;
+  note(attempt: number, why: string, inMs: number): void;
+  back(): void;
+  end(view: RunView): void;
+}
+function screenOf(client: ApiClient, runId: string, { terminal, options }: { terminal: Terminal; options: FollowOptions }): Screen {
+  const silent = { event: () => undefined, note: () => undefined, back: () => undefined, end: () => undefined };
+  if (options.quiet === true) return silent;
+  if (options.json)
+    return {
+      ...silent,
+      event: (event) => terminal.out(JSON.stringify(event)),
+      note: (attempt, why, inMs) => attempt > 1 && terminal.err(JSON.stringify({ kind: 'reconnecting', attempt, why, inMs })),
+    };
+  return terminal.live ? liveScreen(client, runId, terminal) : lineScreen(terminal);
+}
+
+function lineScreen(terminal: Terminal): Screen {
+  let broken = false;
+  return {
+    event: (event, view) => {
+      const text = renderLine(event, view);
+      if (text === null) return;
+      const at = new Date(event.at).toISOString().slice(11, 19);
+      for (const [i, line] of text.split('\n').entries()) terminal.out(`${i === 0 ? at : ' '.repeat(at.length)}  ${clean(line)}`);
+    },
+    note: (attempt, why) => {
+      if (attempt === 2 && !broken) terminal.err(`the server does not answer (${why}); trying again until it does`);
+      broken ||= attempt >= 2;
+    },
+    back: () => {
+      if (broken) terminal.err('the server answers again');
+      broken = false;
+    },
+    end: () => undefined,
+  };
+}
+
+function liveScreen(client: ApiClient, runId: string, terminal: Terminal): Screen {
+  const frame = liveFrame();
+  const color = colorsFor(terminal);
+  let view: RunView | null = null;
+  let waits: readonly Wait[] = [];
+  let trouble = '';
+  let asking = false;
+  let skewMs = 0; // our clock against the server's, as far as its events tell
+  const ask = async (): Promise<void> => {
+    if (asking || view === null || view.state === 'ended') return;
+    asking = true;
+    try {
+      waits = (await client.run(runId)).waits;
+    } catch (error) {
+      if (!(error instanceof ApiError) && !(error instanceof ConnectionError)) throw error; // the feed tells of those
+    } finally {
+      asking = false;
+    }
+  };
+  const draw = (): void => {
+    if (view === null) return;
+    const { columns, rows } = terminal.size;
+    if (!(rows > 0)) return;
+    frame.show([...treeOf(view), ...(trouble === '' ? [] : [trouble])].slice(0, Math.max(1, rows - 1)).join('\n'));
+    function treeOf(v: RunView): string[] {
+      const now = Date.now() - skewMs;
+      if (v.plan === null)
+        return [`${v.intent?.kind ?? 'run'}: looking at the machines  ${v.startedAt === null ? '' : span(now - v.startedAt)}`.slice(0, columns)];
+      return renderTree(v.plan, v, { now, waits, width: columns, height: Math.max(1, rows - 2), estimate: estimate(v.plan, v, { now }), color });
+    }
+  };
+  const timers = [setInterval(draw, frameEveryMs), setInterval(() => void ask(), waitsEveryMs)];
+  return {
+    event: (event, v) => {
+      if (event.kind === 'NodeChecked' && v.plan === null) {
+        const text = renderLine(event, v);
+        if (text !== null) frame.above(clean(text, true));
+      }
+      if (view === null) void Promise.resolve().then(ask);
+      view = v;
+      if (Date.now() - event.at < 0) skewMs = Math.min(skewMs, Date.now() - event.at);
+    },
+    note: (attempt, why) => (trouble = attempt < 2 ? '' : color('bad', `the server does not answer (${clean(why)}); trying again`)),
+    back: () => (trouble = ''),
+    end: (v) => {
+      for (const t of timers) clearInterval(t);
+      trouble = '';
+      view = v;
+      draw();
+      frame.done();
+    },
+  };
+}
+
+/** Control characters of foreign text never reach the terminal. */
+const clean = (text: string, lines = false): string => text.replace(lines ? /[^\P{Cc}\n]|\p{Cf}/gu : /\p{Cc}|\p{Cf}/gu, ' ');
+
+export function colorsFor(terminal: Pick<Terminal, 'colors'>): (tone: Tone, text: string) => string {
+  const c = createColors(terminal.colors);
+  const tones: Record<Tone, (text: string) => string> = {
+    title: c.bold,
+    good: c.green,
+    changed: c.yellow,
+    running: c.cyan,
+    bad: c.red,
+    quiet: c.dim,
+    plain: String,
+  };
+  return (tone, text) => tones[tone](text);
+}

@@ -1,0 +1,27 @@
+import { Command } from 'commander';
+import { addClusterCommands } from './commands/cluster-commands';
+import type { Cli } from './commands/cli';
+import { addHostCommands } from './commands/host-commands';
+import { addNodeCommands } from './commands/node-commands';
+import { addRunCommands } from './commands/run-commands';
+import { addSpecCommands } from './commands/spec-commands';
+import { addCompletion } from './completion';
+import { version } from './version';
+
+/** The whole command line. */
+export function strataProgram(cli: Cli): Command {
+  const program = new Command('strata')
+    .description('Installs and runs clusters of many machines from one control host.')
+    .version(version, '-V, --version')
+    .enablePositionalOptions()
+    .showHelpAfterError('(strata COMMAND --help shows its options)')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => cli.terminal.out(text.trimEnd()), writeErr: (text) => cli.terminal.err(text.trimEnd()) });
+  addHostCommands(program, cli);
+  addSpecCommands(program, cli);
+  addNodeCommands(program, cli);
+  addRunCommands(program, cli);
+  addClusterCommands(program, cli);
+  addCompletion(program);
+  return program;
+}
