@@ -28,7 +28,7 @@ export function localHost(options: LocalHostOptions): Host {
     artifacts: localArtifacts(options),
     images: localImages(options),
     users: localUsers(),
-    facts: () => gatherFacts(localSource),
+    facts: (...only) => gatherFacts(localSource, ...only),
     hostname: async () => (await readFile('/proc/sys/kernel/hostname', 'utf8')).trim(),
     setHostname: async (name) => {
       const r = await runProgram(['hostname', name], { timeoutMs: 10_000 });

@@ -128,7 +128,7 @@ export function readOnlyHost(machine: SshMachine): Host {
         return home ? ((await read(`${home}/.ssh/authorized_keys`)) ?? '').split('\n').filter((l) => l.trim() !== '' && !l.startsWith('#')) : [];
       },
     },
-    facts: () => gatherFacts(source),
+    facts: (...only) => gatherFacts(source, ...only),
     hostname: async () => ((await text(['hostname'])) ?? '').trim(),
     setHostname: refuse('setHostname'),
   };

@@ -84,4 +84,4 @@ export function capabilities(f: Facts): Capabilities {
   };
 }
 /** Memory that a workload may really use: the smaller of MemTotal and the cgroup's limit. Bytes. */
-export const usableMemory = (f: Facts): number => Math.min(f.memory.total, f.memory.limit ?? Infinity);
+export const usableMemory = (f: Pick<Facts, 'memory'>): number => Math.min(f.memory.total, f.memory.limit ?? Infinity);

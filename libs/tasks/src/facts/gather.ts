@@ -16,41 +16,69 @@ import {
   timeFacts,
 } from './system';
 
-/** Everything Strata knows about a machine, gathered side by side. What cannot be read is left at its empty value; nothing is changed. */
-export async function gatherFacts(source: FactSource): Promise<Facts> {
-  const one = async (path: string): Promise<string> => ((await source.read(path)) ?? '').trim();
-  const [status, mounts, limits] = await Promise.all([source.read('/proc/1/status'), source.read('/proc/self/mounts'), source.read('/proc/1/limits')]);
-  const [hostname, machineId, bootId, kernel, init] = await Promise.all(
-    ['/proc/sys/kernel/hostname', '/etc/machine-id', '/proc/sys/kernel/random/boot_id', '/proc/sys/kernel/osrelease', '/proc/1/comm'].map(one),
-  );
-  const [arch, cpus, container] = await Promise.all([
-    text(source, ['uname', '-m']),
-    output(source, ['nproc']),
-    text(source, ['systemd-detect-virt', '--container']),
-  ]);
-  const [os, memory, disks, network, listeners, dns, time] = await Promise.all([
-    osFacts(source), memoryFacts(source), diskFacts(source), addressFacts(source), listenerFacts(source), dnsFacts(source), timeFacts(source, status),
-  ]); // prettier-ignore
-  const [features, manager, runtimes, firewall, security, gpus, hostKeys] = await Promise.all([
-    kernelFeatures(source), packageManager(source), runtimeFacts(source), firewallFacts(source), securityFacts(source), gpuFacts(source), hostKeyFacts(source),
-  ]); // prettier-ignore
-  const [netSysctl, globalSysctl, packages] = await Promise.all([
-    holds(source, '-w', '/proc/sys/net/ipv4/ip_forward'),
-    holds(source, '-w', '/proc/sys/fs/inotify/max_user_watches'),
-    packageFacts(source, manager),
-  ]);
-  return {
-    hostname: hostname ?? '', machineId: machineId ?? '', bootId: bootId ?? '', os, kernel: kernel ?? '', arch, init: init ?? '',
-    container: container === '' || container === 'none' ? null : (lines(container)[0] ?? null),
-    cpus: Number(cpus) || 1,
-    memory, disks, ...network, listeners, dns, time,
-    cgroup: cgroupFacts(mounts),
-    canLowerOomScore: bounded(status, CAP_SYS_RESOURCE),
-    canSetSysctl: netSysctl,
-    readOnlySysctl: !globalSysctl,
-    kernelFeatures: features, packageManager: manager, packages, containerRuntimes: runtimes, firewall, security, gpus, hostKeys,
-    nofile: Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits ?? '')?.[1] ?? 0),
-  }; // prettier-ignore
+export type FactName = keyof Facts;
+
+/** How each fact is found. `once` shares what several of them need. */
+type Once = <T>(key: string, find: () => Promise<T>) => Promise<T>;
+type Find<T> = (source: FactSource, once: Once) => Promise<T>;
+const file =
+  (path: string): Find<string> =>
+  async (source) =>
+    ((await source.read(path)) ?? '').trim();
+const status = (source: FactSource, once: Once): Promise<string | null> => once('status', () => source.read('/proc/1/status'));
+const network = (source: FactSource, once: Once): ReturnType<typeof addressFacts> => once('network', () => addressFacts(source));
+const manager = (source: FactSource, once: Once): Promise<Facts['packageManager']> => once('manager', () => packageManager(source));
+
+const finders: { [K in FactName]: Find<Facts[K]> } = {
+  hostname: file('/proc/sys/kernel/hostname'),
+  machineId: file('/etc/machine-id'),
+  bootId: file('/proc/sys/kernel/random/boot_id'),
+  os: osFacts,
+  kernel: file('/proc/sys/kernel/osrelease'),
+  arch: (source) => text(source, ['uname', '-m']),
+  init: file('/proc/1/comm'),
+  container: async (source) => {
+    const kind = lines(await text(source, ['systemd-detect-virt', '--container']))[0] ?? 'none';
+    return kind === 'none' ? null : kind;
+  },
+  cpus: async (source) => Number(await output(source, ['nproc'])) || 1,
+  memory: memoryFacts,
+  disks: diskFacts,
+  addresses: async (source, once) => (await network(source, once)).addresses,
+  routes: async (source, once) => (await network(source, once)).routes,
+  mtu: async (source, once) => (await network(source, once)).mtu,
+  listeners: listenerFacts,
+  dns: dnsFacts,
+  time: async (source, once) => timeFacts(source, await status(source, once)),
+  cgroup: async (source) => cgroupFacts(await source.read('/proc/self/mounts')),
+  canLowerOomScore: async (source, once) => bounded(await status(source, once), CAP_SYS_RESOURCE),
+  canSetSysctl: (source) => holds(source, '-w', '/proc/sys/net/ipv4/ip_forward'),
+  readOnlySysctl: async (source) => !(await holds(source, '-w', '/proc/sys/fs/inotify/max_user_watches')),
+  kernelFeatures,
+  packageManager: manager,
+  packages: async (source, once) => packageFacts(source, await manager(source, once)),
+  containerRuntimes: runtimeFacts,
+  firewall: firewallFacts,
+  security: securityFacts,
+  gpus: gpuFacts,
+  hostKeys: hostKeyFacts,
+  nofile: async (source) => Number(/^Max open files\s+\S+\s+(\d+)/m.exec((await source.read('/proc/1/limits')) ?? '')?.[1] ?? 0),
+};
+
+/**
+ * What Strata knows about a machine, gathered side by side: all of it, or only the facts named, which is much cheaper.
+ * What cannot be read is left at its empty value; nothing is changed.
+ */
+export async function gatherFacts<K extends FactName = FactName>(source: FactSource, ...only: K[]): Promise<Pick<Facts, K>> {
+  const names = only.length > 0 ? only : (Object.keys(finders) as K[]);
+  const kept = new Map<string, Promise<unknown>>();
+  const once: Once = <T>(key: string, find: () => Promise<T>): Promise<T> => {
+    const found = kept.get(key) ?? find();
+    kept.set(key, found);
+    return found as Promise<T>;
+  };
+  const found = await Promise.all(names.map(async (name) => [name, await finders[name](source, once)] as const));
+  return Object.fromEntries(found) as Pick<Facts, K>;
 }
 
 const ownLink = /^(veth|cni|flannel|cali|kube-|nodelocaldns|vb-)/;

@@ -1,6 +1,6 @@
 import type { Facts } from '@strata/model';
 import { unitOfCgroup } from './network';
-import { type FactSource, holds, lines, output, text } from './source';
+import { type FactSource, holds, lines, text } from './source';
 import { keyValues } from './system';
 
 /** Where containerd, runc and k3s live when Strata put them there; first line of every file that Strata writes whole. */
@@ -60,13 +60,15 @@ async function versions(source: FactSource, names: readonly string[]): Promise<R
 }
 /** Container runtimes by package, unit or socket. `ours`: its unit file bears our mark. */
 export async function runtimeFacts(source: FactSource): Promise<Facts['containerRuntimes']> {
-  const installed = await versions(
-    source,
-    runtimes.flatMap((r) => r.packages),
-  );
+  const units = [...new Set(runtimes.map((r) => r.unit))];
+  const [installed, shown] = await Promise.all([
+    versions(source, runtimes.flatMap((r) => r.packages)), // prettier-ignore
+    text(source, ['systemctl', 'show', '-p', 'Id,LoadState,FragmentPath', '--', ...units]),
+  ]);
+  const states = shown.split(/\n\s*\n/).map(keyValues);
   const found = await Promise.all(
     runtimes.map(async (r) => {
-      const show = keyValues(await text(source, ['systemctl', 'show', '-p', 'LoadState,FragmentPath,ActiveState', '--', r.unit]));
+      const show = states.find((s) => s.Id === r.unit) ?? {};
       const loaded = show.LoadState === 'loaded';
       const socket = (await holds(source, '-S', r.socket)) ? r.socket : null;
       const name = r.packages.find((p) => installed[p] !== undefined) ?? null;
@@ -110,14 +112,14 @@ export function iptablesDrops(saved: string, chain: 'INPUT' | 'FORWARD'): boolea
 }
 export async function firewallFacts(source: FactSource): Promise<Facts['firewall']> {
   const [active, ufw, nft, iptables] = await Promise.all([
-    text(source, ['systemctl', 'is-active', 'ufw.service', 'firewalld.service']),
+    text(source, ['systemctl', 'is-active', 'firewalld.service']),
     source.read('/etc/ufw/ufw.conf'),
     text(source, ['nft', 'list', 'ruleset']),
     text(source, ['iptables-save', '-t', 'filter']),
   ]);
   const tools: string[] = [];
-  if (lines(active)[0] === 'active' && keyValues(ufw).ENABLED === 'yes') tools.push('ufw');
-  if (lines(active)[1] === 'active') tools.push('firewalld');
+  if (keyValues(ufw).ENABLED === 'yes' && /^:ufw-/m.test(iptables)) tools.push('ufw'); // `ufw enable` does not start its unit
+  if (lines(active)[0] === 'active') tools.push('firewalld');
   if (/^table /m.test(nft)) tools.push('nftables');
   if (/^-A /m.test(iptables)) tools.push('iptables');
   return {

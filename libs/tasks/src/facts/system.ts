@@ -77,15 +77,20 @@ export const CAP_SYS_RESOURCE = 24;
 export const CAP_SYS_TIME = 25;
 
 const timeServices = ['chrony', 'chronyd', 'systemd-timesyncd', 'ntp', 'ntpsec', 'openntpd'];
+/** `timedatectl` is not asked: looking must not start a service. */
 export async function timeFacts(source: FactSource, status: string | null): Promise<Facts['time']> {
-  const states = lines(await text(source, ['systemctl', 'is-active', ...timeServices.map((s) => `${s}.service`)]));
-  const [now, synced] = await Promise.all([text(source, ['date', '+%s.%N']), text(source, ['timedatectl', 'show', '-p', 'NTPSynchronized', '--value'])]);
-  return {
-    wallMs: Math.round(Number(now) * 1000) || 0,
-    service: timeServices.find((_, i) => states[i] === 'active') ?? null,
-    synchronized: synced === 'yes',
-    canSet: bounded(status, CAP_SYS_TIME),
-  };
+  const [now, shown] = await Promise.all([
+    text(source, ['date', '+%s.%N']),
+    text(source, ['systemctl', 'is-active', ...timeServices.map((s) => `${s}.service`)]),
+  ]);
+  const states = lines(shown);
+  const service = timeServices.find((_, i) => states[i] === 'active') ?? null;
+  return { wallMs: Math.round(Number(now) * 1000) || 0, service, synchronized: await synchronized(source, service), canSet: bounded(status, CAP_SYS_TIME) };
+}
+async function synchronized(source: FactSource, service: string | null): Promise<boolean> {
+  if (service === 'systemd-timesyncd') return holds(source, '-e', '/run/systemd/timesync/synchronized');
+  if (service?.startsWith('chrony') !== true) return false;
+  return (await text(source, ['chronyc', '-n', '-c', 'tracking'])).endsWith('Normal');
 }
 
 /** A symbol that is only there if the feature is built in or its module is loaded, and the module's name. */

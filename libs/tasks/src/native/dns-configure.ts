@@ -19,8 +19,13 @@ interface Way {
   tell(host: Host): Promise<void>;
 }
 const resolvLines = (w: Wanted): string[] => [...w.servers.map((s) => `nameserver ${s}`), ...(w.search.length > 0 ? [`search ${w.search.join(' ')}`] : [])];
+const plainFile: Way = {
+  file: '/etc/resolv.conf',
+  shared: true,
+  text: (current, w) => withBlockFirst(current, resolvLines(w)),
+  tell: async () => Promise.resolve(),
+};
 const ways: Record<string, Way> = {
-  file: { file: '/etc/resolv.conf', shared: true, text: (current, w) => withBlockFirst(current, resolvLines(w)), tell: async () => Promise.resolve() },
   'systemd-resolved': {
     file: '/etc/systemd/resolved.conf.d/90-strata.conf',
     shared: false,
@@ -43,8 +48,7 @@ const ways: Record<string, Way> = {
   },
 };
 async function wayOf(host: Host): Promise<Way> {
-  const { dns } = await host.facts();
-  return ways[dns.managedBy] ?? (ways.file as Way);
+  return ways[(await host.facts('dns')).dns.managedBy] ?? plainFile;
 }
 
 /** Asks the spec's name servers first. What works stays: nothing asked for, nothing done. */
@@ -56,7 +60,7 @@ export const dnsConfigure = defineTask({
   output: z.strictObject({}),
   async check({ host, input }) {
     if (input.servers.length + input.search.length === 0) return { state: 'satisfied', output: {} };
-    const { dns } = await host.facts();
+    const { dns } = await host.facts('dns');
     const way = await wayOf(host);
     const current = (await host.files.read(way.file)) ?? '';
     const asked = input.servers.every((s, i) => dns.servers[i] === s) && input.search.every((s) => dns.search.includes(s));
@@ -74,7 +78,7 @@ export const dnsConfigure = defineTask({
     await (await wayOf(host)).tell(host);
   },
   async undo({ host, before }) {
-    const way = ways[before.managedBy] ?? (ways.file as Way);
+    const way = ways[before.managedBy] ?? plainFile;
     const current = await host.files.read(way.file);
     if (way.shared && before.file.kind === 'file' && current !== null) await host.files.write(way.file, withoutBlock(current), { mode: before.file.mode });
     else await host.files.restore(before.file);

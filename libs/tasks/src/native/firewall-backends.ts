@@ -54,7 +54,7 @@ const remover =
 
 /** Which tool owns the rules that are in our way; null if nothing is. */
 export async function ownerOf(host: Host): Promise<Owner | null> {
-  const { firewall } = await host.facts();
+  const { firewall } = await host.facts('firewall');
   if (firewall.tools.includes('ufw')) return 'ufw';
   if (firewall.tools.includes('firewalld')) return 'firewalld';
   if (!firewall.dropsInput && !firewall.dropsForward) return null;
@@ -67,7 +67,7 @@ export async function ownerOf(host: Host): Promise<Owner | null> {
 
 /** The rules that let `o` through, in the words of the tool that owns the firewall. Nothing is ever switched off. */
 export async function rulesOf(host: Host, owner: Owner, o: Opening): Promise<Rule[]> {
-  if (owner === 'ufw') return wishes(o).map(ufwRule);
+  if (owner === 'ufw') return ufwRules(wishes(o));
   if (owner === 'firewalld') return wishes(o).filter((w) => w.hook === 'input').map(firewalldRule); // prettier-ignore
   if (owner === 'iptables') return wishes(o).map(iptablesRule);
   const { stdout } = await host.programs.run(['nft', 'list', 'ruleset'], { timeoutMs: 30_000 });
@@ -76,7 +76,13 @@ export async function rulesOf(host: Host, owner: Owner, o: Opening): Promise<Rul
 /** Whether the owner forgets our rules at a reboot. */
 export const forgets = (owner: Owner): boolean => owner === 'iptables' || owner === 'nftables';
 
-function ufwRule(w: Wish): Rule {
+/** ufw takes a second to answer: it is asked once for all rules. */
+function ufwRules(wanted: readonly Wish[]): Rule[] {
+  let asked: Promise<string> | undefined;
+  const added = (host: Host): Promise<string> => (asked ??= must(host, ['ufw', 'show', 'added']).then((r) => r.stdout));
+  return wanted.map((w) => ufwRule(w, added));
+}
+function ufwRule(w: Wish, added: (host: Host) => Promise<string>): Rule {
   const route = w.hook === 'forward' ? ['route'] : [];
   const spec = [
     'allow',
@@ -87,7 +93,7 @@ function ufwRule(w: Wish): Rule {
   ];
   return {
     id: w.id,
-    present: async (host) => (await must(host, ['ufw', 'show', 'added'])).stdout.includes(`comment '${w.id}'`),
+    present: async (host) => (await added(host)).includes(`comment '${w.id}'`),
     add: ['ufw', ...route, ...spec, 'comment', w.id],
     remove: remover(['ufw', '--force', ...route, 'delete', ...spec]),
   };

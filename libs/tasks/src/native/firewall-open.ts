@@ -34,7 +34,7 @@ async function reload(host: Host, owner: Owner): Promise<void> {
 
 /** Adds accepting rules through the tool that owns this machine's firewall. Nothing drops, nothing to do. */
 export const firewallOpen = defineTask({
-  name: 'firewall.open', version: 1, layer: 'native', timeout: '3m', attempts: 2,
+  name: 'firewall.open', version: 1, layer: 'native', timeout: '10m', attempts: 2,
   title: "The firewall lets the cluster's traffic through",
   input: z.strictObject({
     ports: z.array(z.strictObject({ proto: z.enum(['tcp', 'udp']), port: Port, from: z.array(Cidr) })),

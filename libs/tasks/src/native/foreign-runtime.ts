@@ -6,7 +6,7 @@ type Runtime = Facts['containerRuntimes'][number];
 
 /** Container runtimes of this machine that are not ours, with words for each. podman has no daemon in our way. */
 export async function foreignRuntimes(host: Host): Promise<(Runtime & { words: string })[]> {
-  const { containerRuntimes } = await host.facts();
+  const { containerRuntimes } = await host.facts('containerRuntimes');
   return containerRuntimes
     .filter((r) => !r.ours && r.kind !== 'podman')
     .map((r) => ({ ...r, words: [r.kind, r.version, r.package && `package ${r.package}`, r.unit && `unit ${r.unit}`].filter(Boolean).join(', ') }));

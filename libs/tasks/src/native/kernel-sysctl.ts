@@ -36,7 +36,7 @@ export const kernelSysctl = defineTask({
   async check({ host, input }) {
     const { wrong, unknown } = await look(host, input.settings);
     if (unknown.length > 0) return { state: 'unknown', until: `the kernel knows ${unknown.join(', ')} (kernel.modules)` };
-    const fixed = (await host.facts()).readOnlySysctl ? Object.keys(wrong).filter((key) => !key.startsWith('net.')) : [];
+    const fixed = (await host.facts('readOnlySysctl')).readOnlySysctl ? Object.keys(wrong).filter((key) => !key.startsWith('net.')) : [];
     const findings: Finding[] = fixed.filter((key) => limits.test(key)).map((key) => warning('sysctl.read-only', `${key} is ${wrong[key]}, not ${input.settings[key]}, and cannot be set inside this container`, `set it on the container's host`)); // prettier-ignore
     const refused = fixed.filter((key) => !limits.test(key));
     if (refused.length > 0) return { state: 'refused', findings: refused.map((key) => blocker('sysctl.read-only', `${key} is ${wrong[key]}, not ${input.settings[key]}, and cannot be set inside this container`, `set ${key} = ${input.settings[key]} on the container's host`)) }; // prettier-ignore
@@ -48,7 +48,7 @@ export const kernelSysctl = defineTask({
     return { state: 'unsatisfied', reason, before: { values, file: await host.files.image(file) }, findings };
   },
   async apply({ host, input }) {
-    const readOnly = (await host.facts()).readOnlySysctl;
+    const readOnly = (await host.facts('readOnlySysctl')).readOnlySysctl;
     const { wrong } = await look(host, input.settings);
     await host.files.write(file, text(input.settings));
     for (const key of Object.keys(wrong)) if (!readOnly || key.startsWith('net.')) await host.kernel.setSysctl(key, input.settings[key] ?? '');

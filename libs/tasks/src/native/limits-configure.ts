@@ -5,7 +5,7 @@ import { FileImage, type Host } from '../ports/host';
 const file = '/etc/security/limits.d/90-strata.conf';
 /** No more than the machine itself may have: a container's limit is its host's. */
 async function wanted(host: Host, nofile: number): Promise<string> {
-  const hard = (await host.facts()).nofile;
+  const hard = (await host.facts('nofile')).nofile;
   const most = hard > 0 ? Math.min(nofile, hard) : nofile;
   return ['# Written by Strata', ...['*', 'root'].flatMap((who) => [`${who} soft nofile ${most}`, `${who} hard nofile ${most}`]), ''].join('\n');
 }

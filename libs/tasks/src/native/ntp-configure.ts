@@ -23,7 +23,7 @@ const services: Record<string, Service> = {
 };
 /** What runs, or else what is installed and only needs to be started: chrony, of the packages. */
 async function serviceHere(host: Host): Promise<{ name: string; running: boolean } | null> {
-  const { time } = await host.facts();
+  const { time } = await host.facts('time');
   if (time.service) return { name: time.service, running: true };
   for (const [name, s] of Object.entries(services))
     if (name !== 'systemd-timesyncd' && (await host.units.state(s.unit)).load === 'loaded') return { name, running: false };
@@ -38,7 +38,7 @@ export const ntpConfigure = defineTask({
   before: z.strictObject({ unit: z.string(), file: FileImage, active: z.boolean(), enabled: z.boolean() }),
   output: z.strictObject({ service: z.string().nullable() }),
   async check({ host, input }) {
-    if ((await host.facts()).time.canSet === false)
+    if ((await host.facts('time')).time.canSet === false)
       return { state: 'satisfied', output: { service: null }, findings: [info('clock.of-host', 'this container may not set the clock: it is its host’s, which keeps it right')] };
     const found = await serviceHere(host);
     if (found === null) return { state: 'unknown', until: 'a time service is installed (packages.install with chrony)' };

@@ -13,7 +13,7 @@ export const precheckClock = definePrecheck({
   title: "The clock agrees with the control server's",
   input: z.strictObject({ serverTimeMs: z.number().optional() }), // without it there is nothing to compare with
   async look({ host, input }) {
-    const { time } = await host.facts();
+    const { time } = await host.facts('time');
     const skew = time.wallMs - (input.serverTimeMs ?? time.wallMs);
     const how = time.canSet === false ? "set the clock of this container's host" : 'set the clock (`chronyd -q`, or `timedatectl set-time`) or give `native.ntp.servers`';
     if (Math.abs(skew) > 60_000) return [blocker('clock.skew', `the clock is ${words(skew)} ${skew > 0 ? 'ahead of' : 'behind'} the control server's`, how)];

@@ -9,7 +9,7 @@ export const precheckDns = definePrecheck({
   title: 'Names can be resolved',
   input: z.strictObject({ names: z.array(HostOrIp).default([]) }), // names that must resolve, if any
   async look({ host, input }) {
-    const { dns } = await host.facts();
+    const { dns } = await host.facts('dns');
     const found = [];
     if (dns.servers.length === 0) found.push(warning('dns.none', 'this machine knows no name server', 'give `native.dns.servers`, unless it shall resolve no names'));
     if (dns.servers.length > 3) found.push(warning('dns.many', `${dns.servers.length} name servers are set; only the first three are ever asked`, 'take the others out'));

@@ -14,7 +14,7 @@ export const precheckIdentity = definePrecheck({
     others: z.array(z.strictObject({ name: NodeName, hostname: z.string(), machineId: z.string() })).default([]),
   }),
   async look({ host, input }) {
-    const f = await host.facts();
+    const f = await host.facts('hostname', 'machineId');
     const found = [];
     if (!label.test(f.hostname) || f.hostname.length > 63) found.push(warning('identity.hostname', `the host name "${f.hostname}" is not one that Kubernetes takes; the node is named ${input.name}`, `set \`hostname: set\` for ${input.name} in the spec to change the machine's name, too`)); // prettier-ignore
     if (f.hostname === 'localhost' || f.hostname === '') found.push(warning('identity.localhost', 'this machine has no name of its own', `set \`hostname: set\` for ${input.name} in the spec`));

@@ -8,7 +8,7 @@ export const precheckInit = definePrecheck({
   title: 'systemd runs the machine, and its limits are known',
   input: z.strictObject({}),
   async look({ host }) {
-    const f = await host.facts();
+    const f = await host.facts('init', 'container', 'canLowerOomScore', 'canSetSysctl', 'nofile');
     const found = [];
     if (f.init !== 'systemd') found.push(blocker('init.not-systemd', `pid 1 is ${f.init || 'unknown'}, not systemd`, 'boot this machine with systemd'));
     if (f.container !== null) found.push(info('init.container', `this machine is a container (${f.container}): its kernel and clock are its host's`));

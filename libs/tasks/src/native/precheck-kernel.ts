@@ -9,7 +9,7 @@ export const precheckKernel = definePrecheck({
   title: 'The kernel can run containers and their network',
   input: z.strictObject({ backend: z.enum(['vxlan', 'host-gw']).default('vxlan') }),
   async look({ host, input }) {
-    const f = await host.facts();
+    const f = await host.facts('kernel', 'kernelFeatures', 'cgroup');
     const [major, minor] = kernelVersion(f.kernel);
     const found = [];
     if (major < 4 || (major === 4 && minor < 19)) found.push(blocker('kernel.old', `kernel ${f.kernel} is older than 4.19`, 'install a newer kernel and reboot'));

@@ -11,7 +11,7 @@ export const precheckNetwork = definePrecheck({
   title: 'Addresses are clear and the ranges of the cluster are free',
   input: z.strictObject({ podCidr: Cidr, serviceCidr: Cidr, address: z.string().optional() }), // an address, or the name of an interface
   async look({ host, input }) {
-    const f = await host.facts();
+    const f = await host.facts('addresses', 'routes', 'mtu', 'dns');
     const ranges = [['pods', input.podCidr], ['services', input.serviceCidr]] as const; // prettier-ignore
     const found: Finding[] = addressFindings(f, input.address);
     if (overlap(input.podCidr, input.serviceCidr)) found.push(blocker('network.overlap', `the ranges of pods ${input.podCidr} and services ${input.serviceCidr} overlap`, 'choose ranges that do not touch in `network`'));
@@ -25,10 +25,10 @@ export const precheckNetwork = definePrecheck({
 }); // prettier-ignore
 
 /** With the backend host-gw the ranges of other nodes' pods are routed over the ordinary interface once the pod network runs here. */
-const isPodRoute = (f: Facts, r: Facts['routes'][number], podCidr: string): boolean =>
+const isPodRoute = (f: Pick<Facts, 'routes'>, r: Facts['routes'][number], podCidr: string): boolean =>
   r.gateway !== null && overlap(r.destination, podCidr) && f.routes.some((own) => isPodLink(own.interface) && overlap(own.destination, podCidr)); // prettier-ignore
 
-function addressFindings(f: Facts, wanted: string | undefined): Finding[] {
+function addressFindings(f: Pick<Facts, 'addresses' | 'routes' | 'mtu'>, wanted: string | undefined): Finding[] {
   const own = f.addresses.filter((a) => !isPodLink(a.interface) && !/^(docker|br-|virbr)/.test(a.interface));
   if (own.length === 0) return [blocker('network.no-ipv4', 'this machine has no IPv4 address; IPv6 alone is not supported yet', 'give it an IPv4 address')];
   const defaults = f.routes.filter((r) => r.destination === 'default');

@@ -10,7 +10,7 @@ export const precheckOs = definePrecheck({
   title: 'The operating system is one that Strata installs on',
   input: z.strictObject({}),
   async look({ host }) {
-    const { os, arch, packageManager } = await host.facts();
+    const { os, arch, packageManager } = await host.facts('os', 'arch', 'packageManager');
     const found = [];
     if (arch !== 'x86_64') found.push(blocker('os.arch', `this machine's processor is ${arch}; only x86_64 is supported yet`, 'take a machine with an x86_64 processor'));
     if (packageManager === null) found.push(blocker('os.package-manager', `${os.name} has neither apt nor dnf`, 'use Debian, Ubuntu, or a system with dnf'));

@@ -8,7 +8,7 @@ export const precheckPackages = definePrecheck({
   title: 'Packages can be installed',
   input: z.strictObject({}),
   async look({ host }) {
-    const { packages, packageManager } = await host.facts();
+    const { packages, packageManager } = await host.facts('packages', 'packageManager');
     if (packageManager === null) return [];
     const found = [];
     if (packages.interrupted) {

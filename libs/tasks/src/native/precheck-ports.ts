@@ -40,7 +40,7 @@ export const precheckPorts = definePrecheck({
   title: 'The ports of Kubernetes are free',
   input: z.strictObject({ role: Role }),
   async look({ host, input }) {
-    const { listeners } = await host.facts();
+    const { listeners } = await host.facts('listeners');
     const ours = await oursRuns(host);
     const needs = input.role === 'control-plane' ? [...controlPlane, ...everyNode] : everyNode;
     return needs.flatMap((need) => {

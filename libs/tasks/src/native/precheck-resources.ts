@@ -14,7 +14,7 @@ export const precheckResources = definePrecheck({
   title: 'Memory, processors and disk suffice',
   input: z.strictObject({ role: Role, dataPaths: z.array(AbsolutePath).default(['/var/lib']) }),
   async look({ host, input }) {
-    const f = await host.facts();
+    const f = await host.facts('memory', 'cpus', 'disks');
     const found: Finding[] = [];
     const [mem, want] = [usableMemory(f), memory[input.role]];
     const limited = f.memory.limit !== null ? ` (its cgroup's limit; the machine has ${gib(f.memory.total)})` : '';
@@ -30,7 +30,7 @@ export const precheckResources = definePrecheck({
   },
 }); // prettier-ignore
 
-function space(f: Facts, path: string, s: { free: number; inodesFree: number; size: number }): Finding[] {
+function space(f: Pick<Facts, 'disks'>, path: string, s: { free: number; inodesFree: number; size: number }): Finding[] {
   const found: Finding[] = [];
   if (s.free < disk.least)
     found.push(blocker('disk.full', `${gib(s.free)} are free for ${path}; at least ${gib(disk.least)} are needed`, `free space on the disk of ${path}`));

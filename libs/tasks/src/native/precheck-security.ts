@@ -8,7 +8,7 @@ export const precheckSecurity = definePrecheck({
   title: 'Firewall and access control are known',
   input: z.strictObject({ firewall: z.enum(['open-ports', 'ignore']).default('open-ports') }),
   async look({ host, input }) {
-    const { firewall, security } = await host.facts();
+    const { firewall, security } = await host.facts('firewall', 'security');
     const found = [];
     const drops = firewall.dropsInput || firewall.dropsForward;
     if (drops && input.firewall === 'ignore') found.push(warning('firewall.drops', `the firewall (${firewall.tools.join(', ')}) drops what is not allowed, and the spec says to leave it alone`, 'open the ports of Kubernetes yourself, or set `native.firewall: open-ports`'));

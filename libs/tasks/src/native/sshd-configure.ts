@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { defineTask } from '../define-task';
+import { defineTask, type NodeContext } from '../define-task';
 import { FileImage, type Host } from '../ports/host';
 import { must } from '../programs';
 import { TaskError } from '../task-error';
+import { until } from '../wait';
 import { blocker } from './findings';
 
 const dropIn = '/etc/ssh/sshd_config.d/10-strata.conf';
@@ -57,8 +58,8 @@ export const sshdConfigure = defineTask({
     }
     if (input.passwordLogin === 'off') await host.files.write(dropIn, dropInText);
   },
-  async verify({ host, input, before }) {
-    if (input.passwordLogin === 'off') await turnPasswordsOff(host, before.dropIn);
+  async verify({ input, before, ...context }) {
+    if (input.passwordLogin === 'off') await turnPasswordsOff(context, before.dropIn);
   },
   async undo({ host, before }) {
     await host.files.restore(before.dropIn);
@@ -79,7 +80,7 @@ const withoutLines = (text: string, gone: readonly string[]): string => {
 };
 
 /** Lets sshd take the drop-in, and proves that it still answers; else everything is put back. */
-async function turnPasswordsOff(host: Host, was: FileImage): Promise<void> {
+async function turnPasswordsOff({ host, clock, signal }: Pick<NodeContext<unknown>, 'host' | 'clock' | 'signal'>, was: FileImage): Promise<void> {
   const back = async (why: string, detail: string[] = []): Promise<never> => {
     await host.files.restore(was);
     await reload(host);
@@ -94,6 +95,7 @@ async function turnPasswordsOff(host: Host, was: FileImage): Promise<void> {
   if (settings.passwordauthentication !== 'no') await back('sshd does not read /etc/ssh/sshd_config.d, or another file there says otherwise first');
   await reload(host);
   const port = Number(settings.port ?? 22);
-  const banner = await host.network.banner('127.0.0.1', port, 10_000);
-  if (banner?.startsWith('SSH-') !== true) await back(`sshd does not answer on port ${port} any more`);
+  const wait = { what: `sshd on port ${port}`, timeoutMs: 15_000, everyMs: 100, signal, remedy: '' }; // for a moment a reload closes the port
+  const answers = async (): Promise<true | null> => ((await host.network.banner('127.0.0.1', port, 5000))?.startsWith('SSH-') ? true : null);
+  if (!(await until(clock, wait, answers).catch(() => false))) await back(`sshd does not answer on port ${port} any more`);
 }

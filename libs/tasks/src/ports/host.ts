@@ -185,8 +185,8 @@ export interface Host {
   readonly artifacts: Artifacts;
   readonly images: Images;
   readonly users: Users;
-  /** Fresh facts of this machine. */
-  facts(): Promise<Facts>;
+  /** Fresh facts of this machine: all, or only those named, which is much cheaper. */
+  facts<K extends keyof Facts = keyof Facts>(...only: K[]): Promise<Pick<Facts, K>>;
   hostname(): Promise<string>;
   setHostname(name: string): Promise<void>;
 }
