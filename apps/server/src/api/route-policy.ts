@@ -26,6 +26,7 @@ export const routePolicy: Readonly<Record<string, ApiRole | 'public'>> = {
   'POST /v1/runs/:id/steps/:key/retry': 'operator',
   'GET /v1/runs/:id/steps/:key/logs': 'viewer',
   'GET /v1/artifacts/:name/:version': 'viewer',
+  'GET /v1/artifacts/:name/:version/content': 'viewer',
 };
 
 /** Whether `role` may use a route. Unknown routes: no. */
