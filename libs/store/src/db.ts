@@ -15,6 +15,10 @@ export class Db {
     return new Db(client, undefined);
   }
 
+  get inTransaction(): boolean {
+    return this.tx !== undefined;
+  }
+
   /** One statement (or several that need not be atomic). */
   run<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     const { client, tx } = this;

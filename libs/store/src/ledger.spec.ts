@@ -61,6 +61,19 @@ test('of many appends that expect the same sequence one is written, with its rel
   expect(rows[0]).toMatchObject({ clusterId, target: 'node', node: 'n1', attempt: 1, epoch: 1, action: 'run' });
 });
 
+test('inside transactions appends of one run wait for each other, and the loser keeps its transaction', async () => {
+  const runId = await newRun();
+  const one = (name: string): Promise<boolean> =>
+    store.transaction(async (work) => {
+      const written = await work.ledger.append(runId, 0, { events: [requested] });
+      await work.audit.record({ by: 'spec', action: 'run.start', object: name, body: { written: written !== false } });
+      return written !== false;
+    });
+  const answers = await Promise.all(['a', 'b', 'c'].map(one));
+  expect(answers.filter(Boolean)).toHaveLength(1);
+  expect(await store.audit.list({ limit: 3 })).toHaveLength(3);
+});
+
 test('an order is relayed once a generation, and gone when it is settled', async () => {
   const runId = await newRun();
   await store.ledger.append(runId, 0, { events: [requested, released('n1/a'), released('n1/b')], releases: [release('n1/a'), release('n1/b')] });

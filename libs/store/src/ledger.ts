@@ -1,7 +1,8 @@
 import type { NewEvent, RunEvent } from '@strata/model';
 import { parseEvent } from '@strata/model';
 import type { Ledger, Release } from '@strata/run';
-import { storable, storableJson, type Db, type Sql } from './db';
+import { storableJson, type Db, type Sql } from './db';
+import { isDuplicate } from './retry';
 
 interface Row {
   seq: number;
@@ -12,21 +13,22 @@ interface Row {
   body: unknown;
 }
 type Columns = { [key: string]: unknown };
-const orderColumn = (event: NewEvent, name: 'attempt' | 'epoch'): unknown => (name in event.body ? (event.body as Columns)[name] : null);
+const orderColumn = (event: RunEvent, name: 'attempt' | 'epoch'): unknown => (name in event.body ? (event.body as Columns)[name] : null);
 
 /** What an event means for the run's row, which lists read. The ledger stays the truth: this is written in the same transaction. */
-function rowChange(event: NewEvent): Columns | undefined {
-  switch (event.kind) {
+function rowChange({ kind, body, at }: RunEvent): Columns | undefined {
+  const open = { result: null, ended_at: null };
+  switch (kind) {
     case 'RunPlanned':
-      return { state: 'running' };
+      return { ...open, state: 'running' };
     case 'RunResumed':
-      return { state: 'running', because: '', resumed: true, epoch: event.body.epoch };
+      return { ...open, state: 'running', because: '', epoch: body.epoch };
     case 'RunHeld':
-      return { state: 'held', because: storable(event.body.because) };
+      return { ...open, state: 'held', because: body.because };
     case 'UnwindStarted':
-      return { state: 'unwinding', because: storable(event.body.because) };
+      return { ...open, state: 'unwinding', because: body.because };
     case 'RunEnded':
-      return { state: 'ended', because: storable(event.body.because), result: event.body.result };
+      return { state: 'ended', because: body.because, result: body.result, ended_at: new Date(at).toISOString() };
     default:
       return undefined;
   }
@@ -53,8 +55,8 @@ export class PgLedger implements Ledger {
   }
 
   /**
-   * Appends in one transaction: events, outbox rows of releases, the removal of settled ones, the run's row, the end of its lease, and the
-   * notification `strata_run`. Appends of one run wait for each other on its row. `false`: another came first; nothing was written.
+   * Appends in one statement, so in one round trip and one transaction: events, outbox rows of releases, the removal of settled ones, the
+   * run's row, the end of its lease, and the notification `strata_run`. `false`: another came first; nothing was written.
    * After a connection lost in mid-commit the repeated call answers `false` if the first had arrived: fold again and decide.
    * Throws when the run does not exist.
    */
@@ -62,19 +64,19 @@ export class PgLedger implements Ledger {
     if (batch.events.length === 0 && !batch.releases?.length) return [];
     const at = this.clock();
     const events = batch.events.map((e, i) => ({ ...e, runId, seq: expectedSeq + i + 1, at, step: e.step ?? null, node: e.node ?? null }));
-    const written = await this.db.atomic(async (sql) => {
-      const run = await sql.$queryRaw<{ cluster_id: string }[]>`SELECT "cluster_id"::text FROM "run" WHERE "id" = ${runId}::uuid FOR NO KEY UPDATE`;
-      const clusterId = run[0]?.cluster_id;
-      if (clusterId === undefined) throw new Error(`run ${runId} is not in the database: events are appended only to a run that was created`);
-      const last = await sql.$queryRaw<{ seq: number }[]>`SELECT coalesce(max("seq"), 0)::int AS "seq" FROM "run_event" WHERE "run_id" = ${runId}::uuid`;
-      if (last[0]?.seq !== expectedSeq) return false;
-      await insertEvents(sql, runId, events);
-      await this.keepOutbox(sql, { runId, clusterId, events, releases: batch.releases ?? [] });
-      await keepRow(sql, runId, events);
-      await sql.$queryRaw`SELECT pg_notify('strata_run', ${runId})::text`;
-      return true;
-    });
-    return written ? events : false;
+    const batchOf = { runId, expectedSeq, events, releases: batch.releases ?? [] };
+    try {
+      const { known, turns } = await this.db.run(async (sql) => {
+        // A key conflict would spoil a transaction that this is a part of: there, appends of one run wait for each other.
+        if (this.db.inTransaction) await sql.$queryRaw`SELECT 1 FROM "run" WHERE "id" = ${runId}::uuid FOR NO KEY UPDATE`;
+        return write(sql, batchOf);
+      });
+      if (known === 0) throw new Error(`run ${runId} is not in the database: events are appended only to a run that was created`);
+      return turns === 1 ? events : false;
+    } catch (error) {
+      if (isDuplicate(error)) return false; // both looked before either had written
+      throw error;
+    }
   }
 
   /** Runs that are not ended, oldest first. */
@@ -82,49 +84,58 @@ export class PgLedger implements Ledger {
     const rows = await this.db.run((sql) => sql.run.findMany({ where: { state: { not: 'ended' } }, orderBy: { startedAt: 'asc' } }));
     return rows.map(({ id, clusterId }) => ({ runId: id, clusterId }));
   }
-
-  private async keepOutbox(
-    sql: Sql,
-    { runId, clusterId, events, releases }: { runId: string; clusterId: string; events: readonly RunEvent[]; releases: readonly Release[] },
-  ): Promise<void> {
-    if (releases.length > 0) {
-      const data = releases.map(({ step, ...release }) => ({ ...release, runId, clusterId, stepKey: step }));
-      await sql.outbox.createMany({ data, skipDuplicates: true });
-    }
-    for (const event of events) {
-      if (event.kind !== 'OrderSettled' || event.body.late) continue;
-      const { attempt, epoch, action } = event.body;
-      await sql.outbox.deleteMany({ where: { runId, stepKey: event.step ?? '', action, attempt, epoch } });
-    }
-  }
 }
 
-async function insertEvents(sql: Sql, runId: string, events: readonly RunEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  const rows = storableJson(
-    events.map((e) => ({
-      seq: e.seq,
-      at: new Date(e.at).toISOString(),
-      kind: e.kind,
-      step_key: e.step,
-      epoch: orderColumn(e, 'epoch'),
-      attempt: orderColumn(e, 'attempt'),
-      node: e.node,
-      body: e.body,
-    })),
-  );
-  await sql.$executeRaw`
-    INSERT INTO "run_event" ("run_id", "seq", "at", "kind", "step_key", "epoch", "attempt", "node", "body")
-    SELECT ${runId}::uuid, * FROM jsonb_to_recordset(${rows}::jsonb)
-      AS e("seq" int, "at" timestamptz, "kind" text, "step_key" text, "epoch" int, "attempt" int, "node" text, "body" jsonb)`;
+interface Batch {
+  runId: string;
+  expectedSeq: number;
+  events: readonly RunEvent[];
+  releases: readonly Release[];
+}
+async function write(sql: Sql, { runId, expectedSeq, events, releases }: Batch): Promise<{ known: number; turns: number }> {
+  const lines = events.map((e) => ({
+    ...{ seq: e.seq, at: new Date(e.at).toISOString(), kind: e.kind, step_key: e.step, node: e.node, body: e.body },
+    ...{ epoch: orderColumn(e, 'epoch'), attempt: orderColumn(e, 'attempt') },
+  }));
+  const orders = releases.map(({ orderId, step, ...release }) => ({ order_id: orderId, step_key: step, ...release }));
+  const settled = events.flatMap((e) => {
+    if (e.kind !== 'OrderSettled' || e.body.late) return [];
+    const { attempt, epoch, action } = e.body;
+    return [{ step_key: e.step, attempt, epoch, action }];
+  });
+  const change = rowChanges(events);
+  const rows = await sql.$queryRaw<{ known: number; turns: number }[]>`
+    WITH "this" AS (
+      SELECT "cluster_id" FROM "run" WHERE "id" = ${runId}::uuid
+    ), "turn" AS (
+      SELECT "cluster_id" FROM "this" WHERE (SELECT coalesce(max("seq"), 0) FROM "run_event" WHERE "run_id" = ${runId}::uuid) = ${expectedSeq}
+    ), "lines" AS (
+      INSERT INTO "run_event" ("run_id", "seq", "at", "kind", "step_key", "epoch", "attempt", "node", "body")
+      SELECT ${runId}::uuid, e.* FROM "turn", jsonb_to_recordset(${storableJson(lines)}::jsonb)
+        AS e("seq" int, "at" timestamptz, "kind" text, "step_key" text, "epoch" int, "attempt" int, "node" text, "body" jsonb)
+    ), "released" AS (
+      INSERT INTO "outbox" ("run_id", "cluster_id", "order_id", "attempt", "epoch", "step_key", "action", "target", "node")
+      SELECT ${runId}::uuid, "turn"."cluster_id", o.* FROM "turn", jsonb_to_recordset(${storableJson(orders)}::jsonb)
+        AS o("order_id" text, "attempt" int, "epoch" int, "step_key" text, "action" text, "target" text, "node" text)
+      ON CONFLICT DO NOTHING
+    ), "settled" AS (
+      DELETE FROM "outbox" o USING "turn", jsonb_to_recordset(${storableJson(settled)}::jsonb) AS s("step_key" text, "attempt" int, "epoch" int, "action" text)
+      WHERE o."run_id" = ${runId}::uuid AND o."step_key" = s."step_key" AND o."attempt" = s."attempt" AND o."epoch" = s."epoch" AND o."action" = s."action"
+    ), "kept" AS (
+      UPDATE "run" r SET "state" = c."state", "because" = coalesce(c."because", r."because"), "epoch" = coalesce(c."epoch", r."epoch"),
+        "result" = c."result", "ended_at" = c."ended_at"
+      FROM "turn", jsonb_to_recordset(${storableJson(change)}::jsonb) AS c("state" text, "because" text, "epoch" int, "result" text, "ended_at" timestamptz)
+      WHERE r."id" = ${runId}::uuid
+    ), "freed" AS (
+      DELETE FROM "cluster_lease" USING "turn" WHERE "run_id" = ${runId}::uuid AND ${change.some((c) => c.state === 'ended')}
+    )
+    SELECT (SELECT count(*) FROM "this")::int AS "known", (SELECT count(*) FROM "turn")::int AS "turns",
+      CASE WHEN EXISTS (SELECT 1 FROM "turn") THEN pg_notify('strata_run', ${runId})::text END AS "told"`;
+  return rows[0] ?? { known: 0, turns: 0 };
 }
 
-async function keepRow(sql: Sql, runId: string, events: readonly RunEvent[]): Promise<void> {
-  const change = events.map(rowChange).reduce<Columns>((all, one) => ({ ...all, ...one }), {});
-  if (change.state === undefined) return;
-  const last = events.at(-1);
-  const ended = change.state === 'ended' && last ? new Date(last.at) : null;
-  const { resumed: _resumed, result, ...rest } = change;
-  await sql.run.update({ where: { id: runId }, data: { ...rest, result: ended ? String(result) : null, endedAt: ended } });
-  if (ended) await sql.clusterLease.deleteMany({ where: { runId } });
+/** What the events of a batch, taken together, make of the run's row: none or one change. */
+function rowChanges(events: readonly RunEvent[]): Columns[] {
+  const changes = events.flatMap((e): Columns[] => [rowChange(e) ?? []].flat());
+  return changes.length === 0 ? [] : [changes.reduce<Columns>((all, one) => ({ ...all, ...one }), {})];
 }

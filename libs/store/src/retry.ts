@@ -15,12 +15,15 @@ interface Caused {
   message?: unknown;
   cause?: unknown;
 }
+/** The SQLSTATE in Prisma's words for a failed raw statement or BEGIN. */
+const sqlState = ({ message }: Caused): string | undefined => (typeof message === 'string' ? /Code: `(\w{5})`/.exec(message)?.[1] : undefined);
+
 /** Whether the failure lies in the connection or in a race, not in the request. Looks through the chain of causes. */
 export function isTransient(error: unknown): boolean {
   for (let e = error as Caused | undefined, depth = 0; typeof e === 'object' && e !== null && depth < 6; e = e.cause as Caused | undefined, depth += 1) {
     if ([e.code, e.originalCode].some((c) => typeof c === 'string' && transient.has(c))) return true;
     const message = typeof e.message === 'string' ? e.message : '';
-    const state = /Code: `(\w{5})`/.exec(message)?.[1]; // how Prisma words a failed raw statement or BEGIN
+    const state = sqlState(e);
     if (words.test(message) || (state !== undefined && transient.has(state))) return true;
   }
   return false;
@@ -29,7 +32,7 @@ export function isTransient(error: unknown): boolean {
 /** Whether a unique key refused a row. */
 export function isDuplicate(error: unknown): boolean {
   for (let e = error as Caused | undefined, depth = 0; typeof e === 'object' && e !== null && depth < 6; e = e.cause as Caused | undefined, depth += 1) {
-    if (e.code === 'P2002' || e.code === '23505' || e.originalCode === '23505') return true;
+    if (e.code === 'P2002' || e.code === '23505' || e.originalCode === '23505' || sqlState(e) === '23505') return true;
   }
   return false;
 }
