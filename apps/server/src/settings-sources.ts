@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LineCounter, parseDocument } from 'yaml';
 
@@ -67,6 +67,7 @@ export function gather(env: NodeJS.ProcessEnv, argv: readonly string[], defaultH
   for (const [variable, plain] of Object.entries(fileVariables)) {
     const path = env[variable];
     if (!path) continue;
+    if (!isAbsolute(path)) wrong.push(`${variable}: ${path} must be an absolute path: supervisor and server have other working directories than your shell`);
     if (env[plain]) wrong.push(`${variable}: ${plain} is set as well; unset one of them`);
     try {
       set(variables[plain] ?? plain, readFileSync(path, 'utf8').trim(), `${variable}, which is ${path}`);

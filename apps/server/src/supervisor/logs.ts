@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, copyFileSync, existsSync, fstatSync, openSync, readSync, renameSync, statSync, truncateSync } from 'node:fs';
+import { appendFileSync, closeSync, copyFileSync, existsSync, fstatSync, openSync, readSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 
 const kept = 3; // older copies: NAME.log.1 is the youngest
@@ -23,8 +23,12 @@ export class Logs {
   /** One line of the supervisor itself; also to standard error when it runs in the foreground. */
   say(text: string): void {
     const line = `${new Date().toISOString()} ${text}\n`;
-    appendFileSync(this.path('supervisor'), line, { mode: 0o640 });
     if (this.echo) process.stderr.write(line);
+    try {
+      appendFileSync(this.path('supervisor'), line, { mode: 0o640 });
+    } catch (error) {
+      if (!this.echo) process.stderr.write(`${line.trimEnd()} (not in the log: ${String(error)})\n`); // a full disk is no reason to stop keeping
+    }
   }
 
   /** The last lines of a log that were written after byte `from`, at most 2,000 characters: the reason why a process ended. */
@@ -52,7 +56,11 @@ export class Logs {
       const path = this.path(name);
       if (this.size(name) <= limit) continue;
       for (let n = kept - 1; n >= 1; n -= 1) if (existsSync(`${path}.${n}`)) renameSync(`${path}.${n}`, `${path}.${n + 1}`);
-      copyFileSync(path, `${path}.1`);
+      try {
+        copyFileSync(path, `${path}.1`);
+      } catch {
+        rmSync(`${path}.1`, { force: true }); // the disk is full: the log is what can be spared
+      }
       truncateSync(path);
     }
   }

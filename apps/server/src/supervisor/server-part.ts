@@ -38,7 +38,7 @@ export function serverPart({ settings, flags, entry, logs, needs }: ServerPartOp
   return {
     name: 'server',
     find: () => living().find(asNow),
-    prepare: async () => {
+    prepare: async (stopping) => {
       for (const other of living()) {
         logs.say(`server: process ${other.pid} was started from other settings or another version: it is replaced`);
         signal(other, stop.signal);
@@ -46,7 +46,7 @@ export function serverPart({ settings, flags, entry, logs, needs }: ServerPartOp
         signal(other, stop.thenSignal);
         await gone(other, stop.deadlineMs);
       }
-      await needs();
+      await Promise.race([needs(), aborted(stopping)]);
       rmSync(ports, { force: true }); // those of the server before
       return {
         program: process.execPath,
@@ -58,4 +58,9 @@ export function serverPart({ settings, flags, entry, logs, needs }: ServerPartOp
     answers: async () => existsSync(ports),
     stop,
   };
+}
+
+/** Rejects when the signal fires. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }));
 }

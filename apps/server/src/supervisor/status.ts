@@ -31,7 +31,10 @@ export interface Status {
 export class StatusFile {
   private readonly status: Status;
 
-  constructor(private readonly path: string) {
+  constructor(
+    private readonly path: string,
+    private readonly onUnwritten: (error: unknown) => void,
+  ) {
     const part = (): PartStatus => ({ state: 'preparing', pid: null, since: now(), restarts: 0, adopted: false, lastExit: null, nextTry: null });
     this.status = { supervisor: { pid: process.pid, since: now(), state: 'running' }, parts: { postgres: part(), redis: part(), server: part() } };
     this.write();
@@ -55,8 +58,12 @@ export class StatusFile {
 
   private write(): void {
     const draft = `${this.path}.${process.pid}`;
-    writeFileSync(draft, `${JSON.stringify(this.status, null, 2)}\n`, { mode: 0o644 });
-    renameSync(draft, this.path);
+    try {
+      writeFileSync(draft, `${JSON.stringify(this.status, null, 2)}\n`, { mode: 0o644 });
+      renameSync(draft, this.path);
+    } catch (error) {
+      this.onUnwritten(error); // a full disk is no reason to stop keeping; the next change writes all
+    }
   }
 }
 

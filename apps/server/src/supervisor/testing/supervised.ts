@@ -5,7 +5,7 @@ import { supervise } from '../supervise';
 
 /** A program like the server's, for specs: `supervise` is the real one, `serve` only writes its ports and waits; it crashes while HOME/crash exists. */
 const [command, ...rest] = process.argv.slice(2);
-if (command === 'supervise') void supervise(rest).then((code) => process.exit(code));
+if (command === 'supervise') void supervise(rest).then((code) => (process.exitCode = code));
 else {
   const { values } = parseArgs({ args: rest, options: { home: { type: 'string' } }, strict: false });
   const home = String(values.home);
