@@ -39,5 +39,8 @@ test('an idempotency key gives the same answer, and refuses another body', async
   const headers = { 'idempotency-key': 'k1' };
   const once = await server.call('POST', '/v1/clusters', { body: { spec: spec('idem') }, headers });
   expect(await server.call('POST', '/v1/clusters', { body: { spec: spec('idem') }, headers })).toEqual(once);
-  expect(await server.call('POST', '/v1/clusters', { body: { spec: spec('other') }, headers })).toMatchObject({ status: 422, body: { code: 'idempotency-mismatch' } });
+  expect(await server.call('POST', '/v1/clusters', { body: { spec: spec('other') }, headers })).toMatchObject({
+    status: 422,
+    body: { code: 'idempotency-mismatch' },
+  });
 });

@@ -24,18 +24,18 @@ export class ProblemFilter implements ExceptionFilter {
     if (error instanceof HttpException) return ofHttp(error);
     const status = (error as { status?: unknown } | null)?.status; // body-parser: bad JSON, too large
     if (typeof status === 'number' && status >= 400 && status < 500)
-      return plain(status, 'bad-request', error instanceof Error ? error.message : 'the request cannot be read', 'correct the request');
+      return plain(status, 'bad-request', { detail: error instanceof Error ? error.message : 'the request cannot be read', remedy: 'correct the request' });
     this.log.error({ err: error }, 'a request failed inside');
-    return plain(500, 'internal', 'the server failed inside; its log says why', 'look at the log of the control server, then try again');
+    return plain(500, 'internal', { detail: 'the server failed inside; its log says why', remedy: 'look at the log of the control server, then try again' });
   }
 }
 
 function ofHttp(error: HttpException): Problem {
   const status = error.getStatus();
-  if (status === 404) return plain(404, 'not-found', error.message, 'see the routes of the API in its OpenAPI document');
-  return plain(status, status === 400 ? 'bad-request' : 'refused', error.message, 'correct the request');
+  if (status === 404) return plain(404, 'not-found', { detail: error.message, remedy: 'see the routes of the API in its OpenAPI document' });
+  return plain(status, status === 400 ? 'bad-request' : 'refused', { detail: error.message, remedy: 'correct the request' });
 }
-const plain = (status: number, code: string, detail: string, remedy: string): Problem => ({
+const plain = (status: number, code: string, { detail, remedy }: { detail: string; remedy: string }): Problem => ({
   type: `urn:strata:problem:${code}`,
   title: code.replaceAll('-', ' '),
   status,

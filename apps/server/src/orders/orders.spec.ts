@@ -53,7 +53,8 @@ test('an order waits for a node that is offline without spending an attempt, and
     const found = (body as { waits: { step: string; for: string }[] }).waits;
     return found.length > 0 && found;
   });
-  expect(waits[0]).toMatchObject({ step: 'n1/kernel.modules', for: expect.stringContaining('n1, last seen') });
+  expect(waits[0]?.step).toBe('n1/kernel.modules');
+  expect(waits[0]?.for).toContain('n1, last seen');
   await agent.connect(server);
   expect(await ended(runId)).toMatchObject({ result: 'done' });
   expect(agent.orders.every((o) => o.body.attempt === 1)).toBe(true);

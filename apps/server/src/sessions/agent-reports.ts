@@ -11,6 +11,7 @@ import type { Session } from './sessions';
 const seenEveryMs = 5_000;
 const progressEveryMs = 5_000;
 const progressStep = 0.1;
+const noteEveryMs = 2_000;
 const creditBatch = 64;
 
 /** What agents report goes into the ledger, the logs and the node's row. An agent speaks only for orders of its own node. */
@@ -54,8 +55,8 @@ export class AgentReports {
     if (!place) return;
     const now = this.edges.now();
     const last = this.lastProgress.get(said.orderId);
-    const jumped = Math.abs((said.fraction ?? 0) - (last?.fraction ?? 0)) >= progressStep;
-    const due = !last || now - last.at >= progressEveryMs || jumped || (said.note !== last.note && now - last.at >= 500);
+    const jumped = said.fraction !== null && Math.abs(said.fraction - (last?.fraction ?? 0)) >= progressStep;
+    const due = !last || jumped || now - last.at >= progressEveryMs || (said.note !== last.note && now - last.at >= noteEveryMs);
     if (!due) return;
     this.lastProgress.set(said.orderId, { at: now, fraction: said.fraction, note: said.note });
     await this.book.record(place.runId, (view) => {
