@@ -1,7 +1,9 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { interruptedPackages, lockHolder, TaskError } from '@strata/tasks';
 import { localSource } from './fact-source';
+import { replaceFile, statOf } from './files';
 import { type Manager, type ManagerOptions, namesIn, type RunManager } from './packages';
 import { type Argv, runProgram } from './programs';
 
@@ -22,7 +24,8 @@ const day = 86_400_000;
 const lockWait = 20 * 60_000;
 
 /** Debian's packages. Never removes a package to install another; never asks; waits for dpkg's lock and says who holds it. */
-export function aptPackages(run: RunManager): Manager {
+export function aptPackages(run: RunManager, stateDir: string): Manager {
+  const mark = join(stateDir, 'programs', 'dpkg-in-use'); // stands while our own dpkg runs: left behind, it was we who were interrupted
   async function table(names: readonly string[]): Promise<Record<string, string>> {
     const r = await runProgram(['dpkg-query', '-W', '-f', '${db:Status-Abbrev}|${Package}|${Version}\\n', ...names], { timeoutMs: 30_000 });
     return Object.fromEntries(r.stdout.split('\n').filter((l) => l.startsWith('ii')).map((l) => [l.split('|')[1] ?? '', l.split('|')[2] ?? ''])); // prettier-ignore
@@ -59,22 +62,21 @@ export function aptPackages(run: RunManager): Manager {
     all: () => table([]),
     install: async (names, o) => {
       await waitForLock(o);
-      const broken = await interruptedPackages(localSource);
-      if (broken.length > 0)
-        throw new TaskError('package-interrupted', `dpkg was interrupted: ${broken.join(', ')} are half installed`, {
-          remedy: 'run `dpkg --configure -a` on this machine, then retry the step',
-        });
+      await mend(o);
       await refresh(names, o);
       const onLine = (line: string): void => {
         const m = /^(?:pmstatus|dlstatus):[^:]*:([\d.]+):(.*)$/.exec(line);
         if (m) o.progress?.(Math.min(1, Number(m[1]) / 100), m[2] ?? '');
       };
-      await run(['apt-get', 'install', ...quiet, '--no-remove', '--no-install-recommends', '-o', 'Acquire::Retries=3', '--', ...names], { ...o, env, onLine });
+      await marked(() =>
+        run(['apt-get', 'install', ...quiet, '--no-remove', '--no-install-recommends', '-o', 'Acquire::Retries=3', '--', ...names], { ...o, env, onLine }),
+      );
     },
     remove: async (names, o) => {
-      const here = Object.keys(await table(await present(names)));
-      if (here.length === 0) return;
       await waitForLock(o);
+      await mend(o);
+      const here = await present(names);
+      if (here.length === 0) return;
       const dry = await runProgram(['apt-get', '-s', '-q', '-y', 'purge', '--', ...here], { timeoutMs: 60_000 });
       const more = [...dry.stdout.matchAll(/^(?:Purg|Remv) (\S+)/gm)].map((m) => m[1] ?? '').filter((n) => !here.includes(n));
       if (more.length > 0)
@@ -82,14 +84,30 @@ export function aptPackages(run: RunManager): Manager {
           remedy: `remove ${more.join(', ')} yourself, or leave them all and go on`,
         });
       const argv: Argv = ['apt-get', 'purge', ...quiet, '--', ...here];
-      await run(argv, { ...o, env });
+      await marked(() => run(argv, { ...o, env }));
     },
     lockHolder: () => lockHolder(localSource),
     interrupted: () => interruptedPackages(localSource),
   };
-  /** Also packages that are removed but whose configuration is left are worth a purge. */
+  /** Also packages that are half installed, or removed but for their configuration, are worth a purge. */
   async function present(names: readonly string[]): Promise<string[]> {
-    const r = await runProgram(['dpkg-query', '-W', '-f', '${Package}\\n', ...names], { timeoutMs: 30_000 });
-    return r.stdout.split('\n').filter(Boolean);
+    const r = await runProgram(['dpkg-query', '-W', '-f', '${db:Status-Abbrev}|${Package}\\n', ...names], { timeoutMs: 30_000 });
+    return r.stdout.split('\n').filter((l) => l.includes('|') && l[1] !== 'n').map((l) => l.split('|')[1] ?? ''); // prettier-ignore
+  }
+  async function marked(work: () => Promise<unknown>): Promise<void> {
+    await replaceFile(mark, (temporary) => writeFile(temporary, ''), { mode: 0o600 });
+    await work();
+    await rm(mark, { force: true });
+  }
+  /** What a power cut left half installed in our own run is finished; anybody else's is named and left to them. */
+  async function mend(o: ManagerOptions): Promise<void> {
+    const broken = await interruptedPackages(localSource);
+    if (broken.length === 0) return;
+    if ((await statOf(mark)) === null)
+      throw new TaskError('package-interrupted', `dpkg was interrupted: ${broken.join(', ')} are half installed`, {
+        remedy: 'run `dpkg --configure -a` on this machine, then retry the step',
+      });
+    o.progress?.(null, 'finishing what was interrupted');
+    await run(['dpkg', '--configure', '-a', '--force-confold', '--force-confdef'], { ...o, durable: `${o.durable}-configure`, env });
   }
 }

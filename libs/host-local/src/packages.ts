@@ -29,7 +29,7 @@ export function localPackages(host: LocalHostOptions): Packages {
       detail: tail(result.stderr || result.stdout),
     });
   };
-  const managers = { apt: aptPackages(run), dnf: dnfPackages(run) };
+  const managers = { apt: aptPackages(run, host.stateDir), dnf: dnfPackages(run) };
   const own = async (): Promise<Manager> => {
     const name = await packageManager(localSource);
     if (name) return managers[name];
