@@ -82,6 +82,7 @@ export function kubernetes(c: PlanContext): Distribution {
       on.line(null, keep, `${c.controlPlane.name}/images.import@pods`).step(networkFlannel, {
         podCidr: c.spec.network.podCidr, backend: c.spec.network.backend, image: entryOf(c.catalog, 'image-flannel').ref,
         nftables: c.nodes.every((n) => n.can.kernelNftables),
+        endpoint: c.names.api,
       }); // prettier-ignore
       on.line(null, flannel, `${c.controlPlane.name}/kubernetes.addons`).step(networkReady, {
         workloads: [flannelDaemonSet, addon('DaemonSet', 'kube-proxy'), addon('Deployment', 'coredns')],

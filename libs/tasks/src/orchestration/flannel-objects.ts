@@ -5,6 +5,7 @@ export interface Flannel {
   backend: 'vxlan' | 'host-gw';
   image: string;
   nftables: boolean;
+  endpoint: string; // the API's name on every node
 }
 const namespace = 'kube-flannel';
 const rbac = 'rbac.authorization.k8s.io';
@@ -85,7 +86,14 @@ const podSpec = (f: Flannel): object => ({
       lifecycle: { postStart: { exec: { command: ['busybox', 'sh', '-c', publish] } } },
       resources: { requests: { cpu: '50m', memory: '50Mi' } },
       securityContext: { privileged: false, capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } },
-      env: [fieldRef('POD_NAME', 'metadata.name'), fieldRef('POD_NAMESPACE', 'metadata.namespace'), { name: 'EVENT_QUEUE_DEPTH', value: '5000' }],
+      env: [
+        fieldRef('POD_NAME', 'metadata.name'),
+        fieldRef('POD_NAMESPACE', 'metadata.namespace'),
+        { name: 'EVENT_QUEUE_DEPTH', value: '5000' },
+        // by its name on the host, not by the service's address: else the first start fails wherever kube-proxy is not done yet
+        { name: 'KUBERNETES_SERVICE_HOST', value: f.endpoint },
+        { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },
+      ],
       volumeMounts: [mount('var', '/var/lib/flannel'), mount('cni', '/etc/cni/net.d'), mount('flannel-cfg', '/etc/kube-flannel/')],
     },
   ],

@@ -96,9 +96,9 @@ export function discoveryConfig(endpoint: string, caPem: string): string {
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [{ name: 'cluster', cluster: { server: `https://${endpoint}:6443`, 'certificate-authority-data': btoa(caPem) } }],
-    contexts: [{ name: 'cluster', context: { cluster: 'cluster', user: '' } }],
+    contexts: [{ name: 'cluster', context: { cluster: 'cluster', user: 'nobody' } }],
     'current-context': 'cluster',
-    users: [],
+    users: [{ name: 'nobody', user: {} }],
   });
 }
 

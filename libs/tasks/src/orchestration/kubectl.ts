@@ -3,7 +3,16 @@ import type { KubeObject } from '../ports/cluster';
 import type { Host } from '../ports/host';
 import { kubernetesPaths as paths } from './kubernetes-paths';
 
-const kubectl = (...args: string[]): [string, ...string[]] => ['kubectl', '--kubeconfig', paths.adminConf, '--request-timeout', '20s', ...args];
+const kubectl = (...args: string[]): [string, ...string[]] => [
+  'kubectl',
+  '--kubeconfig',
+  paths.adminConf,
+  '--cache-dir',
+  '/run/kubernetes/kubectl',
+  '--request-timeout',
+  '20s',
+  ...args,
+];
 
 /** Those of the objects that exist, by `Kind/name`, as the administrator on the control plane sees them. `refs`: `configmap/strata-settings`. */
 export async function getObjects(host: Host, namespace: string, refs: readonly string[]): Promise<Map<string, KubeObject>> {

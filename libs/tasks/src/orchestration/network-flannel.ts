@@ -1,4 +1,4 @@
-import { Cidr, ImageRef } from '@strata/model';
+import { Cidr, HostOrIp, ImageRef } from '@strata/model';
 import { z } from 'zod';
 import { defineServerTask } from '../define-task';
 import { flannelObjects } from './flannel-objects';
@@ -7,7 +7,7 @@ import { outdated, refOf, withRevision } from './revision';
 export const networkFlannel = defineServerTask({
   name: 'network.flannel', version: 1, layer: 'orchestration', timeout: '2m', attempts: 4,
   title: 'The pod network is set up',
-  input: z.strictObject({ podCidr: Cidr, backend: z.enum(['vxlan', 'host-gw']), image: ImageRef, nftables: z.boolean() }),
+  input: z.strictObject({ podCidr: Cidr, backend: z.enum(['vxlan', 'host-gw']), image: ImageRef, nftables: z.boolean(), endpoint: HostOrIp }),
   before: z.strictObject({}),
   output: z.strictObject({}),
   async check({ cluster, input }) {

@@ -3,7 +3,17 @@ import type { Host } from '../ports/host';
 import { FolderBefore, folderBefore, restoreFolder } from './own-folder';
 
 /** Folders that kubelet, the CNI plugins and flannel fill while pods run. */
-const folders = ['/var/lib/kubelet', '/var/lib/cni', '/var/lib/flannel', '/var/log/pods', '/var/log/containers', '/etc/cni/net.d', '/run/flannel'] as const;
+const folders = [
+  '/var/lib/kubelet', '/var/lib/cni', '/var/lib/flannel', '/var/log/pods', '/var/log/containers', '/etc/cni/net.d', '/run/flannel', '/run/kubernetes',
+  // made by kubelet because the control plane's pods mount them
+  '/usr/libexec/kubernetes', '/etc/ca-certificates', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates',
+] as const; // prettier-ignore
+/** What kubelet and kube-proxy set by themselves when they start. */
+const sysctls = [
+  'vm.overcommit_memory', 'vm.panic_on_oom', 'kernel.panic', 'kernel.panic_on_oops', 'kernel.keys.root_maxkeys', 'kernel.keys.root_maxbytes',
+  'net.ipv4.conf.all.route_localnet', 'net.netfilter.nf_conntrack_max', 'net.netfilter.nf_conntrack_tcp_timeout_established',
+  'net.netfilter.nf_conntrack_tcp_timeout_close_wait', 'net.netfilter.nf_conntrack_tcp_be_liberal',
+] as const; // prettier-ignore
 /** Interfaces and nftables tables that only a cluster's network makes. */
 const links = ['flannel.1', 'cni0', 'kube-ipvs0'] as const;
 const ownTables = new Set(['kube-proxy', 'flannel-ipv4', 'flannel-ipv6', 'cni_hostport', 'cni_plugins_masquerade']);
@@ -12,6 +22,7 @@ export const NodeNetworkBefore = z.strictObject({
   folders: z.record(z.string(), FolderBefore),
   links: z.array(z.string()),
   tables: z.array(z.string()), // "ip filter"
+  sysctls: z.record(z.string(), z.string()),
 });
 export type NodeNetworkBefore = z.infer<typeof NodeNetworkBefore>;
 
@@ -24,7 +35,12 @@ async function tables(host: Host): Promise<string[]> {
 export async function nodeNetworkBefore(host: Host): Promise<NodeNetworkBefore> {
   const found: Record<string, FolderBefore> = {};
   for (const folder of folders) found[folder] = await folderBefore(host, folder);
-  return { folders: found, links: await host.network.links(), tables: await tables(host) };
+  const values: Record<string, string> = {};
+  for (const key of sysctls) {
+    const value = await host.kernel.sysctl(key);
+    if (value !== null) values[key] = value;
+  }
+  return { folders: found, links: await host.network.links(), tables: await tables(host), sysctls: values };
 }
 
 /** Ends every container of Kubernetes on this machine. kubelet must be stopped, or it starts them again. */
@@ -40,7 +56,7 @@ export async function endContainers(host: Host, log: (line: string) => void): Pr
   if (containers.length > 0) await host.programs.run([...ctr, 'containers', 'delete', ...containers]);
 }
 
-/** Takes back what pods and their network left on the node: network namespaces, interfaces, rules, folders. */
+/** Takes back what pods and their network left on the node: network namespaces, interfaces, rules, folders, kernel settings. */
 export async function restoreNodeNetwork(host: Host, before: NodeNetworkBefore): Promise<void> {
   await removeNamespaces(host);
   const present = await host.network.links();
@@ -52,6 +68,10 @@ export async function restoreNodeNetwork(host: Host, before: NodeNetworkBefore):
     if (ownTables.has(name) || (await emptyTable(host, [family, name]))) await host.programs.run(['nft', 'delete', 'table', family, name]);
   }
   for (const [folder, was] of Object.entries(before.folders)) await restoreFolder(host, folder, was);
+  for (const [key, was] of Object.entries(before.sysctls)) {
+    const now = await host.kernel.sysctl(key);
+    if (now !== null && now !== was) await host.kernel.setSysctl(key, was);
+  }
 }
 
 async function removeNamespaces(host: Host): Promise<void> {
