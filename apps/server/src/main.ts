@@ -1,13 +1,12 @@
 import 'reflect-metadata';
-import { serve } from './serve/serve';
 import { loadSettings } from './settings';
-import { supervise } from './supervisor';
 
 const usage = 'usage: server serve|supervise [--home DIR] [--advertise ADDRESS]…   (what `strata up` starts)';
 
 async function main(argv: readonly string[]): Promise<void> {
   const [command, ...rest] = argv;
   if (command === 'supervise') {
+    const { supervise } = await import('./supervisor/index.js'); // loaded apart: the supervisor needs neither Nest nor Prisma in memory
     process.exitCode = await supervise(rest);
     return;
   }
@@ -20,6 +19,7 @@ async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`the control server ends: ${because}\n`);
     process.exit(1);
   };
+  const { serve } = await import('./serve/serve.js');
   const serving = await serve(loadSettings(process.env, rest), give);
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {

@@ -119,7 +119,8 @@ export class Keeper {
   }): Promise<void> {
     const { part, around } = this;
     const how = exit.signal ? `killed by ${exit.signal}` : exit.code === null ? 'ended' : `ended with exit status ${exit.code}`;
-    const because = exit.error ? inWords(exit.error) : [how, around.logs.tail(part.name, logFrom)].filter(Boolean).join(': ');
+    const fromOutside = exit.signal === 'SIGKILL' || exit.signal === 'SIGTERM'; // its log tells nothing about that
+    const because = exit.error ? inWords(exit.error) : [how, fromOutside ? '' : around.logs.tail(part.name, logFrom)].filter(Boolean).join(': ');
     this.answering = deferred<void>();
     this.answering.promise.catch(() => undefined);
     around.status.set(part.name, {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { TestPostgres } from '@strata/store/testing';
@@ -25,11 +25,12 @@ export class TestServer {
     const [postgres, redis] = await Promise.all([TestPostgres.start(), TestRedis.start()]);
     const home = mkdtempSync('/tmp/strata-server-');
     chmodSync(home, 0o711);
+    writeFileSync(join(home, 'agent'), 'not a program, only bytes to hand out');
     const at = { host: '127.0.0.1', port: 0 };
     const settings: Settings = {
       ...{ home, advertise: ['127.0.0.1'], database: await postgres.database(), redis: { url: redis.url } },
       listen: { api: at, agents: at, enrollment: at, artifacts: at },
-      ...{ agentFile: join(home, 'no-agent'), catalogDir: join(home, 'catalog'), bundleDir: join(home, 'bundles'), artifactDir: join(home, 'artifacts') },
+      ...{ agentFile: join(home, 'agent'), catalogDir: join(home, 'catalog'), bundleDir: join(home, 'bundles'), artifactDir: join(home, 'artifacts') },
       ...{ mirrorDirs: [], logLevel: process.env.TEST_LOG ?? 'silent' },
       ...change,
     };

@@ -1,0 +1,60 @@
+import { request } from 'node:https';
+import { randomUUID } from 'node:crypto';
+import { FakeAgent } from '../testing/fake-agent';
+import { beginRun, eventually, specOf, stepOf } from '../testing/planned-run';
+import { TestServer } from '../testing/test-server';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await TestServer.start();
+}, 60_000);
+afterAll(() => server.remove(), 30_000);
+
+/** Reads the stream until it ends, or until `stopAfter` events came. */
+function listen(runId: string, lastEventId: string | undefined, stopAfter = Infinity): Promise<{ ids: number[]; ended: boolean }> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${server.token}`, ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) };
+    const out = request({ host: '127.0.0.1', port: server.serving.ports.api, path: `/v1/runs/${runId}/events`, headers, ca: server.ca, agent: false }, (answer) => {
+      let text = '';
+      const seen = (): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map((m) => Number(m[1]));
+      const done = (): void => resolve({ ids: seen().slice(0, stopAfter), ended: text.includes('event: end') });
+      answer.on('data', (part: Buffer) => {
+        text += part.toString();
+        if (seen().length >= stopAfter) {
+          out.destroy();
+          done();
+        }
+      });
+      answer.on('end', done);
+      answer.on('error', done);
+    });
+    out.on('error', (error) => (out.destroyed ? undefined : reject(error)));
+    out.end();
+  });
+}
+
+test('two readers, one of them cut and resumed, see the same events in the same order; the stream ends with the run', async () => {
+  const spec = specOf('sse');
+  const { body } = await server.call('POST', '/v1/clusters', { body: { spec } });
+  const cluster = { id: (body as { id: string }).id, spec };
+  const node = await eventually(() => server.edges.store.nodes.named(cluster.id, 'n1'));
+  const agent = await FakeAgent.enroll(server, node);
+  const runId = await beginRun(server, cluster, [
+    stepOf('kernel.modules', { modules: ['overlay'] }),
+    stepOf('kernel.sysctl', { settings: {} }, { needs: ['n1/kernel.modules'] }),
+  ]);
+  const whole = listen(runId, undefined);
+  const first = await listen(runId, undefined, 2);
+  expect(first.ids).toEqual([1, 2]);
+  await agent.connect(server);
+  const rest = await listen(runId, '2');
+  expect(await whole).toEqual({ ids: [...first.ids, ...rest.ids], ended: true });
+  expect(rest.ended).toBe(true);
+  expect(rest.ids).toEqual(rest.ids.map((_, i) => i + 3));
+  expect(await listen(runId, undefined)).toEqual(await whole);
+  agent.disconnect();
+});
+
+test('a run that is not there is a 404', async () => {
+  expect(await server.call('GET', `/v1/runs/${randomUUID()}/events`)).toMatchObject({ status: 404, body: { code: 'not-found' } });
+});
