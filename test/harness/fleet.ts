@@ -14,6 +14,9 @@ export interface Troubles extends Faults {
   /** How often the operator opens the run again. */
   resumes?: number;
   firstFailure?: (order: SimOrder) => FirstFailure;
+  /** Orders of which every attempt fails, at its second change or, when it makes fewer, at its end. */
+  failsAlways?: (order: SimOrder) => boolean;
+  onFailure?: 'hold' | 'unwind';
 }
 interface Working {
   order: SimOrder;
@@ -44,6 +47,7 @@ export class Fleet {
       execute: (order, context) => this.execute(order, context),
       enrolled: [],
       pools: { packages: 1, transfer: 2, artifacts: 4, ssh: 4 },
+      onFailure: () => this.troubles.onFailure ?? 'hold',
       deliveries: () => this.troubles.deliveries ?? 1,
       agentDies: (point) => this.troubles.agentDies?.(point) ?? null,
       serverDies: (event) => this.troubles.serverDies?.(event) ?? false,
@@ -93,9 +97,12 @@ export class Fleet {
     await context.clock.sleep(this.sim.time.between(10, 1_500), context.signal);
     const attempt = order.attempt === 1 ? (this.troubles.firstFailure?.(order) ?? null) : null;
     if (attempt?.at === 'start') return { outcome: 'failed', result: { findings: [], failure: { ...broken(order, attempt.retry), cause: [] } } };
-    const working: Working = { order, context, changes: 0, fails: attempt };
+    const always = this.troubles.failsAlways?.(order) === true;
+    const working: Working = { order, context, changes: 0, fails: always ? { at: 2, retry: false } : attempt };
     const ended = await this.working.run(working, () => this.runTask(taskNamed(order.task), order, context));
     if (!context.alive()) return forever();
+    if (always && ended.outcome !== 'failed')
+      return { outcome: 'failed', result: { findings: [], before: ended.result.before, failure: { ...broken(order, false), cause: [] } } };
     if (order.task === 'kubernetes.join' && ended.outcome !== 'failed') this.control.minted.delete(order.node ?? '');
     return ended;
   }

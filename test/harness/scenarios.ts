@@ -13,7 +13,13 @@ const machines = ['n1', 'n2', 'n3'];
 const enrolled = new Map(machines.map((name) => [name, `id-${name}`]));
 const spec = (nodes: number): ReturnType<typeof specOf> =>
   specOf({ nodes: nodesOf(nodes), native: { packages: ['gcc'], dns: { servers: ['10.0.0.2'] }, ssh: { authorizedKeys: ['ssh-ed25519 AAAA ops'] } } });
-const installOf = async (fleet: Fleet, nodes: number): Promise<Plan> => plan(requestOf(spec(nodes), { facts: await fleet.facts() }));
+/** What installs so many nodes, by what the machines are now. */
+export const installOf = async (fleet: Fleet, nodes: number): Promise<Plan> => plan(requestOf(spec(nodes), { facts: await fleet.facts() }));
+/** What takes a cluster of so many nodes back, with the agents that are there. */
+export const uninstallOf = async (fleet: Fleet, nodes: number, agents: readonly string[] = machines): Promise<Plan> => {
+  const there = new Map([...enrolled].filter(([name]) => agents.includes(name)));
+  return plan(requestOf(spec(nodes), { facts: await fleet.facts(), enrolled: there, intent: intentOf('uninstall') }));
+};
 async function installed(fleet: Fleet, nodes: number): Promise<void> {
   const view = await fleet.run(await installOf(fleet, nodes));
   if (view.result !== 'done') throw new Error(`the install ahead of it ended ${view.result}: ${view.because}`);
@@ -52,7 +58,7 @@ export const scenarios: readonly Scenario[] = [
     machines: ['n1', 'n2'],
     prepare: async (fleet) => {
       await installed(fleet, 2);
-      return plan(requestOf(spec(2), { facts: await fleet.facts(), enrolled, intent: intentOf('uninstall') }));
+      return uninstallOf(fleet, 2);
     },
   },
 ];

@@ -103,7 +103,7 @@ async function live(world: World): Promise<{ view: RunView; sim: Simulation; mac
   };
   const sim = new Simulation({
     seed: world.seed, judge, execute, flush: () => new Promise((resolve) => setImmediate(resolve)), enrolled: world.plan.nodes.map((n) => n.name),
-    deliveries: () => (world.twice ? 2 : 1), pools: { packages: 1 }, nodeWaitMs: 120_000, onFailure: world.unwind ? 'unwind' : 'hold',
+    deliveries: () => (world.twice ? 2 : 1), pools: { packages: 1 }, nodeWaitMs: 120_000, onFailure: () => (world.unwind ? 'unwind' : 'hold'),
     agentDies: () => (crashes > 0 && random() < 0.1 ? (crashes--, random() < 0.5 ? 'before' : 'after') : null),
     serverDies: () => restarts > 0 && random() < 0.1 && restarts-- > 0,
   }); // prettier-ignore

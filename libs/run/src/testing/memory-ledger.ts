@@ -38,11 +38,15 @@ export class MemoryLedger implements Ledger {
     return structuredClone(written);
   }
   async open(): Promise<{ runId: string; clusterId: string }[]> {
-    return [...this.runs].filter(([, events]) => events.at(-1)?.kind !== 'RunEnded').map(([runId]) => ({ runId, clusterId: this.clusters.get(runId)! }));
+    return [...this.runs].filter(([runId]) => !this.hasEnded(runId)).map(([runId]) => ({ runId, clusterId: this.clusters.get(runId)! }));
   }
   /** Appends at the end, whatever its sequence: for what comes from outside the engine. */
   async add(runId: string, ...events: NewEvent[]): Promise<RunEvent[]> {
     return (await this.append(runId, this.of(runId).length, { events })) || [];
+  }
+  /** Whether a run ended and was not opened again since. */
+  hasEnded(runId: string): boolean {
+    return this.of(runId).findLast((e) => e.kind === 'RunEnded' || e.kind === 'RunResumed')?.kind === 'RunEnded';
   }
   /** All events of a run, not copied. */
   all(runId: string): readonly RunEvent[] {

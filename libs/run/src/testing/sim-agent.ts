@@ -21,9 +21,9 @@ export interface SimEnded {
 export interface SimContext {
   journal: { storedBefore(): unknown; before(value: unknown): Promise<void> };
   clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> };
-  progress(fraction: number | null, note: string): void;
+  progress: (fraction: number | null, note: string) => void;
   signal: AbortSignal;
-  alive(): boolean;
+  alive: () => boolean;
   /** For an executor that has points of its own at which the process may die: freezes there if this is the one. */
   point<T>(name: string, effect: () => T | Promise<T>): Promise<T>;
 }

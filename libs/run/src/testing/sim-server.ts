@@ -20,7 +20,7 @@ export interface ServerParts {
   /** Asked after each event of the ledger: whether the server dies there. */
   dies: (event: RunEvent) => boolean;
   restartMs: number;
-  situation: Pick<Situation, 'nodeWaitMs' | 'onFailure' | 'until'> & { pools: Readonly<Record<string, number>> };
+  situation: { nodeWaitMs: number; onFailure: () => Situation['onFailure']; pools: Readonly<Record<string, number>> };
 }
 type Current = { view: RunView; step: StepView };
 interface Session {
@@ -170,8 +170,8 @@ export class SimServer implements Uplink {
       point: async (_, effect) => (alive() ? effect() : forever()),
     }); // prettier-ignore
     if (!alive()) return;
-    this.here.delete(key);
     await this.settle(order, ended);
+    this.here.delete(key);
   }
   private async cancelOrder(runId: string, order: OrderName): Promise<void> {
     const session = this.sessions.get(order.node ?? '');
@@ -237,9 +237,10 @@ export class SimServer implements Uplink {
         holds: open?.holds ?? new Map(),
       };
     };
-    const { pools, ...policy } = this.parts.situation;
+    const { pools, nodeWaitMs, onFailure } = this.parts.situation;
     return {
-      ...policy,
+      nodeWaitMs,
+      onFailure: onFailure(),
       now: this.parts.time.now(),
       sessions: new Map(plan.nodes.map((n) => [n.name, session(n.name)])),
       poolFree: (pool) => pools[pool] ?? Infinity,

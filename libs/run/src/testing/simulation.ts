@@ -24,7 +24,7 @@ export interface SimulationOptions {
   serverDies?: (event: RunEvent) => boolean;
   pools?: Readonly<Record<string, number>>;
   nodeWaitMs?: number;
-  onFailure?: 'hold' | 'unwind';
+  onFailure?: () => 'hold' | 'unwind';
 }
 
 export interface RunOptions {
@@ -49,7 +49,7 @@ export class Simulation {
   constructor(private readonly options: SimulationOptions) {
     this.time = new VirtualTime(options.seed, options.flush);
     this.ledger = new MemoryLedger(this.time.now);
-    const { nodeWaitMs = 600_000, onFailure = 'hold', pools = {} } = options;
+    const { nodeWaitMs = 600_000, onFailure = () => 'hold', pools = {} } = options;
     this.server = new SimServer({
       time: this.time,
       ledger: this.ledger,
@@ -99,7 +99,7 @@ export class Simulation {
   }
   /** The operator asks again until it is done: the server may be down, or die while it answers. */
   private resume(runId: string): Promise<void> {
-    if (this.ledger.all(runId).at(-1)?.kind !== 'RunEnded') return Promise.resolve();
+    if (!this.ledger.hasEnded(runId)) return Promise.resolve();
     const epoch = this.epoch++;
     this.time.after(3_000, () => this.resume(runId));
     return this.server.change(runId, (view) => (view.state === 'ended' ? resumeRun(view, 'operator', Math.max(epoch, view.epoch + 1)) : []));

@@ -49,8 +49,12 @@ export class VirtualTime {
     return new Promise((resolve, reject) => {
       const { alive, signal } = options;
       if (signal?.aborted) return reject(asError(signal.reason));
-      signal?.addEventListener('abort', () => alive() && reject(asError(signal.reason)), { once: true });
-      this.after(ms, () => void (alive() && resolve()));
+      const stop = (): void => void (alive() && reject(asError(signal?.reason)));
+      signal?.addEventListener('abort', stop, { once: true });
+      this.after(ms, () => {
+        signal?.removeEventListener('abort', stop);
+        if (alive()) resolve();
+      });
     });
   }
   /** Ends the simulation with this error. */
