@@ -23,7 +23,11 @@ export interface Rule {
   id: string;
   present(host: Host): Promise<boolean>;
   add: Argv;
-  remove(host: Host): Promise<void>;
+}
+/** A rule of ours that is in the firewall now. */
+export interface FoundRule {
+  id: string;
+  remove: Argv;
 }
 export type Owner = 'ufw' | 'firewalld' | 'iptables' | 'nftables';
 
@@ -47,11 +51,6 @@ function wishes(o: Opening): Wish[] {
   return [...ports, ...trust, ...links];
 }
 const ok = async (host: Host, argv: Argv): Promise<boolean> => (await host.programs.run(argv, { timeoutMs: 30_000 })).code === 0;
-const remover =
-  (argv: Argv) =>
-  async (host: Host): Promise<void> =>
-    void (await must(host, argv));
-
 /** Which tool owns the rules that are in our way; null if nothing is. */
 export async function ownerOf(host: Host): Promise<Owner | null> {
   const { firewall } = await host.facts('firewall');
@@ -73,6 +72,10 @@ export async function rulesOf(host: Host, owner: Owner, o: Opening): Promise<Rul
   const { stdout } = await host.programs.run(['nft', 'list', 'ruleset'], { timeoutMs: 30_000 });
   return wishes(o).flatMap((w) => droppingChains(stdout, w.hook).filter((c) => c.family !== 'ip6').map((c) => nftRule(c, w))); // prettier-ignore
 }
+/** False if this firewall was taken off meanwhile. */
+export async function installed(host: Host, owner: Owner): Promise<boolean> {
+  return (await host.programs.which({ ufw: 'ufw', firewalld: 'firewall-cmd', iptables: 'iptables', nftables: 'nft' }[owner])) !== null;
+}
 /** Whether the owner forgets our rules at a reboot. */
 export const forgets = (owner: Owner): boolean => owner === 'iptables' || owner === 'nftables';
 
@@ -82,27 +85,27 @@ function ufwRules(wanted: readonly Wish[]): Rule[] {
   const added = (host: Host): Promise<string> => (asked ??= must(host, ['ufw', 'show', 'added']).then((r) => r.stdout));
   return wanted.map((w) => ufwRule(w, added));
 }
+/** In the words in which ufw shows it again: what the operator had allowed already is left to the operator. */
 function ufwRule(w: Wish, added: (host: Host) => Promise<string>): Rule {
-  const route = w.hook === 'forward' ? ['route'] : [];
+  const address = (range: string): string => range.replace(/\/32$/, '');
   const spec = [
+    ...(w.hook === 'forward' ? ['route'] : []),
     'allow',
     ...(w.interface ? ['in', 'on', w.interface] : []),
-    ...(w.proto ? ['proto', w.proto] : []),
-    ...(w.interface ? [] : ['from', w.source ?? 'any', 'to', w.destination ?? 'any']),
-    ...(w.port ? ['port', String(w.port)] : []),
+    ...(w.source ? ['from', address(w.source)] : []),
+    ...(w.destination ? ['to', address(w.destination)] : []),
+    ...(w.port && w.source ? ['to', 'any', 'port', String(w.port), 'proto', w.proto ?? ''] : []),
+    ...(w.port && !w.source ? [`${w.port}/${w.proto}`] : []),
   ];
-  return {
-    id: w.id,
-    present: async (host) => (await added(host)).includes(`comment '${w.id}'`),
-    add: ['ufw', ...route, ...spec, 'comment', w.id],
-    remove: remover(['ufw', '--force', ...route, 'delete', ...spec]),
-  };
+  const line = ['ufw', ...spec].join(' ');
+  const present = async (host: Host): Promise<boolean> => (await added(host)).split('\n').some((l) => l === line || l.startsWith(`${line} comment `));
+  return { id: w.id, present, add: ['ufw', ...spec, 'comment', w.id] };
 }
-function firewalldRule(w: Wish): Rule {
+function firewalldRule(w: Wish): Rule & FoundRule {
   const rich = `rule family="ipv4" source address="${w.source ?? ''}" port port="${w.port ?? ''}" protocol="${w.proto ?? ''}" accept`;
   const [zone, what] = w.interface ? ['trusted', `interface=${w.interface}`] : w.port === undefined ? ['trusted', `source=${w.source}`] : [null, w.source ? `rich-rule=${rich}` : `port=${w.port}/${w.proto}`]; // prettier-ignore
   const command = (verb: string): Argv => ['firewall-cmd', '--permanent', ...(zone ? [`--zone=${zone}`] : []), `--${verb}-${what}`];
-  return { id: w.id, present: (host) => ok(host, command('query')), add: command('add'), remove: remover(command('remove')) };
+  return { id: w.id, present: (host) => ok(host, command('query')), add: command('add'), remove: command('remove') };
 }
 function iptablesRule(w: Wish): Rule {
   const spec = [
@@ -118,7 +121,6 @@ function iptablesRule(w: Wish): Rule {
     id: w.id,
     present: (host) => ok(host, ['iptables', '-w', '10', '-C', ...spec]),
     add: ['iptables', '-w', '10', '-I', ...spec],
-    remove: remover(['iptables', '-w', '10', '-D', ...spec]),
   };
 }
 function nftRule(at: NftChain, w: Wish): Rule {
@@ -135,8 +137,44 @@ function nftRule(at: NftChain, w: Wish): Rule {
     id,
     present: async (host) => (await listed(host)).includes(`comment "${id}"`),
     add: ['nft', 'insert', 'rule', ...chain, ...match, 'accept', 'comment', id],
-    remove: async (host) => {
-      for (const m of (await listed(host)).matchAll(/comment "([^"]+)" # handle (\d+)$/gm)) if (m[1] === id) await must(host, ['nft', 'delete', 'rule', ...chain, 'handle', m[2] ?? '']); // prettier-ignore
-    },
   };
+}
+
+/**
+ * All rules of ours that the firewall holds now, also those of an older spec: they bear our mark. firewalld's bear none, and are those
+ * of `o`.
+ */
+export async function foundRules(host: Host, owner: Owner, o: Opening): Promise<FoundRule[]> {
+  if (owner === 'firewalld') {
+    const found: FoundRule[] = [];
+    for (const rule of wishes(o).filter((w) => w.hook === 'input').map(firewalldRule)) if (await rule.present(host)) found.push(rule); // prettier-ignore
+    return found;
+  }
+  const list: Record<Exclude<Owner, 'firewalld'>, Argv> = {
+    ufw: ['ufw', 'show', 'added'],
+    iptables: ['iptables', '-w', '10', '-S'],
+    nftables: ['nft', '-a', 'list', 'ruleset'],
+  };
+  const { stdout } = await must(host, list[owner], { timeoutMs: 30_000 });
+  return { ufw: foundInUfw, iptables: foundInIptables, nftables: foundInNft }[owner](stdout);
+}
+const foundInUfw = (text: string): FoundRule[] =>
+  [...text.matchAll(/^ufw (route )?(.+) comment '(strata-[^']+)'$/gm)].map(([, route, spec = '', id = '']) => ({
+    id,
+    remove: ['ufw', '--force', ...(route ? ['route'] : []), 'delete', ...spec.split(' ')],
+  }));
+const foundInIptables = (text: string): FoundRule[] =>
+  [...text.matchAll(/^-A (.* --comment "?(strata-[^" ]+)"? -j ACCEPT)$/gm)].map(([, spec = '', id = '']) => ({
+    id,
+    remove: ['iptables', '-w', '10', '-D', ...spec.replaceAll('"', '').split(' ')],
+  }));
+function foundInNft(text: string): FoundRule[] {
+  let [table, chain] = [['', ''], ''];
+  return text.split('\n').flatMap((line): FoundRule[] => {
+    const opens = /^\s*(?:table (\S+) (\S+)|chain (\S+)) \{/.exec(line);
+    if (opens?.[1]) table = [opens[1], opens[2] ?? ''];
+    if (opens?.[3]) chain = opens[3];
+    const rule = / comment "(strata-[^"]+)" # handle (\d+)$/.exec(line);
+    return rule ? [{ id: rule[1] ?? '', remove: ['nft', 'delete', 'rule', ...table, chain, 'handle', rule[2] ?? ''] }] : [];
+  });
 }

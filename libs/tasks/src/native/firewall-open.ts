@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { defineTask } from '../define-task';
 import { FileImage, type Host } from '../ports/host';
 import { must } from '../programs';
-import { forgets, type Opening, type Owner, ownerOf, type Rule, rulesOf } from './firewall-backends';
+import { restoreZones, ZonesBefore, zonesBefore } from './firewalld-zones';
+import { type FoundRule, forgets, foundRules, installed, type Owner, ownerOf, type Rule, rulesOf } from './firewall-backends';
 
 const unit = 'strata-firewall.service';
 const unitFile = `/etc/systemd/system/${unit}`;
@@ -41,7 +42,7 @@ export const firewallOpen = defineTask({
     trust: z.array(Cidr).default([]),
     interfaces: z.array(InterfaceName).default([]),
   }),
-  before: z.strictObject({ owner: z.enum(['ufw', 'firewalld', 'iptables', 'nftables']), added: z.array(z.string()), unit: FileImage }),
+  before: z.strictObject({ owner: z.enum(['ufw', 'firewalld', 'iptables', 'nftables']), kept: z.array(z.string()), unit: FileImage, zones: ZonesBefore.optional() }),
   output: z.strictObject({}),
   async check({ host, input }) {
     const owner = await ownerOf(host);
@@ -49,9 +50,13 @@ export const firewallOpen = defineTask({
     const rules = await rulesOf(host, owner, input);
     const missing = await absent(host, rules);
     const kept = !forgets(owner) || ((await host.files.read(unitFile)) === unitText(rules) && (await host.units.state(unit)).enabled === 'enabled');
-    if (missing.length === 0 && kept) return { state: 'satisfied', output: {} };
-    const before = { owner, added: missing.map((r) => r.id), unit: await host.files.image(unitFile) };
-    return { state: 'unsatisfied', reason: missing.length > 0 ? `${owner} lacks ${missing.length} rules` : 'the rules would be gone after a reboot', before };
+    const ours = await foundRules(host, owner, input);
+    const surplus = ours.filter(notIn(rules));
+    if (missing.length + surplus.length === 0 && kept) return { state: 'satisfied', output: {} };
+    const zones = owner === 'firewalld' ? { zones: await zonesBefore(host) } : {};
+    const before = { owner, kept: ours.map((r) => r.id), unit: await host.files.image(unitFile), ...zones };
+    const reason = missing.length > 0 ? `${owner} lacks ${missing.length} rules` : surplus.length > 0 ? `${owner} has ${surplus.length} rules of an older spec` : 'the rules would be gone after a reboot';
+    return { state: 'unsatisfied', reason, before };
   },
   async apply({ host, input, before }) {
     const rules = await rulesOf(host, before.owner, input);
@@ -61,6 +66,7 @@ export const firewallOpen = defineTask({
       await host.units.enable(unit);
     }
     for (const rule of await absent(host, rules)) await must(host, rule.add);
+    for (const rule of (await foundRules(host, before.owner, input)).filter(notIn(rules))) await must(host, rule.remove);
   },
   async verify({ host, before }) {
     await reload(host, before.owner);
@@ -69,14 +75,14 @@ export const firewallOpen = defineTask({
     if ((await host.units.state(unit)).load === 'loaded' && before.unit.kind === 'absent') await host.units.disable(unit);
     await host.files.restore(before.unit);
     await host.units.daemonReload();
-    const rules = await current(host, before.owner, input);
-    for (const rule of rules) if (before.added.includes(rule.id) && (await rule.present(host))) await rule.remove(host);
+    if (!(await installed(host, before.owner))) return;
+    for (const rule of await foundRules(host, before.owner, input)) if (!before.kept.includes(rule.id)) await must(host, rule.remove);
+    if (before.zones) await restoreZones(host, before.zones);
     await reload(host, before.owner);
   },
 }); // prettier-ignore
 
-/** A firewall that was taken off meanwhile holds none of our rules. */
-async function current(host: Host, owner: Owner, input: Opening): Promise<Rule[]> {
-  const program = { ufw: 'ufw', firewalld: 'firewall-cmd', iptables: 'iptables', nftables: 'nft' }[owner];
-  return (await host.programs.which(program)) === null ? [] : rulesOf(host, owner, input);
-}
+const notIn =
+  (rules: readonly Rule[]) =>
+  (found: FoundRule): boolean =>
+    !rules.some((r) => r.id === found.id);
