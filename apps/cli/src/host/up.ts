@@ -24,7 +24,7 @@ export async function up(cli: Cli, flags: UpFlags): Promise<void> {
   const home = resolve(homeOf(flags.home, cli.env));
   const began = performance.now();
   const living = livingSupervisor(home);
-  const argv = [bundleOf('server', 'server.cjs'), 'supervise', '--home', home, ...(flags.advertise ?? []).flatMap((a) => ['--advertise', a])];
+  const argv = [bundleOf('server', 'supervisor.cjs'), 'supervise', '--home', home, ...(flags.advertise ?? []).flatMap((a) => ['--advertise', a])];
   if (flags.foreground === true) {
     if (living !== null) throw usage(`a control server runs in ${home} already (process ${living})`, 'stop it first: strata down');
     return inForeground(cli, argv, { home, flags });

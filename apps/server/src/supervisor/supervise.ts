@@ -17,9 +17,10 @@ const rotateEveryMs = 30_000;
  * Keeps PostgreSQL, Redis and the server of one home running until SIGTERM or SIGINT, then ends them in reverse order.
  * Each writes its own log; the state of all is in `HOME/run/status.json`. What it finds alive it takes over.
  * @param argv flags of `settings.ts`, and `--foreground`: its own log also goes to standard error.
+ * @param program the file that knows the command `serve`.
  * @returns the exit code: 0 stopped as asked, 1 a part cannot be started, 2 wrong settings, 5 another supervisor keeps this home.
  */
-export async function supervise(argv: readonly string[]): Promise<number> {
+export async function supervise(argv: readonly string[], program = process.argv[1] ?? ''): Promise<number> {
   const flags = argv.filter((word) => word !== '--foreground');
   try {
     const given = loadSettings(process.env, flags);
@@ -27,7 +28,7 @@ export async function supervise(argv: readonly string[]): Promise<number> {
     const settings = home === given.home ? given : loadSettings(process.env, [...flags, '--home', home]);
     const release = takeLock(join(home, 'run/supervisor.pid'));
     try {
-      return await keepAll({ settings, flags, foreground: argv.includes('--foreground') });
+      return await keepAll({ settings, flags, entry: realpathSync(program), foreground: argv.includes('--foreground') });
     } finally {
       release();
     }
@@ -37,7 +38,13 @@ export async function supervise(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function keepAll({ settings, flags, foreground }: { settings: Settings; flags: readonly string[]; foreground: boolean }): Promise<number> {
+interface Keeping {
+  settings: Settings;
+  flags: readonly string[];
+  entry: string;
+  foreground: boolean;
+}
+async function keepAll({ settings, flags, entry, foreground }: Keeping): Promise<number> {
   const { home } = settings;
   const stopping = deferred<string>();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stopping.resolve(name));
@@ -53,7 +60,6 @@ async function keepAll({ settings, flags, foreground }: { settings: Settings; fl
   if ('url' in settings.redis) around.status.set('redis', { state: 'external' });
   else needed.push(new Keeper(redisPart(join(home, 'redis'), logs), around));
   const needs = (): Promise<unknown> => Promise.all(needed.map((keeper) => keeper.untilAnswering()));
-  const entry = realpathSync(process.argv[1] ?? '');
   const keepers = [...needed, new Keeper(serverPart({ settings, flags: withoutHome(flags), entry, logs, needs }), around)];
 
   const rotating = setInterval(() => logs.rotate(['supervisor', 'postgres', 'redis', 'server']), rotateEveryMs);
