@@ -15,6 +15,7 @@ const cases: Record<string, PlanRequest> = {
   'kubernetes-three-nodes-bare-metal': requestOf(three),
   'kubernetes-three-nodes-lxc': requestOf(three, { facts: factsOf(three, lxc) }),
   'kubernetes-three-nodes-lab': requestOf(three, { facts: factsOf(three, labNode) }),
+  'k3s-three-nodes': requestOf(specOf({ nodes: nodesOf(3), distribution: { kind: 'k3s' } })),
   'kubernetes-old-kernel': requestOf(specOf({ nodes: nodesOf(1) }), { facts: new Map([['n1', bareMetal('10.0.0.11', { kernel: '5.10.0-28-amd64' })]]) }),
   'kubernetes-add-node': requestOf(three, { intent: intentOf('add-node', ['n3']), enrolled }),
   'kubernetes-remove-node': requestOf(three, { intent: intentOf('remove-node', ['n3']), enrolled }),

@@ -1,6 +1,6 @@
 import { type Facts, isOutputRef, isSecretRef, type Plan, type Step } from '@strata/model';
 import { type Common, runTask, taskNamed } from '@strata/tasks';
-import { MemoryCluster, MemoryControl, MemoryHost, simulatedClock, simulateKubernetes, type SimulatedKubernetes } from '@strata/tasks/testing';
+import { MemoryCluster, MemoryControl, MemoryHost, simulatedClock, simulateK3s, simulateKubernetes, type SimulatedKubernetes } from '@strata/tasks/testing';
 import { plan } from './plan';
 import { catalogOf, intentOf, nodesOf, requestOf, specOf } from './testing/fixtures';
 
@@ -8,16 +8,16 @@ import { catalogOf, intentOf, nodesOf, requestOf, specOf } from './testing/fixtu
 class World {
   readonly cluster = new MemoryCluster();
   readonly control = new MemoryControl(catalogOf());
-  readonly kube: SimulatedKubernetes = { cluster: this.cluster, made: { ca: 0, encryptionKeys: 0 } };
+  readonly kube: SimulatedKubernetes & { tokens: Set<string> } = { cluster: this.cluster, made: { ca: 0, encryptionKeys: 0 }, tokens: new Set() };
   readonly hosts = new Map<string, MemoryHost>();
   readonly befores = new Map<string, unknown>();
   readonly clock = simulatedClock();
 
-  constructor(names: string[]) {
+  constructor(names: string[], kind: 'kubernetes' | 'k3s' = 'kubernetes') {
     names.forEach((name, i) => {
       const address = `10.0.0.${11 + i}`;
       const host = new MemoryHost(name, address);
-      simulateKubernetes(host, this.kube, { name, address });
+      (kind === 'k3s' ? simulateK3s : simulateKubernetes)(host, this.kube, { name, address });
       this.hosts.set(name, host);
     });
   }
@@ -121,5 +121,19 @@ describe('a whole plan on machines in memory', () => {
     expect(world.cluster.drained).toEqual(['n3']);
     expect(await world.cluster.node('n3')).toBeNull();
     expect(world.hosts.get('n3')?.snapshot()).toEqual(before);
+  });
+
+  it('does the same with K3s: a token for each worker, retired when it has joined', async () => {
+    const k3s = specOf({ nodes: nodesOf(3), native: { packages: [] }, distribution: { kind: 'k3s' } });
+    const world = new World(['n1', 'n2', 'n3'], 'k3s');
+    const before = new Map([...world.hosts].map(([name, host]) => [name, host.snapshot()]));
+    await world.run(plan(requestOf(k3s, { facts: await world.facts() })));
+    expect((await world.cluster.nodes()).map((n) => [n.name, n.ready])).toEqual([['n1', true], ['n2', true], ['n3', true]]); // prettier-ignore
+    expect(world.kube.tokens.size).toBe(0);
+    expect(world.hosts.get('n2')?.runs.some((argv) => argv.join(' ').includes('0123456789abcdef'))).toBe(false);
+
+    expect(changed(await world.run(plan(requestOf(k3s, { facts: await world.facts(), enrolled }))))).toEqual([]);
+    await world.run(plan(requestOf(k3s, { facts: await world.facts(), enrolled, intent: intentOf('uninstall') })));
+    for (const [name, host] of world.hosts) expect(host.snapshot()).toEqual(before.get(name));
   });
 });

@@ -2,6 +2,11 @@ import type { Task } from '../define-task';
 import { agentInstall } from './agent-install';
 import { agentRemove } from './agent-remove';
 import { artifactObtain } from './artifact-obtain';
+import { k3sAgent } from './k3s-agent';
+import { k3sConfigure } from './k3s-configure';
+import { k3sInstall } from './k3s-install';
+import { k3sServer } from './k3s-server';
+import { k3sToken, k3sTokenRetire } from './k3s-token';
 import { kubeconfigForget } from './kubeconfig-forget';
 import { kubeconfigKeep } from './kubeconfig-keep';
 import { kubernetesAddons } from './kubernetes-addons';
@@ -30,6 +35,11 @@ export * from './artifact-obtain';
 export { bootstrapGroup } from './kubernetes-paths';
 export type { ControlPlaneSettings, KubeletConstraints, NodeRegistration, ProxySettings } from './kubeadm-config';
 export { flannelDaemonSet } from './flannel-objects';
+export * from './k3s-agent';
+export * from './k3s-configure';
+export * from './k3s-install';
+export * from './k3s-server';
+export * from './k3s-token';
 export * from './kubeconfig-forget';
 export * from './kubeconfig-keep';
 export * from './kubernetes-addons';
@@ -58,4 +68,5 @@ export const orchestrationTasks: readonly Task[] = [
   kubernetesBinaries, kubernetesKubeletUnit, kubernetesConfig, kubernetesCerts, kubernetesEncryption, kubernetesKubeconfigs, kubernetesControlPlane,
   kubernetesKubeletStart, kubernetesApi, kubernetesSettings, kubernetesAddons, kubernetesJoin, kubernetesAdmit, kubernetesCa, kubernetesNodeReady,
   kubernetesNodeSettings, kubernetesNodeDelete, kubeconfigKeep, kubeconfigForget, networkFlannel, networkReady,
+  k3sInstall, k3sConfigure, k3sServer, k3sToken, k3sAgent, k3sTokenRetire,
 ]; // prettier-ignore

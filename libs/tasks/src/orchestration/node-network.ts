@@ -32,9 +32,10 @@ async function tables(host: Host): Promise<string[]> {
   return code === 0 ? stdout.split('\n').flatMap((line) => /^table (\S+ \S+)$/.exec(line.trim())?.[1] ?? []) : [];
 }
 
-export async function nodeNetworkBefore(host: Host): Promise<NodeNetworkBefore> {
+/** `more`: folders that a distribution of its own fills besides. */
+export async function nodeNetworkBefore(host: Host, more: readonly string[] = []): Promise<NodeNetworkBefore> {
   const found: Record<string, FolderBefore> = {};
-  for (const folder of folders) found[folder] = await folderBefore(host, folder);
+  for (const folder of [...folders, ...more]) found[folder] = await folderBefore(host, folder);
   const values: Record<string, string> = {};
   for (const key of sysctls) {
     const value = await host.kernel.sysctl(key);
@@ -54,6 +55,13 @@ export async function endContainers(host: Host, log: (line: string) => void): Pr
   for (const id of tasks) await host.programs.run([...ctr, 'tasks', 'delete', '--force', id]); // one that ended meanwhile is fine
   const containers = await list('containers');
   if (containers.length > 0) await host.programs.run([...ctr, 'containers', 'delete', ...containers]);
+  await endPods(host);
+}
+
+/** What stays of pods when their containers are gone: mounts of the runtime, and the slices that kubelet made. */
+export async function endPods(host: Host): Promise<void> {
+  for (const { path } of await host.mounts.list()) if (/^\/run\/(containerd|k3s)\/.*\/(shm|rootfs)$/.test(path)) await host.mounts.unmount(path);
+  if ((await host.units.state('kubepods.slice')).active === 'active') await host.units.stop('kubepods.slice'); // and all slices below it
 }
 
 /** Takes back what pods and their network left on the node: network namespaces, interfaces, rules, folders, kernel settings. */

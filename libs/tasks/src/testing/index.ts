@@ -11,3 +11,4 @@ export * from './trial';
 export * from './memory-cluster';
 export * from './memory-control';
 export * from './simulated-kubeadm';
+export * from './simulated-k3s';

@@ -1,0 +1,94 @@
+import { Cidr, ClusterName, HostOrIp, Version } from '@strata/model';
+import { z } from 'zod';
+import { KubeletConstraints, NodeRegistration, ProxySettings } from './kubeadm-config';
+import { toYaml, type Yaml } from './yaml';
+
+/** Where K3s lives: its own layout. */
+export const k3sPaths = {
+  binary: '/usr/local/bin/k3s',
+  etc: '/etc/rancher',
+  config: '/etc/rancher/k3s/config.yaml',
+  kubeconfig: '/etc/rancher/k3s/k3s.yaml',
+  agentToken: '/etc/rancher/k3s/agent-token',
+  tokens: '/etc/rancher/k3s/strata-tokens',
+  data: '/var/lib/rancher',
+  images: '/var/lib/rancher/k3s/agent/images/k3s-airgap-images-amd64.tar.zst',
+  caCert: '/var/lib/rancher/k3s/server/tls/server-ca.crt',
+  kubeletClient: '/var/lib/rancher/k3s/agent/client-kubelet.crt',
+} as const;
+export const k3sFolders = ['/run/k3s'] as const;
+
+/** What K3s makes a control plane of. */
+export const K3sServerSettings = z.strictObject({
+  cluster: ClusterName,
+  version: Version,
+  podCidr: Cidr,
+  serviceCidr: Cidr,
+  backend: z.enum(['vxlan', 'host-gw']),
+  sans: z.array(HostOrIp),
+});
+export const K3sSettings = z.strictObject({
+  node: NodeRegistration,
+  endpoint: HostOrIp,
+  kubelet: KubeletConstraints,
+  proxy: ProxySettings,
+  server: K3sServerSettings.optional(), // absent: an agent
+});
+export type K3sSettings = z.infer<typeof K3sSettings>;
+
+const kubeletArgs = (k: KubeletConstraints): string[] => [
+  'image-gc-high-threshold=100',
+  ...(k.oomScoreAdj === undefined ? [] : ['oom-score-adj=0']),
+  ...(k.failCgroupV1 === undefined ? [] : ['fail-cgroupv1=false']),
+  ...(k.nearlyFullDisk ? ['eviction-hard=memory.available<100Mi,nodefs.available<500Mi,imagefs.available<500Mi'] : []),
+];
+const proxyArgs = (p: ProxySettings): string[] => [
+  ...(p.oomScoreAdj === undefined ? [] : ['oom-score-adj=0']),
+  ...(p.conntrack === undefined ? [] : ['conntrack-max-per-core=0', 'conntrack-min=0']),
+];
+
+/** `config.yaml` of a server or an agent. No token is in it: an agent's is in a file that only root reads. */
+export function k3sConfig(s: K3sSettings): string {
+  const proxy = proxyArgs(s.proxy);
+  const common = {
+    'node-name': s.node.name,
+    'node-ip': s.node.address,
+    'kubelet-arg': kubeletArgs(s.kubelet),
+    'kube-proxy-arg': proxy.length === 0 ? undefined : proxy,
+  } satisfies Yaml;
+  if (!s.server) return toYaml({ server: `https://${s.endpoint}:6443`, 'token-file': k3sPaths.agentToken, ...common });
+  return toYaml({
+    ...common,
+    'advertise-address': s.node.address,
+    'cluster-cidr': s.server.podCidr,
+    'service-cidr': s.server.serviceCidr,
+    'flannel-backend': s.server.backend,
+    'tls-san': s.server.sans,
+    'secrets-encryption': true,
+    'write-kubeconfig-mode': '0600',
+  });
+}
+
+/** The unit as K3s' own installer writes it. Pods outlive a restart of K3s. */
+export const k3sUnit = (kind: 'server' | 'agent'): string => `[Unit]
+Description=Lightweight Kubernetes (${kind})
+Documentation=https://k3s.io
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+ExecStart=${k3sPaths.binary} ${kind}
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+TimeoutStartSec=0
+Restart=always
+RestartSec=5s
+
+[Install]
+WantedBy=multi-user.target
+`;
