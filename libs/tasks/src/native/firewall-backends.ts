@@ -50,6 +50,8 @@ function wishes(o: Opening): Wish[] {
   const links = o.interfaces.map((name): Wish => ({ id: `strata-on-${word(name)}`, hook: 'input', interface: name }));
   return [...ports, ...trust, ...links];
 }
+/** firewalld forwards what it trusts. */
+const inputWishes = (o: Opening): Wish[] => wishes(o).filter((w) => w.hook === 'input');
 const ok = async (host: Host, argv: Argv): Promise<boolean> => (await host.programs.run(argv, { timeoutMs: 30_000 })).code === 0;
 /** Which tool owns the rules that are in our way; null if nothing is. */
 export async function ownerOf(host: Host): Promise<Owner | null> {
@@ -67,7 +69,7 @@ export async function ownerOf(host: Host): Promise<Owner | null> {
 /** The rules that let `o` through, in the words of the tool that owns the firewall. Nothing is ever switched off. */
 export async function rulesOf(host: Host, owner: Owner, o: Opening): Promise<Rule[]> {
   if (owner === 'ufw') return ufwRules(wishes(o));
-  if (owner === 'firewalld') return wishes(o).filter((w) => w.hook === 'input').map(firewalldRule); // prettier-ignore
+  if (owner === 'firewalld') return firewalldRules(inputWishes(o));
   if (owner === 'iptables') return wishes(o).map(iptablesRule);
   const { stdout } = await host.programs.run(['nft', 'list', 'ruleset'], { timeoutMs: 30_000 });
   return wishes(o).flatMap((w) => droppingChains(stdout, w.hook).filter((c) => c.family !== 'ip6').map((c) => nftRule(c, w))); // prettier-ignore
@@ -101,11 +103,30 @@ function ufwRule(w: Wish, added: (host: Host) => Promise<string>): Rule {
   const present = async (host: Host): Promise<boolean> => (await added(host)).split('\n').some((l) => l === line || l.startsWith(`${line} comment `));
   return { id: w.id, present, add: ['ufw', ...spec, 'comment', w.id] };
 }
-function firewalldRule(w: Wish): Rule & FoundRule {
-  const rich = `rule family="ipv4" source address="${w.source ?? ''}" port port="${w.port ?? ''}" protocol="${w.proto ?? ''}" accept`;
-  const [zone, what] = w.interface ? ['trusted', `interface=${w.interface}`] : w.port === undefined ? ['trusted', `source=${w.source}`] : [null, w.source ? `rich-rule=${rich}` : `port=${w.port}/${w.proto}`]; // prettier-ignore
-  const command = (verb: string): Argv => ['firewall-cmd', '--permanent', ...(zone ? [`--zone=${zone}`] : []), `--${verb}-${what}`];
-  return { id: w.id, present: (host) => ok(host, command('query')), add: command('add'), remove: command('remove') };
+/** firewalld keeps no comments: the mark of our rich rules is their priority. What goes into the zone `trusted` bears none. */
+const richMark = 'rule priority="-117" ';
+function firewalldRules(wanted: readonly Wish[]): (Rule & FoundRule)[] {
+  let asked: Promise<Set<string>> | undefined;
+  const held = (host: Host): Promise<Set<string>> => (asked ??= firewalldHolds(host));
+  return wanted.map((w) => {
+    const source = w.source ? `source address="${w.source}" ` : '';
+    const rich = `${richMark}family="ipv4" ${source}port port="${w.port ?? ''}" protocol="${w.proto ?? ''}" accept`;
+    const entry = w.interface ? `interface=${w.interface}` : w.port === undefined ? `source=${w.source}` : `rich-rule=${rich}`;
+    return { id: w.id, present: async (host) => (await held(host)).has(entry), add: firewalldCommand('add', entry), remove: firewalldCommand('remove', entry) };
+  });
+}
+const firewalldCommand = (verb: 'add' | 'remove', entry: string): Argv => [
+  'firewall-cmd',
+  '--permanent',
+  ...(entry.startsWith('rich-rule=') ? [] : ['--zone=trusted']),
+  `--${verb}-${entry}`,
+];
+async function firewalldHolds(host: Host): Promise<Set<string>> {
+  const ask = async (...args: string[]): Promise<string> => (await must(host, ['firewall-cmd', '--permanent', ...args], { timeoutMs: 30_000 })).stdout.trim();
+  const rich = (await ask('--list-rich-rules')).split('\n').map((rule) => `rich-rule=${rule}`);
+  const sources = (await ask('--zone=trusted', '--list-sources')).split(/\s+/).map((range) => `source=${range}`);
+  const links = (await ask('--zone=trusted', '--list-interfaces')).split(/\s+/).map((name) => `interface=${name}`);
+  return new Set([...rich, ...sources, ...links]);
 }
 function iptablesRule(w: Wish): Rule {
   const spec = [
@@ -141,15 +162,11 @@ function nftRule(at: NftChain, w: Wish): Rule {
 }
 
 /**
- * All rules of ours that the firewall holds now, also those of an older spec: they bear our mark. firewalld's bear none, and are those
- * of `o`.
+ * All rules of ours that the firewall holds now, also those of an older spec: they bear our mark. Of firewalld's
+ * zone `trusted` those of `o`.
  */
 export async function foundRules(host: Host, owner: Owner, o: Opening): Promise<FoundRule[]> {
-  if (owner === 'firewalld') {
-    const found: FoundRule[] = [];
-    for (const rule of wishes(o).filter((w) => w.hook === 'input').map(firewalldRule)) if (await rule.present(host)) found.push(rule); // prettier-ignore
-    return found;
-  }
+  if (owner === 'firewalld') return foundInFirewalld(host, o);
   const list: Record<Exclude<Owner, 'firewalld'>, Argv> = {
     ufw: ['ufw', 'show', 'added'],
     iptables: ['iptables', '-w', '10', '-S'],
@@ -157,6 +174,13 @@ export async function foundRules(host: Host, owner: Owner, o: Opening): Promise<
   };
   const { stdout } = await must(host, list[owner], { timeoutMs: 30_000 });
   return { ufw: foundInUfw, iptables: foundInIptables, nftables: foundInNft }[owner](stdout);
+}
+async function foundInFirewalld(host: Host, o: Opening): Promise<FoundRule[]> {
+  const wanted = firewalldRules(inputWishes(o));
+  const found: FoundRule[] = [];
+  for (const rule of wanted) if (await rule.present(host)) found.push(rule);
+  const older = [...(await firewalldHolds(host))].filter((entry) => entry.startsWith(`rich-rule=${richMark}`)).map((entry) => ({ id: entry, remove: firewalldCommand('remove', entry) })); // prettier-ignore
+  return [...found, ...older.filter((r) => !found.some((f) => f.remove.at(-1) === r.remove.at(-1)))];
 }
 const foundInUfw = (text: string): FoundRule[] =>
   [...text.matchAll(/^ufw (route )?(.+) comment '(strata-[^']+)'$/gm)].map(([, route, spec = '', id = '']) => ({
