@@ -20,7 +20,7 @@ interface Lived {
 async function live(scenario: Scenario, troubles: Troubles = {}): Promise<Lived> {
   const fleet = new Fleet(scenario.machines);
   const plan = await scenario.prepare(fleet);
-  const view = await fleet.run(plan, troubles);
+  const view = await fleet.run(plan, { meanwhile: scenario.meanwhile, ...troubles });
   checkHistory(plan, fleet.sim.ledger.all(view.runId));
   return { fleet, plan, view };
 }

@@ -17,6 +17,8 @@ export interface Troubles extends Faults {
   /** Orders of which every attempt fails, at its second change or, when it makes fewer, at its end. */
   failsAlways?: (order: SimOrder) => boolean;
   onFailure?: 'hold' | 'unwind';
+  /** What happens outside while it runs. */
+  meanwhile?: (fleet: Fleet) => void;
 }
 interface Working {
   order: SimOrder;
@@ -75,7 +77,7 @@ export class Fleet {
   /** Runs a plan to its end, under these troubles. */
   async run(plan: Plan, troubles: Troubles = {}): Promise<RunView> {
     this.troubles = troubles;
-    const view = await this.sim.run(plan, { limitMs: 72 * 3600_000, resumes: troubles.resumes });
+    const view = await this.sim.run(plan, { limitMs: 72 * 3600_000, resumes: troubles.resumes, meanwhile: () => troubles.meanwhile?.(this) });
     this.troubles = {};
     return view;
   }

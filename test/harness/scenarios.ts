@@ -8,13 +8,16 @@ export interface Scenario {
   name: string;
   machines: string[];
   prepare(fleet: Fleet): Promise<Plan>;
+  /** What happens outside while it runs. */
+  meanwhile?(fleet: Fleet): void;
 }
 const machines = ['n1', 'n2', 'n3'];
 const enrolled = new Map(machines.map((name) => [name, `id-${name}`]));
 const spec = (nodes: number): ReturnType<typeof specOf> =>
   specOf({ nodes: nodesOf(nodes), native: { packages: ['gcc'], dns: { servers: ['10.0.0.2'] }, ssh: { authorizedKeys: ['ssh-ed25519 AAAA ops'] } } });
-/** What installs so many nodes, by what the machines are now. */
-export const installOf = async (fleet: Fleet, nodes: number): Promise<Plan> => plan(requestOf(spec(nodes), { facts: await fleet.facts() }));
+/** What installs so many nodes, by what the machines are now and the agents that are there. */
+export const installOf = async (fleet: Fleet, nodes: number, agents: readonly string[] = []): Promise<Plan> =>
+  plan(requestOf(spec(nodes), { facts: await fleet.facts(), enrolled: new Map([...enrolled].filter(([name]) => agents.includes(name))) }));
 /** What takes a cluster of so many nodes back, with the agents that are there. */
 export const uninstallOf = async (fleet: Fleet, nodes: number, agents: readonly string[] = machines): Promise<Plan> => {
   const there = new Map([...enrolled].filter(([name]) => agents.includes(name)));
@@ -36,6 +39,15 @@ export const scenarios: readonly Scenario[] = [
       await installed(fleet, 2);
       return plan(requestOf(spec(2), { facts: await fleet.facts(), enrolled }));
     },
+  },
+  {
+    name: 'install, one node by SSH and one that comes with the join command',
+    machines: ['n1', 'n2'],
+    prepare: async (fleet) => {
+      const mixed = specOf({ nodes: [...nodesOf(1), { name: 'n2', join: 'token' }] });
+      return plan(requestOf(mixed, { facts: await fleet.facts() }));
+    },
+    meanwhile: (fleet) => fleet.sim.time.after(7_000, () => fleet.sim.enroll('n2')),
   },
   {
     name: 'add a node',

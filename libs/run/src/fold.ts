@@ -88,10 +88,12 @@ const appliers: Appliers = {
     const well = outcome === 'satisfied' || outcome === 'changed';
     inFlight(view, event, well ? 'settle-well' : 'settle-badly', (step) => {
       const forward = step.state !== 'undoing';
+      // What a lost or half-done attempt left behind is not known: it counts as changed, so that an unwind looks there.
+      const mayHave = outcome === 'changed' || (outcome === 'lost' && step.action !== 'check') || (!well && result.before !== undefined);
       return {
         outcome,
         result,
-        changed: step.changed || (forward && (outcome === 'changed' || (!well && result.before !== undefined))),
+        changed: step.changed || (forward && mayHave),
         before: step.before ?? (forward ? result.before : undefined),
         waitingFor: null,
         startedAt: step.startedAt ?? event.at,

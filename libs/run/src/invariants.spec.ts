@@ -33,6 +33,7 @@ interface World {
   restarts: number;
   twice: boolean;
   offline: { node: number; at: number; for: number }[];
+  wipes: { node: number; at: number }[];
   cancelAt: number | null;
   unwind: boolean;
 }
@@ -59,6 +60,7 @@ const worlds: fc.Arbitrary<World> = fc.record({
   offline: fc.array(fc.record({ node: fc.integer({ min: 1, max: 3 }), at: fc.integer({ min: 0, max: 20_000 }), for: fc.integer({ min: 100, max: 300_000 }) }), {
     maxLength: 2,
   }),
+  wipes: fc.array(fc.record({ node: fc.integer({ min: 1, max: 3 }), at: fc.integer({ min: 0, max: 20_000 }) }), { maxLength: 2 }),
   cancelAt: fc.option(fc.integer({ min: 0, max: 20_000 }), { freq: 3 }),
   unwind: fc.boolean(),
 });
@@ -116,6 +118,7 @@ async function live(world: World): Promise<{ view: RunView; sim: Simulation; mac
   };
   const meanwhile = (runId: string): void => {
     for (const window of world.offline) sim.time.after(window.at, () => sim.agents.get(`n${window.node}`)?.offline(window.for));
+    for (const wipe of world.wipes) sim.time.after(wipe.at, () => sim.agents.get(`n${wipe.node}`)?.wipe());
     if (world.cancelAt === null) return;
     const cancel = (): Promise<void> =>
       sim.server.change(runId, (view) => (view.state === 'ended' || view.cancelled ? [] : [{ kind: 'CancelRequested', body: { by: 'x', reason: '' } }]));
@@ -133,13 +136,14 @@ describe('whatever happens to a run', () => {
       fc.asyncProperty(worlds, async (world) => {
         const { view, machines } = await live(world);
         if (view.result === 'done') expect(machines.size).toBe(world.plan.steps.length);
-        if (view.result === 'unwound') expect([...machines]).toEqual([]);
+        // With a journal that is lost nobody knows any more what it changed.
+        if (view.result === 'unwound' && world.wipes.length === 0) expect([...machines]).toEqual([]);
       }),
       { numRuns: runs },
     );
   }, 600_000);
   it('ends as if nothing had happened when every failure passes', async () => {
-    const calm = worlds.map((w) => ({ ...w, failures: 0, offline: [], cancelAt: null }));
+    const calm = worlds.map((w) => ({ ...w, failures: 0, offline: [], wipes: [], cancelAt: null }));
     await fc.assert(
       fc.asyncProperty(calm, async (world) => {
         const { view, machines } = await live(world);

@@ -5,8 +5,8 @@ import { graphOf } from './graph';
 import type { Situation } from './ports';
 import type { RunView, StepView } from './view';
 
-/** Whether an unwind takes this step back: this run changed something there, or cannot know (the order was lost). */
-export const isToUndo = (step: StepView): boolean => step.changed || step.state === 'undo-failed' || (step.outcome === 'lost' && step.state === 'failed');
+/** Whether an unwind takes this step back: this run changed something there, or cannot know. */
+export const isToUndo = (step: StepView): boolean => step.changed || step.state === 'undo-failed';
 
 /** Where each step stands while a run unwinds: taken back after everything that needs it, in the reverse order of needs. */
 export function assessUnwind(plan: Plan, view: RunView, situation: Situation): Map<string, Standing> {

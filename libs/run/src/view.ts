@@ -14,7 +14,7 @@ export interface StepView {
   action: Action;
   orderId: string | null;
   outcome: Outcome | null;
-  /** Whether this run changed something here: what an unwind takes back. */
+  /** Whether this run changed something here, or may have (a lost order): what an unwind takes back. */
   changed: boolean;
   result: OrderResult | null;
   /** What check found ahead of this run's first change here. */

@@ -95,6 +95,13 @@ export class SimAgent {
     this.running.clear();
     this.parts.time.after(this.parts.restartMs, () => this.start());
   }
+  /** Its journal is lost with the process: a disk that was put back from yesterday's image. */
+  wipe(): void {
+    this.journal.clear();
+    this.befores.clear();
+    this.highest = 0;
+    this.crash();
+  }
   /** It is gone for good. */
   retire(): void {
     this.up = false;
