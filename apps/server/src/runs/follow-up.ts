@@ -62,9 +62,19 @@ export class FollowUp {
     if (!newest || !spec) return null;
     const rows = await this.edges.store.nodes.list(cluster.id);
     const wanted = new Map(spec.spec.nodes.map((n) => [n.name, n]));
-    const added = rows.filter((r) => r.state === 'planned' && wanted.get(r.name)?.ssh && r.createdAt > newest.startedAt);
+    const strangers = rows.filter((r) => r.state === 'planned' && wanted.get(r.name)?.ssh);
+    const added = strangers.length > 0 ? await this.untried(cluster.id, strangers) : [];
     if (added.length > 0) return intentOf('add-node', added.map((r) => r.name)); // prettier-ignore
     return this.stragglers({ cluster, newest, spec, rows });
+  }
+
+  /** Nodes that no run was about since they came. */
+  private async untried(clusterId: string, rows: NodeRecord[]): Promise<NodeRecord[]> {
+    const { runs } = await this.edges.store.runs.list({ clusterId, limit: 200 });
+    const about = (run: RunRecord, row: NodeRecord): boolean =>
+      run.startedAt >= row.createdAt &&
+      (run.intent.kind === 'add-node' ? run.intent.nodes.includes(row.name) : run.intent.kind === 'install' || run.intent.kind === 'finish');
+    return rows.filter((row) => !runs.some((run) => about(run, row)));
   }
 
   private async stragglers(at: { cluster: ClusterRecord; newest: RunRecord; spec: ClusterSpec; rows: NodeRecord[] }): Promise<RunIntent | null> {
