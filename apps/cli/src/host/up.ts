@@ -29,11 +29,11 @@ export async function up(cli: Cli, flags: UpFlags): Promise<void> {
     if (living !== null) throw usage(`a control server runs in ${home} already (process ${living})`, 'stop it first: strata down');
     return inForeground(cli, argv, { home, flags });
   }
-  if (living === null && cli.terminal) cli.terminal.out(`starting the control server in ${home}`);
+  if (living === null) cli.terminal.out(`starting the control server in ${home}`);
   const child = living === null ? startDetached(argv, home) : null;
-  const url = await untilReady(home, { child, timeoutMs: flags.timeout });
+  child?.unref(); // it outlives us; while we wait, our own timers keep us
+  const url = await untilReady(home, { child, timeoutMs: flags.timeout, tell: (words) => cli.terminal.out(`  ${words}`) });
   remember(cli, { home, url, name: flags.context });
-  child?.unref();
   const what = living === null ? `is up after ${((performance.now() - began) / 1000).toFixed(1)} s` : 'runs already';
   cli.terminal.out(`the control server ${what}: ${url}`);
   cli.terminal.out(`  state in ${home}, logs in ${dirname(files(home).log)}; this user's context "${flags.context}" is in ${configPath(cli.env)}`);
@@ -62,7 +62,7 @@ function inForeground(cli: Cli, argv: readonly string[], at: { home: string; fla
   const child = spawn(process.execPath, argv, { stdio: 'inherit' });
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', pass).on('SIGTERM', pass);
-  untilReady(at.home, { child, timeoutMs: at.flags.timeout }).then(
+  untilReady(at.home, { child, timeoutMs: at.flags.timeout, tell: () => undefined }).then(
     (url) => remember(cli, { home: at.home, url, name: at.flags.context }),
     (error: unknown) => cli.terminal.err(`strata: ${(error as Error).message}`),
   );
@@ -77,9 +77,10 @@ function inForeground(cli: Cli, argv: readonly string[], at: { home: string; fla
 }
 
 /** Waits for the answer of /readyz. Returns the server's URL. @throws CliError with the last words of its log */
-async function untilReady(home: string, at: { child: ChildProcess | null; timeoutMs: number }): Promise<string> {
+async function untilReady(home: string, at: { child: ChildProcess | null; timeoutMs: number; tell: (words: string) => void }): Promise<string> {
   const until = performance.now() + at.timeoutMs;
   let last = 'it has not said on which port it listens';
+  const told = new Set<string>();
   while (performance.now() < until) {
     if (at.child && (at.child.exitCode !== null || at.child.signalCode !== null)) {
       const said = lastLines(files(home).log, 12);
@@ -98,9 +99,13 @@ async function untilReady(home: string, at: { child: ChildProcess | null; timeou
       if (answer === null) return url;
       last = answer;
     }
+    for (const words of readStatus(home)?.supervisor.pid === (at.child?.pid ?? livingSupervisor(home)) ? troubles(home) : []) {
+      if (!told.has(words)) at.tell(words);
+      told.add(words);
+    }
     await sleep(pollMs);
   }
-  const parts = Object.entries(readStatus(home)?.parts ?? {}).map(([name, p]) => `${name} ${p.state}${p.lastExit ? ` (${p.lastExit.because})` : ''}`);
+  const parts = Object.entries(readStatus(home)?.parts ?? {}).map(([name, p]) => `${name} ${p.state}`);
   throw new CliError(
     `the control server in ${home} does not take work after ${Math.round(at.timeoutMs / 1000)} s: ${last}${parts.length > 0 ? `; ${parts.join(', ')}` : ''}`,
     {
@@ -109,6 +114,10 @@ async function untilReady(home: string, at: { child: ChildProcess | null; timeou
     },
   );
 }
+/** What does not start, and why, as the supervisor tells it. */
+const troubles = (home: string): string[] =>
+  Object.entries(readStatus(home)?.parts ?? {}).flatMap(([name, part]) => (part.state === 'failed' && part.lastExit ? [`${name} does not start: ${part.lastExit.because}`] : []));
+
 /** Null when it is ready, else why not. */
 async function asked(url: string, home: string): Promise<string | null> {
   let client: ApiClient | null = null;
