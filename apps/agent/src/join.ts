@@ -1,6 +1,6 @@
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { localHost, localSource } from '@strata/host-local';
 import { keyPem, makeCsr, newKeys, parseJoinToken } from '@strata/pki';
 import { gatherFacts } from '@strata/tasks';
@@ -89,8 +89,19 @@ export async function uninstall(paths: Paths, say: (line: string) => void): Prom
   await rm(paths.unit, { force: true });
   await host.units.daemonReload();
   await rm(dirname(paths.config), { recursive: true, force: true });
-  await rm(paths.state, { recursive: true, force: true });
+  for (const name of await readdir(paths.state).catch(() => [])) await rm(resolve(paths.state, name), { recursive: true, force: true });
+  await rmdir(paths.state).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EBUSY' && error.code !== 'ENOENT') throw error; // a mount point of its own stays, empty
+  });
   for (const home of homes) if (binary === `${home}/stratad`) await rm(binary, { force: true });
   await rm('/opt/strata', { recursive: true, force: true });
   say('the agent is gone from this machine');
+}
+
+/** A state directory that is a mount point of its own is emptied: the mount is the operator's. */
+async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EBUSY') throw error;
+    for (const name of await readdir(path)) await rm(joinPath(path, name), { recursive: true, force: true });
+  });
 }
