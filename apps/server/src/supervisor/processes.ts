@@ -7,7 +7,8 @@ export interface ProcessId {
   started: string; // boot id and clock ticks since that boot
 }
 
-const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+let boot: string | undefined; // the same for as long as we live
+const bootId = (): string => (boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
 
 /** The process with this number now; undefined if there is none, or only its remains (a zombie). */
 export function processOf(pid: number): ProcessId | undefined {
