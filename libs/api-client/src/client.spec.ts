@@ -1,0 +1,149 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RunEvent } from '@strata/model';
+import { ApiError, ConnectionError, UnexpectedAnswer } from './api-error';
+import { ApiClient } from './client';
+import { connectTo } from './node-transport';
+import { tlsServer, type TlsServer } from './testing/tls-server';
+
+let answer: (request: IncomingMessage, response: ServerResponse) => void = () => undefined;
+let server: TlsServer;
+let client: ApiClient;
+const seen: { method: string; url: string; headers: IncomingMessage['headers'] }[] = [];
+
+beforeAll(async () => {
+  server = await tlsServer((request, response) => {
+    seen.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers });
+    answer(request, response);
+  });
+  client = new ApiClient(await connectTo(server), { token: 'secret', timeoutMs: 2_000, patienceMs: 1_500 });
+});
+afterAll(async () => {
+  client.close();
+  await server.close();
+});
+beforeEach(() => void seen.splice(0));
+
+const json = (status: number, body: unknown) => (_: IncomingMessage, response: ServerResponse) =>
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+const page = { runs: [], next: null };
+
+describe('calls', () => {
+  it('sends the token, encodes names, and gives every POST a key', async () => {
+    answer = json(202, { runId: 'r1', clusterId: 'c1' });
+    await client.startRun('a/b', { kind: 'install', nodes: [], dryRun: false, force: false });
+    await client.startRun('a/b', { kind: 'install', nodes: [], dryRun: false, force: false });
+    expect(seen[0]).toMatchObject({ method: 'POST', url: '/v1/clusters/a%2Fb/runs', headers: { authorization: 'Bearer secret' } });
+    expect(seen[0]?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(seen[1]?.headers['idempotency-key']).not.toBe(seen[0]?.headers['idempotency-key']);
+  });
+  it('takes an empty answer where none is due', async () => {
+    answer = (_, response) => response.writeHead(202).end();
+    await expect(client.cancelRun('r1')).resolves.toBeUndefined();
+  });
+  it('gives the problem with its remedy', async () => {
+    answer = json(409, { type: 'x', title: 'busy', status: 409, detail: 'run r1 is at work', remedy: 'wait', code: 'cluster-busy' });
+    const error = await client.startRun('c', { kind: 'install', nodes: [], dryRun: false, force: false }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ApiError);
+    expect(error).toMatchObject({ code: 'cluster-busy', remedy: 'wait', status: 409, message: 'run r1 is at work' });
+  });
+  it('does not take what is not the API for an answer', async () => {
+    answer = (_, response) => response.writeHead(200).end('<html>');
+    await expect(client.clusters()).rejects.toBeInstanceOf(UnexpectedAnswer);
+    answer = json(200, [{ id: 1 }]);
+    await expect(client.clusters()).rejects.toThrow(/not what was expected/);
+    answer = (_, response) => response.writeHead(502).end('bad gateway');
+    await expect(client.clusters()).rejects.toThrow(/status 502/);
+  });
+  it('tries again with the same key when the connection breaks', async () => {
+    answer = (request, response) => (seen.length === 1 ? request.socket.destroy() : json(202, { runId: 'r1', clusterId: 'c1' })(request, response));
+    await expect(client.startRun('c', { kind: 'install', nodes: [], dryRun: false, force: false })).resolves.toEqual({ runId: 'r1', clusterId: 'c1' });
+    expect(seen).toHaveLength(2);
+    expect(seen[1]?.headers['idempotency-key']).toBe(seen[0]?.headers['idempotency-key']);
+  });
+  it('does not wait for ever', async () => {
+    answer = () => undefined;
+    const hasty = new ApiClient(await connectTo(server), { token: '', timeoutMs: 100 });
+    await expect(hasty.clusters()).rejects.toMatchObject({ name: 'ConnectionError', reason: 'timeout' });
+    hasty.close();
+  });
+});
+
+describe('trust', () => {
+  it('needs our CA, by its certificate or by its pin', async () => {
+    answer = json(200, page);
+    const byPin = new ApiClient(await connectTo({ url: server.url, caPin: server.caPin }), { token: '' });
+    await expect(byPin.runs()).resolves.toEqual(page);
+    byPin.close();
+    await expect(connectTo({ url: server.url, caPin: '0'.repeat(64) })).rejects.toMatchObject({ reason: 'untrusted' });
+    await expect(connectTo({ url: server.url })).rejects.toMatchObject({ reason: 'untrusted' });
+    await expect(connectTo({ url: 'http://example.org' })).rejects.toMatchObject({ reason: 'untrusted' });
+  });
+  it('refuses a certificate of another CA, and a node of ours that plays the server', async () => {
+    const other = await tlsServer(json(200, page));
+    const wrongCa = new ApiClient(await connectTo({ url: other.url, caPem: server.caPem }), { token: 'secret' });
+    await expect(wrongCa.runs()).rejects.toMatchObject({ reason: 'untrusted' });
+    wrongCa.close();
+    await other.close();
+    const node = await tlsServer(json(200, page), 'URI:spiffe://strata.local/cluster/c1/node/n1');
+    const fooled = new ApiClient(await connectTo(node), { token: 'secret', patienceMs: 0 });
+    await expect(fooled.runs()).rejects.toBeInstanceOf(ConnectionError);
+    fooled.close();
+    await node.close();
+  });
+  it('says so when nothing listens', async () => {
+    const gone = new ApiClient(await connectTo({ url: 'https://127.0.0.1:1', caPem: server.caPem }), { token: '', patienceMs: 50 });
+    await expect(gone.runs()).rejects.toMatchObject({ reason: 'refused', remedy: expect.stringContaining('strata up') as string });
+    gone.close();
+  });
+});
+
+describe('following a run', () => {
+  const event = (seq: number, kind = 'RunHeld', body: unknown = { because: `b${seq}` }): string =>
+    `id: ${seq}\ndata: ${JSON.stringify({ runId: 'r1', seq, at: seq, step: null, node: null, kind, body })}\n\n`;
+  const all = async (options?: Parameters<ApiClient['follow']>[1]): Promise<RunEvent[]> => {
+    const events: RunEvent[] = [];
+    for await (const e of client.follow('r1', options)) events.push(e);
+    return events;
+  };
+
+  it('resumes after the last event over broken connections: none missing, none twice, the unknown left out', async () => {
+    const retries: string[] = [];
+    answer = (request, response) => {
+      const after = Number(request.headers['last-event-id'] ?? 0);
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      if (seen.length === 1) return void response.write(event(1) + event(2, 'FutureKind', {}) + 'id: 3\nda', () => request.socket.destroy());
+      if (seen.length === 2) return void request.socket.destroy();
+      expect(after).toBe(2);
+      response.end(`${event(2)}${event(3)}: ping\n\n${event(4, 'RunEnded', { result: 'done', because: '' })}event: end\ndata: {}\n\n`);
+    };
+    const events = await all({ onReconnect: (why) => retries.push(why) });
+    expect(events.map((e) => e.seq)).toEqual([1, 3, 4]);
+    expect(seen.map((s) => s.headers['last-event-id'])).toEqual([undefined, '2', '2']);
+    expect(retries).toHaveLength(2);
+  });
+  it('begins where it is told', async () => {
+    answer = (request, response) => response.writeHead(200).end(`${event(Number(request.headers['last-event-id']) + 1)}event: end\ndata: {}\n\n`);
+    expect((await all({ after: 7 })).map((e) => e.seq)).toEqual([8]);
+  });
+  it('waits through a server that is not ready, and stops at a refusal', async () => {
+    answer = (_, response) =>
+      seen.length === 1
+        ? response.writeHead(503).end()
+        : json(404, { type: 'x', title: 'x', status: 404, detail: 'there is no run r1', remedy: 'list', code: 'not-found' })(_, response);
+    await expect(all()).rejects.toMatchObject({ name: 'ApiError', code: 'not-found' });
+    expect(seen).toHaveLength(2);
+  });
+  it('is left at once by its signal', async () => {
+    answer = (_, response) => void response.writeHead(200).write(event(1));
+    const left = new AbortController();
+    const events: number[] = [];
+    const reading = (async () => {
+      for await (const e of client.follow('r1', { signal: left.signal })) {
+        events.push(e.seq);
+        left.abort();
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ reason: 'aborted' });
+    expect(events).toEqual([1]);
+  });
+});
