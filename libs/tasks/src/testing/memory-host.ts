@@ -169,18 +169,19 @@ export class MemoryHost implements Host {
     },
   };
   /** `baseFacts` with what follows from the state: name, resolver, time service, our containerd. */
-  async facts(): Promise<Facts> {
+  async facts<K extends keyof Facts = keyof Facts>(...only: K[]): Promise<Pick<Facts, K>> {
     const resolv = (this.files.text('/etc/resolv.conf') ?? '').split('\n');
     const chrony = this.units.active.has('chrony.service');
     const containerd = this.units.path('containerd.service');
     const ours = containerd ? [{ kind: 'containerd', version: null, package: null, unit: 'containerd.service', socket: '/run/containerd/containerd.sock', ours: (this.files.text(containerd) ?? '').includes('Written by Strata') }] : []; // prettier-ignore
-    return Promise.resolve({
+    const all: Facts = {
       ...structuredClone(this.baseFacts),
       hostname: this.extra.get('hostname') as string,
       dns: { ...this.baseFacts.dns, servers: resolv.filter((l) => l.startsWith('nameserver ')).map((l) => l.slice(11)), search: resolv.filter((l) => l.startsWith('search ')).flatMap((l) => l.slice(7).split(' ')) }, // prettier-ignore
       time: { ...this.baseFacts.time, wallMs: this.clock?.now() ?? this.baseFacts.time.wallMs, service: chrony ? 'chrony' : this.baseFacts.time.service },
       containerRuntimes: [...this.baseFacts.containerRuntimes, ...ours],
-    });
+    };
+    return Promise.resolve(only.length === 0 ? all : (Object.fromEntries(only.map((name) => [name, all[name]])) as Pick<Facts, K>));
   }
   hostname = (): Promise<string> => Promise.resolve(this.extra.get('hostname') as string);
   setHostname = (name: string): Promise<void> => this.effects.run('setHostname', () => void this.extra.set('hostname', name));

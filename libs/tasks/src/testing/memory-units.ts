@@ -125,6 +125,7 @@ export class MemoryUnits implements Units {
   private async begin(unit: string): Promise<void> {
     const text = this.files.text(this.need('start', unit)) ?? '';
     this.active.set(unit, { pid: ++this.pids, failed: true });
+    if (/^ExecStart=\/bin\/false$/m.test(text)) throw this.failure('start', unit, 'its program ended with exit status 1');
     await this.behaviours.get(unit)?.start?.();
     if (/^Type=oneshot$/m.test(text) && !/^RemainAfterExit=(yes|true)$/m.test(text)) this.active.delete(unit);
     else this.active.set(unit, { pid: this.pids, failed: false });

@@ -1,0 +1,31 @@
+import { MemoryHost, said } from '@strata/tasks/testing';
+import { hostContract } from './host-contract';
+import { contractNode, contractOnNode } from './on-node';
+
+function memoryMachine(): MemoryHost {
+  const host = new MemoryHost();
+  host.program('false', () => said('', 1));
+  host.program('cat', (_argv, options) => said(options.input ?? ''));
+  host.reachable = (_name, port) => host.banners(port) !== null;
+  return host;
+}
+
+describe('the memory machine keeps the contract of a host', () => {
+  it.each(hostContract.map((c) => ({ ...c })))('$name', async ({ run }) => {
+    const host = memoryMachine();
+    const before = host.snapshot();
+    await run(host, '/scratch');
+    await host.files.remove('/scratch', { recursive: true });
+    expect(host.snapshot()).toEqual(before);
+  });
+});
+
+const node = contractNode();
+if (node !== null)
+  describe(`a real machine keeps it: ${node}`, () => {
+    let results: Awaited<ReturnType<typeof contractOnNode>>;
+    beforeAll(async () => {
+      results = await contractOnNode(node);
+    }, 300_000);
+    it.each(hostContract.map((c) => c.name))('%s', (name) => expect(results.get(name)).toBeNull());
+  });
