@@ -116,7 +116,9 @@ async function untilReady(home: string, at: { child: ChildProcess | null; timeou
 }
 /** What does not start, and why, as the supervisor tells it. */
 const troubles = (home: string): string[] =>
-  Object.entries(readStatus(home)?.parts ?? {}).flatMap(([name, part]) => (part.state === 'failed' && part.lastExit ? [`${name} does not start: ${part.lastExit.because}`] : []));
+  Object.entries(readStatus(home)?.parts ?? {}).flatMap(([name, part]) =>
+    part.state === 'failed' && part.lastExit ? [`${name} does not start: ${part.lastExit.because}`] : [],
+  );
 
 /** Null when it is ready, else why not. */
 async function asked(url: string, home: string): Promise<string | null> {

@@ -1,0 +1,51 @@
+import { readSpec } from './read-spec';
+import { sampleSpec } from './sample';
+
+const issues = (text: string): string[] => readSpec(text).issues.map((i) => `${i.line}:${i.column} ${i.path} ${i.message}`);
+const head = 'apiVersion: strata/v1\nkind: Cluster\nmetadata: { name: home }\nspec:\n  nodes:\n';
+const good = `${head}    - { name: n1, address: 10.0.0.1, role: control-plane, ssh: { user: ops } }\n`;
+
+test('a good spec, its defaults, and which ssh fields it wrote', () => {
+  const read = readSpec(good);
+  expect(read.spec?.spec.nodes[0]?.ssh).toMatchObject({ user: 'ops', port: 22 });
+  expect(read.spec !== null && [...(read.written.get('n1') ?? [])]).toEqual(['user']);
+});
+test('the spec that init prints is good', () => {
+  expect(issues(sampleSpec('home'))).toEqual([]);
+});
+test.each<[string, string, string[]]>([
+  ['an empty file', '', ['1:1  the file is empty: `strata init` prints a spec to begin with']],
+  ['syntax', `${head}    - { name: n1\n`, [expect.stringMatching(/^(6|7):\d+ {2}/) as string]],
+  ['a tab', 'apiVersion: strata/v1\n\tkind: Cluster\n', [expect.stringMatching(/^2:1 {2}/) as string]],
+  ['a duplicate key', `${good}  policy: { nodeWait: 1m }\n  policy: { nodeWait: 2m }\n`, ['8:3  this key is there twice']],
+  ['unknown fields', `${good}  colour: red\n  policy: { wait: 1m }\n`, ['7:3 spec.colour unknown field "colour"', '8:13 spec.policy.wait unknown field "wait"']],
+  ['a wrong type', good.replace('user: ops', 'port: many'), ['6:66 spec.nodes[0].ssh.port expected number, received string']],
+  ['a wrong choice', good.replace('control-plane', 'boss'), [
+    '6:38 spec.nodes[0].role must be "control-plane" or "worker"',
+  ]],
+  ['something missing', good.replace('metadata: { name: home }\n', ''), ['1:1 metadata is missing (object)']],
+  ['no control plane', good.replace('control-plane', 'worker'), ['5:3 spec.nodes no node has the role control-plane: give it to one']],
+  ['the same name and address', `${good}    - { name: n1, address: 10.0.0.1, ssh: {} }\n`, [
+    '7:9 spec.nodes[1].name nodes 1 and 2 have the same name "n1"',
+    '7:19 spec.nodes[1].address nodes 1 and 2 have the same address "10.0.0.1"',
+  ]],
+  ['two documents', `${good}---\n${good}`, [expect.stringContaining('multiple documents') as string]],
+])('%s', (_what, text, expected) => {
+  expect(issues(text)).toEqual(expected);
+}); // prettier-ignore
+test('wrong fields and clashes are told at once, each in its place', () => {
+  const text = `${good}    - { name: n1, address: 10.0.0.2, ssh: {}, size: 3 }\n    - { name: N3, address: 10.0.0.2, join: token }\n`;
+  expect(issues(text)).toEqual([
+    '7:9 spec.nodes[1].name nodes 1 and 2 have the same name "n1"',
+    '7:47 spec.nodes[1].size unknown field "size"',
+    expect.stringMatching(/^8:9 spec\.nodes\[2\]\.name must be lower-case/),
+    '8:19 spec.nodes[2].address nodes 2 and 3 have the same address "10.0.0.2"',
+  ]);
+});
+test('a bomb of aliases is refused, not unfolded', () => {
+  const bomb = [
+    'a: &a [x, x, x, x, x, x, x, x, x]',
+    ...'bcdefghij'.split('').map((c, i) => `${c}: &${c} [${`*${'abcdefghi'[i]}, `.repeat(8)}*${'abcdefghi'[i]}]`),
+  ].join('\n');
+  expect(issues(bomb)).toEqual(['1:1  too many aliases (at most 50): write the values out']);
+});
