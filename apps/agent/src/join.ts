@@ -97,11 +97,3 @@ export async function uninstall(paths: Paths, say: (line: string) => void): Prom
   await rm('/opt/strata', { recursive: true, force: true });
   say('the agent is gone from this machine');
 }
-
-/** A state directory that is a mount point of its own is emptied: the mount is the operator's. */
-async function removeTree(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true }).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EBUSY') throw error;
-    for (const name of await readdir(path)) await rm(joinPath(path, name), { recursive: true, force: true });
-  });
-}
