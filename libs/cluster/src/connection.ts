@@ -5,16 +5,18 @@ import {
 import { TaskError } from '@strata/tasks';
 
 /** No call of the API may take longer, whatever the network does. */
-const deadlineMs = 15_000;
-const readyDeadlineMs = 4_000;
-
-const deadline: Middleware = {
+export interface Deadlines {
+  callMs: number;
+  readyMs: number;
+}
+const usual: Deadlines = { callMs: 15_000, readyMs: 4_000 };
+const deadline = (ms: number): Middleware => ({
   pre: async (context) => {
-    context.setSignal(AbortSignal.timeout(deadlineMs));
+    context.setSignal(AbortSignal.timeout(ms));
     return context;
   },
   post: async (context) => context,
-};
+});
 
 /** The typed and the generic client of one cluster, over kept connections. */
 export class Connection {
@@ -25,7 +27,10 @@ export class Connection {
   private readonly configuration: Configuration;
 
   /** @param kubeconfig text; its server may be an address with `tls-server-name`. @throws TaskError if it is none. */
-  constructor(kubeconfig: string) {
+  constructor(
+    kubeconfig: string,
+    private readonly deadlines: Deadlines = usual,
+  ) {
     this.config = new KubeConfig();
     try {
       this.config.loadFromString(kubeconfig);
@@ -37,7 +42,7 @@ export class Connection {
     this.configuration = createConfiguration({
       baseServer: new ServerConfiguration(server, {}),
       authMethods: { default: this.config },
-      promiseMiddleware: [deadline],
+      promiseMiddleware: [deadline(deadlines.callMs)],
     });
     this.core = new CoreV1Api(this.configuration);
     this.certificates = new CertificatesV1Api(this.configuration);
@@ -49,7 +54,7 @@ export class Connection {
     try {
       const context = this.configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
       await this.config.applySecurityAuthentication(context);
-      context.setSignal(AbortSignal.timeout(readyDeadlineMs));
+      context.setSignal(AbortSignal.timeout(this.deadlines.readyMs));
       const response = await this.configuration.httpApi.send(context).toPromise();
       await response.body.text();
       return response.httpStatusCode === 200;

@@ -1,6 +1,6 @@
 import { type KubernetesObject, PatchStrategy, type V1CertificateSigningRequest, type V1Node } from '@kubernetes/client-node';
 import type { Cluster, ClusterNode, KubeObject, ObjectRef, PodSummary, SigningRequest } from '@strata/tasks';
-import { Connection, must, orNull } from './connection';
+import { Connection, type Deadlines, must, orNull } from './connection';
 import { csrSubject } from './csr-subject';
 import { drain } from './drain';
 import { type Rollout, rolloutOf, type Workload } from './rollout';
@@ -92,4 +92,4 @@ class KubeCluster implements Cluster {
 }
 
 /** The cluster of a kubeconfig (text). Nothing is asked yet. @throws TaskError if the text is no kubeconfig. */
-export const connectCluster = (kubeconfig: string): Cluster => new KubeCluster(new Connection(kubeconfig));
+export const connectCluster = (kubeconfig: string, deadlines?: Deadlines): Cluster => new KubeCluster(new Connection(kubeconfig, deadlines));

@@ -1,0 +1,131 @@
+import { webcrypto } from 'node:crypto';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { cryptoProvider, X509CertificateGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
+import { TaskError } from '@strata/tasks';
+import { connectCluster, deleteBootstrapToken, mintBootstrapToken } from './index';
+
+interface Asked {
+  method: string;
+  path: string;
+  type: string;
+  body: string;
+}
+/** An API server that answers from a table and remembers what it was asked. Its certificate names api.home.strata.internal and no address. */
+class FakeApi {
+  readonly asked: Asked[] = [];
+  readonly answers = new Map<string, { status: number; body: unknown } | 'never'>();
+  private server!: Server;
+  kubeconfig = '';
+
+  async start(): Promise<void> {
+    cryptoProvider.set(webcrypto as never);
+    const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+    const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+    const extensions = [new SubjectAlternativeNameExtension([{ type: 'dns', value: 'api.home.strata.internal' }])];
+    const cert = (await X509CertificateGenerator.createSelfSigned({ name: 'CN=test', keys, signingAlgorithm: algorithm, extensions })).toString('pem');
+    const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+    this.server = createServer({ cert, key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` }, (request, response) => {
+      let body = '';
+      request.on('data', (part: Buffer) => (body += part.toString()));
+      request.on('end', () => {
+        const path = (request.url ?? '').split('?')[0] ?? '';
+        this.asked.push({ method: request.method ?? '', path: request.url ?? '', type: request.headers['content-type'] ?? '', body });
+        const answer = this.answers.get(`${request.method} ${path}`) ?? { status: 404, body: { kind: 'Status', message: `${path} not found`, code: 404 } };
+        if (answer === 'never') return;
+        response.writeHead(answer.status, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(answer.body));
+      });
+    });
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    this.kubeconfig = this.configFor(cert, 'api.home.strata.internal');
+    for (const [path, resources] of Object.entries({ '/api/v1': [['secrets', 'Secret', true], ['nodes', 'Node', false], ['configmaps', 'ConfigMap', true]], '/apis/apps/v1': [['deployments', 'Deployment', true]] }))
+      this.answers.set(`GET ${path}`, { status: 200, body: { kind: 'APIResourceList', groupVersion: path.replace(/^\/apis?\//, ''), resources: resources.map(([name, kind, namespaced]) => ({ name, kind, namespaced, singularName: '', verbs: [] })) } }); // prettier-ignore
+  }
+  configFor(cert: string, name: string): string {
+    const server = `https://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return JSON.stringify({
+      apiVersion: 'v1', kind: 'Config', 'current-context': 'c', contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }], users: [{ name: 'u', user: { token: 't' } }],
+      clusters: [{ name: 'c', cluster: { server, 'tls-server-name': name, 'certificate-authority-data': Buffer.from(cert).toString('base64') } }],
+    }); // prettier-ignore
+  }
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+const failure = async (call: Promise<unknown>): Promise<TaskError> => {
+  const error: unknown = await call.then(() => null, (e: unknown) => e); // prettier-ignore
+  if (error instanceof TaskError) return error;
+  throw new Error(`not a TaskError: ${String(error)}`);
+};
+
+describe('a cluster by its API', () => {
+  const api = new FakeApi();
+  const deadlines = { callMs: 300, readyMs: 300 };
+  beforeAll(() => api.start());
+  afterAll(() => api.stop());
+  beforeEach(() => api.asked.splice(0));
+  const cluster = (): ReturnType<typeof connectCluster> => connectCluster(api.kubeconfig, deadlines);
+
+  it('trusts the name of tls-server-name at an address, and no other name', async () => {
+    api.answers.set('GET /readyz', { status: 200, body: 'ok' });
+    expect(await cluster().ready()).toBe(true);
+    expect(await connectCluster(api.kubeconfig.replace('api.home', 'api.other'), deadlines).ready()).toBe(false);
+    api.answers.set('GET /readyz', { status: 500, body: 'not yet' });
+    expect(await cluster().ready()).toBe(false);
+  });
+  it('ends a call that is never answered, and says what was tried', async () => {
+    api.answers.set('GET /api/v1/nodes', 'never');
+    const error = await failure(cluster().nodes());
+    expect(error).toMatchObject({ code: 'cluster-unreachable', retry: true });
+    expect(error.message).toContain('list the nodes');
+  });
+  it('tells "not there" from "may not"', async () => {
+    expect(await cluster().node('n9')).toBeNull();
+    expect(await cluster().get({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'x' })).toBeNull();
+    await expect(cluster().deleteNode('n9')).resolves.toBeUndefined();
+    api.answers.set('GET /api/v1/nodes/n8', { status: 403, body: { kind: 'Status', message: 'forbidden: nodes', code: 403 } });
+    const error = await failure(cluster().node('n8'));
+    expect([error.code, error.retry]).toEqual(['cluster-api', false]);
+    expect(error.message).toContain('forbidden: nodes');
+  });
+  it('applies on the server side, as strata, forced', async () => {
+    api.answers.set('PATCH /apis/apps/v1/namespaces/default/deployments/web', { status: 200, body: {} });
+    await cluster().apply([{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'default' } }]);
+    const patch = api.asked.find((a) => a.method === 'PATCH');
+    expect(patch?.path).toContain('fieldManager=strata');
+    expect(patch?.path).toContain('force=true');
+    expect(patch?.type).toContain('apply-patch');
+  });
+  it('changes of a node only what was asked', async () => {
+    api.answers.set('PATCH /api/v1/nodes/n2', { status: 200, body: {} });
+    await cluster().patchNode('n2', { unschedulable: true });
+    const patch = api.asked.find((a) => a.method === 'PATCH');
+    expect(patch?.type).toContain('merge-patch');
+    expect(JSON.parse(patch?.body ?? '')).toEqual({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'n2' }, spec: { unschedulable: true } });
+  });
+  it('mints a token that names its node, may only authenticate, and ends by itself', async () => {
+    const bodies: string[] = [];
+    const fake = {
+      apply: async (objects: readonly object[]) => Promise.resolve(void bodies.push(JSON.stringify(objects))),
+      delete: async (ref: object) => Promise.resolve(void bodies.push(JSON.stringify(ref))),
+    };
+    const token = await mintBootstrapToken(fake as never, 'n2');
+    expect(token.value).toMatch(/^[a-z0-9]{6}\.[a-z0-9]{16}$/);
+    const [secret] = JSON.parse(bodies[0] ?? '') as { metadata: { name: string }; stringData: Record<string, string> }[];
+    expect(secret?.metadata.name).toBe(`bootstrap-token-${token.id}`);
+    expect(secret?.stringData).toMatchObject({
+      description: 'the join of node n2',
+      'usage-bootstrap-signing': 'false',
+      'auth-extra-groups': 'system:bootstrappers:kubeadm:default-node-token',
+    });
+    expect(Date.parse(secret?.stringData.expiration ?? '') - Date.now()).toBeLessThanOrEqual(30 * 60_000);
+    await deleteBootstrapToken(fake as never, token.id);
+    expect(bodies[1]).toContain(`bootstrap-token-${token.id}`);
+  });
+  it('refuses a text that is no kubeconfig', () => {
+    expect(() => connectCluster(': [')).toThrow('cannot be read');
+    expect(() => connectCluster('{}')).toThrow();
+  });
+});

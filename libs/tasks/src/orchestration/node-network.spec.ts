@@ -1,0 +1,56 @@
+import { MemoryHost, said } from '../testing';
+import { nodeNetworkBefore, restoreNodeNetwork } from './node-network';
+
+/** iptables of a machine on which kubelet and the portmap plugin have been, beside a rule of the owner's. */
+function iptables(host: MemoryHost): Map<string, string[]> {
+  const tables = new Map([
+    ['nat', ['-P PREROUTING ACCEPT', '-N KUBE-SERVICES', '-N CNI-HOSTPORT-DNAT', '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES', '-A PREROUTING -p tcp -j REDIRECT --to-ports 8080', '-A KUBE-SERVICES -j CNI-HOSTPORT-DNAT']],
+    ['filter', ['-P INPUT ACCEPT', '-A INPUT -s 10.9.0.0/16 -j DROP']],
+    ['mangle', []],
+  ]); // prettier-ignore
+  host.program('iptables', (argv) => {
+    const table = tables.get(argv[argv.indexOf('-t') + 1] ?? '') ?? [];
+    const at = argv.findIndex((w) => ['-S', '-D', '-F', '-X'].includes(w));
+    const chain = argv[at + 1] ?? '';
+    const quoted = (w: string): string => (w.includes(' ') ? `"${w}"` : w);
+    const drop = (gone: (line: string) => boolean): void => void table.splice(0, table.length, ...table.filter((l) => !gone(l)));
+    if (argv[at] === '-S') return said(table.join('\n'));
+    if (argv[at] === '-D')
+      drop(
+        (l) =>
+          l ===
+          `-A ${argv
+            .slice(at + 1)
+            .map(quoted)
+            .join(' ')}`,
+      );
+    if (argv[at] === '-F') drop((l) => l.startsWith(`-A ${chain} `));
+    if (argv[at] === '-X') drop((l) => l === `-N ${chain}`);
+    return said();
+  });
+  return tables;
+}
+
+describe('what pods and their network leave', () => {
+  it('goes, and what was there before stays', async () => {
+    const host = new MemoryHost('n1', '10.0.0.11');
+    host.files.put('/etc/cni/net.d/99-own.conflist', 'own');
+    host.files.put('/var/log/syslog', '');
+    const before = await nodeNetworkBefore(host);
+    const snapshot = host.snapshot();
+    host.files.put('/etc/cni/net.d/10-flannel.conflist', 'ours');
+    host.files.put('/var/lib/kubelet/config.yaml', 'x');
+    host.files.put('/var/log/pods/p/0.log', 'x');
+    host.baseFacts.mtu['flannel.1'] = 1450;
+    host.sysctls.set('vm.overcommit_memory', '1');
+    await restoreNodeNetwork(host, before);
+    expect(host.snapshot()).toEqual(snapshot);
+  });
+  it('takes only chains of Kubernetes out of iptables', async () => {
+    const host = new MemoryHost('n1', '10.0.0.11');
+    const tables = iptables(host);
+    await restoreNodeNetwork(host, await nodeNetworkBefore(host));
+    expect(tables.get('nat')).toEqual(['-P PREROUTING ACCEPT', '-A PREROUTING -p tcp -j REDIRECT --to-ports 8080']);
+    expect(tables.get('filter')).toHaveLength(2);
+  });
+});
