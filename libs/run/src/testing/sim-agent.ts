@@ -83,8 +83,9 @@ export class SimAgent {
 
   start(): void {
     this.up = true;
-    for (const held of this.journal.values()) if (held.state !== 'settled') void this.work(held);
-    this.reconnect(this.parts.time.between(10, 300));
+    const life = this.life;
+    for (const held of this.journal.values()) if (held.state !== 'settled' && life === this.life) void this.work(held);
+    if (life === this.life) this.reconnect(this.parts.time.between(10, 300));
   }
   /** kill -9, and the unit starts it again. */
   crash(): void {
