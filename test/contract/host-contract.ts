@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Facts } from '@strata/model';
+import { canonicalJson, Facts } from '@strata/model';
 import { type Host, TaskError } from '@strata/tasks';
 
 /** What every `Host` must do alike: the memory machine that most tests run on, and a real one. */
@@ -14,6 +14,8 @@ const scratch = (name: string, run: ContractCase['run']): void => void cases.pus
 const system = (name: string, run: ContractCase['run']): void => void cases.push({ name, touches: 'system', run });
 export const hostContract: readonly ContractCase[] = cases;
 
+/** By text: a test runner's arrays are not of the same class as Node's own. */
+const same = (found: unknown, expected: unknown): void => assert.equal(canonicalJson(found), canonicalJson(expected));
 const code = (expected: string) => (error: unknown) => error instanceof TaskError && error.code === expected && error.remedy !== '';
 const unit = 'strata-contract.service';
 const unitPath = `/etc/systemd/system/${unit}`;
@@ -24,16 +26,16 @@ scratch('writes a file with its mode and makes missing parents', async ({ files 
   await files.write(`${folder}/a/b/text`, 'one\n', { mode: 0o600 });
   assert.equal(await files.read(`${folder}/a/b/text`), 'one\n');
   const stat = await files.stat(`${folder}/a/b/text`);
-  assert.deepEqual([stat?.kind, stat?.mode, stat?.size], ['file', 0o600, 4]);
+  same([stat?.kind, stat?.mode, stat?.size], ['file', 0o600, 4]);
   assert.equal((await files.stat(`${folder}/a`))?.mode, 0o755);
-  assert.deepEqual(await files.list(`${folder}/a`), ['b']);
+  same(await files.list(`${folder}/a`), ['b']);
   await files.write(`${folder}/a/b/text`, 'two');
   assert.equal((await files.stat(`${folder}/a/b/text`))?.mode, 0o644);
 });
 scratch('says null for what is not there, and removes it without complaint', async ({ files }, folder) => {
   const path = `${folder}/nothing/here`;
-  assert.deepEqual([await files.read(path), await files.stat(path), await files.sha256(path)], [null, null, null]);
-  assert.deepEqual(await files.list(path), []);
+  same([await files.read(path), await files.stat(path), await files.sha256(path)], [null, null, null]);
+  same(await files.list(path), []);
   await files.remove(path);
   await files.remove(path, { recursive: true });
 });
@@ -56,7 +58,7 @@ scratch('gives back what was absent, with the folders above it', async ({ files 
   await files.write(`${folder}/x/y/one`, '');
   await files.write(`${folder}/x/two`, '');
   await files.restore(one);
-  assert.deepEqual(await files.list(`${folder}/x`), ['two']);
+  same(await files.list(`${folder}/x`), ['two']);
   await files.restore(two);
   assert.equal(await files.stat(`${folder}/x`), null);
   assert.notEqual(await files.stat(folder), null);
@@ -66,21 +68,21 @@ scratch('leaves a folder in which somebody else put something', async ({ files }
   await files.write(`${folder}/x/ours`, '');
   await files.write(`${folder}/x/theirs`, '');
   await files.restore(image);
-  assert.deepEqual(await files.list(`${folder}/x`), ['theirs']);
+  same(await files.list(`${folder}/x`), ['theirs']);
 });
 scratch('keeps links as links', async ({ files }, folder) => {
   const path = `${folder}/link`;
   await files.link(path, '../elsewhere');
   const image = await files.image(path);
-  assert.deepEqual([image.kind, image.target], ['link', '../elsewhere']);
+  same([image.kind, image.target], ['link', '../elsewhere']);
   await files.write(path, 'a file now');
   await files.restore(image);
   const stat = await files.stat(path);
-  assert.deepEqual([stat?.kind, stat?.target], ['link', '../elsewhere']);
+  same([stat?.kind, stat?.target], ['link', '../elsewhere']);
 });
 scratch('makes folders, keeps the mode of one that is there, removes a tree', async ({ files }, folder) => {
   await files.mkdir(`${folder}/d/e`, { mode: 0o700 });
-  assert.deepEqual([(await files.stat(`${folder}/d/e`))?.mode, (await files.stat(`${folder}/d`))?.mode], [0o700, 0o755]);
+  same([(await files.stat(`${folder}/d/e`))?.mode, (await files.stat(`${folder}/d`))?.mode], [0o700, 0o755]);
   await files.mkdir(`${folder}/d/e`);
   assert.equal((await files.stat(`${folder}/d/e`))?.mode, 0o700);
   await files.write(`${folder}/d/e/f`, '');
@@ -104,7 +106,7 @@ scratch('runs programs: an exit status is a result, a missing program is not', a
 scratch('gives the lines of a program as they come', async ({ programs }) => {
   const lines: string[] = [];
   await programs.run(['cat'], { input: 'one\ntwo\nthree', onLine: (line, stream) => lines.push(`${stream} ${line}`) });
-  assert.deepEqual(lines, ['stdout one', 'stdout two', 'stdout three']);
+  same(lines, ['stdout one', 'stdout two', 'stdout three']);
 });
 scratch('starts nothing for an order that was stopped', async ({ programs }) => {
   const stopped = new AbortController();
@@ -117,12 +119,12 @@ scratch('knows mounts, space and what a safe write costs', async ({ mounts, file
   assert.ok(space.size > space.free && space.free > 0);
   await files.mkdir(folder);
   assert.ok((await mounts.syncLatency(folder, 3)) > 0);
-  assert.deepEqual(await files.list(folder), []);
+  same(await files.list(folder), []);
 });
 scratch('gives facts that fit their schema, or only those asked for', async (host) => {
   const facts = Facts.parse(await host.facts());
   assert.equal(facts.hostname, await host.hostname());
-  assert.deepEqual(Object.keys(await host.facts('os', 'memory')), ['os', 'memory']);
+  same(Object.keys(await host.facts('os', 'memory')), ['os', 'memory']);
 });
 scratch('has no artifact that nobody fetched', async ({ artifacts }) => {
   const nothing = { kind: 'file' as const, name: 'nothing', version: '1.0.0', blob: { sha256: 'f'.repeat(64), size: 7 } };
@@ -130,26 +132,26 @@ scratch('has no artifact that nobody fetched', async ({ artifacts }) => {
   await artifacts.drop([nothing]);
 });
 scratch('knows root, and keys and modules and settings that are not there', async ({ users, kernel }) => {
-  assert.deepEqual([await users.home('root'), await users.home('strata-nobody')], ['/root', null]);
-  assert.deepEqual(await users.authorizedKeys('strata-nobody'), []);
+  same([await users.home('root'), await users.home('strata-nobody')], ['/root', null]);
+  same(await users.authorizedKeys('strata-nobody'), []);
   assert.equal(await kernel.module('strata_no_such'), 'absent');
   assert.equal(await kernel.sysctl('net.strata.no_such'), null);
   assert.match((await kernel.sysctl('net.ipv4.ip_forward')) ?? '', /^[01]$/);
 });
 
 system('starts, enables, stops and disables a unit by its file', async ({ units, files }) => {
-  assert.deepEqual(await units.state(unit), { load: 'not-found', active: 'inactive', enabled: 'unknown', mainPid: null });
+  same(await units.state(unit), { load: 'not-found', active: 'inactive', enabled: 'unknown', mainPid: null });
   await files.write(unitPath, unitText('/bin/true'));
   await units.daemonReload();
-  assert.deepEqual(await units.state(unit), { load: 'loaded', active: 'inactive', enabled: 'disabled', mainPid: null });
+  same(await units.state(unit), { load: 'loaded', active: 'inactive', enabled: 'disabled', mainPid: null });
   await units.enable(unit);
   assert.equal((await files.stat(`/etc/systemd/system/multi-user.target.wants/${unit}`))?.target, unitPath);
   await units.start(unit);
   await units.start(unit);
-  assert.deepEqual([(await units.state(unit)).active, (await units.state(unit)).enabled], ['active', 'enabled']);
+  same([(await units.state(unit)).active, (await units.state(unit)).enabled], ['active', 'enabled']);
   await units.stop(unit);
   await units.disable(unit);
-  assert.deepEqual([(await units.state(unit)).active, (await units.state(unit)).enabled], ['inactive', 'disabled']);
+  same([(await units.state(unit)).active, (await units.state(unit)).enabled], ['inactive', 'disabled']);
   assert.equal(await files.stat(`/etc/systemd/system/multi-user.target.wants/${unit}`), null);
   await files.remove(unitPath);
   await units.daemonReload();
@@ -184,8 +186,8 @@ system('installs packages with what they bring, and purges exactly those named',
   await assert.rejects(packages.remove(['cpp'], { durable: 'purge-cpp' }), code('package-needed'));
   await packages.remove(brought, { durable: 'purge' });
   await packages.remove(brought, { durable: 'purge-again' });
-  assert.deepEqual(await packages.all(), before);
-  assert.deepEqual([await packages.lockHolder(), await packages.interrupted()], [null, []]);
+  same(await packages.all(), before);
+  same([await packages.lockHolder(), await packages.interrupted()], [null, []]);
 });
 system('refuses a package that no source has', async ({ packages }) => {
   await assert.rejects(packages.install(['strata-no-such-package'], { durable: 'install-nothing' }), code('package-failed'));
@@ -193,13 +195,13 @@ system('refuses a package that no source has', async ({ packages }) => {
 system('changes the name of the machine', async (host) => {
   const was = await host.hostname();
   await host.setHostname('contract-name');
-  assert.deepEqual([await host.hostname(), (await host.facts('hostname')).hostname], ['contract-name', 'contract-name']);
+  same([await host.hostname(), (await host.facts('hostname')).hostname], ['contract-name', 'contract-name']);
   await host.setHostname(was);
 });
 system('sees sshd, and ports where nobody listens', async ({ network }) => {
   assert.match((await network.banner('127.0.0.1', 22, 5000)) ?? '', /^SSH-2\.0/);
   assert.equal(await network.banner('127.0.0.1', 9, 1000), null);
-  assert.deepEqual([await network.reaches('127.0.0.1', 22, 2000), await network.reaches('127.0.0.1', 9, 2000)], [true, false]);
+  same([await network.reaches('127.0.0.1', 22, 2000), await network.reaches('127.0.0.1', 9, 2000)], [true, false]);
   assert.equal(await network.get('http://127.0.0.1:9/', { timeoutMs: 1000 }), null);
   assert.ok((await network.links()).length > 0);
 });

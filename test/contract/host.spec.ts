@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { localHost } from '@strata/host-local';
 import { MemoryHost, said } from '@strata/tasks/testing';
 import { hostContract } from './host-contract';
 import { contractNode, contractOnNode } from './on-node';
@@ -18,6 +22,16 @@ describe('the memory machine keeps the contract of a host', () => {
     await host.files.remove('/scratch', { recursive: true });
     expect(host.snapshot()).toEqual(before);
   });
+});
+
+/** Only what stays in a folder of its own; owners and modes need root. */
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+asRoot('this machine keeps it, as far as that touches nothing', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'strata-contract-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  it.each(hostContract.filter((c) => c.touches === 'scratch').map((c, i) => ({ ...c, i })))('$name', ({ run, i }) =>
+    run(localHost({ stateDir: join(folder, 'state') }), join(folder, String(i))),
+  );
 });
 
 const node = contractNode();

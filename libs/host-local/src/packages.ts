@@ -21,7 +21,11 @@ export type RunManager = (argv: Argv, options: ManagerOptions & { env?: Record<s
 /** apt or dnf, whichever this machine has. Programs time out after half an hour. */
 export function localPackages(host: LocalHostOptions): Packages {
   const run: RunManager = async (argv, o) => {
-    const result = await runDurable(argv, { ...o, timeoutMs: 30 * 60_000, onLine: (line) => (host.log?.(line), o.onLine?.(line)) }, host);
+    const onLine = (line: string): void => {
+      if (!/^(dl|pm)status:/.test(line)) host.log?.(line); // those are for progress
+      o.onLine?.(line);
+    };
+    const result = await runDurable(argv, { ...o, timeoutMs: 30 * 60_000, onLine }, host);
     if (result.code === 0) return result;
     throw new TaskError('package-failed', `\`${argv.filter((a) => !a.startsWith('-')).join(' ')}\` ended with exit status ${result.code}`, {
       remedy: 'read its output in the log of this step, mend the cause (sources, network, disk), then retry the step',

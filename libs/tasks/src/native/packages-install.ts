@@ -18,35 +18,47 @@ async function added(host: Host, before: readonly string[]): Promise<string[]> {
   return Object.keys(await host.packages.all()).filter((name) => !known.has(name)).sort(); // prettier-ignore
 }
 
+/** Folders of unit links that are empty: dpkg takes them away with the last unit of a package. */
+async function emptyFolders(host: Host): Promise<string[]> {
+  const base = '/etc/systemd/system';
+  const empty: string[] = [];
+  for (const name of (await host.files.list(base)).filter((n) => /\.(wants|requires)$/.test(n)))
+    if ((await host.files.list(`${base}/${name}`)).length === 0) empty.push(`${base}/${name}`);
+  return empty;
+}
+
 export const packagesInstall = defineTask({
   name: 'packages.install', version: 1, layer: 'native', timeout: '30m', attempts: 3, pool: 'packages',
   title: 'The packages of the operating system are installed',
   input: z.strictObject({ packages: z.array(PackageName) }),
-  before: z.strictObject({ installed: z.array(z.string()) }), // names of all packages
+  before: z.strictObject({ installed: z.array(z.string()), emptyFolders: z.array(z.string()).default([]) }), // names of all packages
   output: z.strictObject({ versions: z.record(z.string(), z.string()) }),
   async check({ host, input }) {
     const found = await host.packages.installed(input.packages);
     const missing = input.packages.filter((name) => (found[name] ?? null) === null);
     const versions = Object.fromEntries(Object.entries(found).flatMap(([name, version]) => (version === null ? [] : [[name, version]])));
     if (missing.length === 0) return { state: 'satisfied', output: { versions } };
-    return { state: 'unsatisfied', reason: `not installed: ${missing.join(', ')}`, before: { installed: Object.keys(await host.packages.all()).sort() } };
+    return { state: 'unsatisfied', reason: `not installed: ${missing.join(', ')}`, before: { installed: Object.keys(await host.packages.all()).sort(), emptyFolders: await emptyFolders(host) } };
   },
   async apply({ host, input, before, progress, signal }) {
-    await host.packages.install(input.packages, { durable: 'install', progress, signal });
-    await host.files.write(note, JSON.stringify({ ...(await notes(host)), [keyOf(input.packages)]: await added(host, before.installed) }), { mode: 0o600 });
+    const key = keyOf(input.packages);
+    try {
+      await host.packages.install(input.packages, { durable: 'install', progress, signal });
+    } finally {
+      const all = await notes(host);
+      await host.files.write(note, JSON.stringify({ ...all, [key]: [...new Set([...(all[key] ?? []), ...(await added(host, before.installed))])] }), { mode: 0o600 });
+    }
   },
   /** Purges precisely what came with us. What somebody else has come to need meanwhile stays, and the log says so. */
   async undo({ host, input, before, log, signal }) {
-    const all = await notes(host);
-    const ours = all[keyOf(input.packages)] ?? (await added(host, before.installed)); // died before it could take note: nothing else came since
-    const here = await host.packages.installed(ours);
-    const names = ours.filter((name) => (here[name] ?? null) !== null);
-    if (names.length > 0)
-      await host.packages.remove(names, { durable: 'purge', signal }).catch((error: unknown) => {
+    const [all, key] = [await notes(host), keyOf(input.packages)];
+    const ours = all[key] ?? (await added(host, before.installed)); // died before it could take note: nothing else came since
+    if (ours.length > 0)
+      await host.packages.remove(ours, { durable: 'purge', signal }).catch((error: unknown) => {
         if (!(error instanceof TaskError) || error.code !== 'package-needed') throw error;
-        log(`left installed: ${names.join(', ')}: ${error.message}`);
+        log(`left installed: ${error.message}`);
       });
-    const { [keyOf(input.packages)]: _gone, ...rest } = all;
-    if (Object.keys(all).length > 0) await host.files.write(note, JSON.stringify(rest), { mode: 0o600 });
+    await host.files.write(note, JSON.stringify({ ...all, [key]: [] }), { mode: 0o600 });
+    for (const folder of before.emptyFolders) if ((await host.files.stat(folder)) === null) await host.files.mkdir(folder);
   },
 }); // prettier-ignore
