@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { Injectable } from '@nestjs/common';
-import { SshMachine } from '@strata/host-ssh';
+import { SshError, SshMachine } from '@strata/host-ssh';
 import { hashToken, joinTokenText, newToken } from '@strata/pki';
 import { TaskError } from '@strata/tasks';
 import type { NodeRecord } from '@strata/store';
@@ -26,8 +26,18 @@ export class InstallAgent {
     private readonly files: AgentFiles,
   ) {}
 
-  /** @throws SshError, or TaskError when the agent does not come up. */
+  /** @throws TaskError: what SSH said, or that the agent does not come up. */
   async run(at: { clusterId: string; runId: string; name: string }, doing: Doing): Promise<void> {
+    try {
+      await this.install(at, doing);
+    } catch (error) {
+      if (!(error instanceof SshError)) throw error;
+      const retry = ['unreachable', 'timeout', 'connection-lost', 'upload-failed'].includes(error.code);
+      throw new TaskError(`ssh.${error.code}`, error.message, { remedy: error.remedy, retry, cause: error.cause });
+    }
+  }
+
+  private async install(at: { clusterId: string; runId: string; name: string }, doing: Doing): Promise<void> {
     const { store, keys } = this.edges;
     const row = await store.nodes.named(at.clusterId, at.name);
     const run = await store.runs.find(at.runId);

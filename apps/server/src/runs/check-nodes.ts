@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { canonicalJson, type ClusterSpec, Facts, type Finding, milliseconds, type NodeSpec, type RunIntent } from '@strata/model';
+import { canonicalJson, type ClusterSpec, Facts, type Finding, type NodeSpec, type RunIntent } from '@strata/model';
 import { readOnlyHost, SshError, SshMachine } from '@strata/host-ssh';
 import { PlanRefused, precheckSteps } from '@strata/planner';
 import { type Common, type Host, runTask, taskNamed } from '@strata/tasks';
@@ -69,7 +69,7 @@ export class CheckNodes {
   private async meet({ node, row }: { node: NodeSpec; row: NodeRecord }, asked: Asked, machines: Map<string, SshMachine>): Promise<Met> {
     const known = Facts.safeParse(row.facts).data ?? null;
     const met = { node, row, facts: known, findings: [], reachable: true, message: '' };
-    if (row.state === 'enrolled') return this.meetAgent(met, asked);
+    if (row.state === 'enrolled') return this.meetAgent(met);
     const removes = asked.intent.kind === 'remove-node' || asked.intent.kind === 'uninstall';
     if (!node.ssh || removes) return { ...met, facts: removes ? known : null, via: 'agent', reachable: false, message: 'it has not joined yet' };
     try {
@@ -99,21 +99,17 @@ export class CheckNodes {
     }
   }
 
-  /** An enrolled node: its session tells. One that is silent for longer than the policy waits is absent; a shorter silence is left to the engine. */
-  private async meetAgent(met: Omit<Met, 'via'>, asked: Asked): Promise<Met> {
-    const nodeWaitMs = milliseconds(asked.spec.spec.policy.nodeWait);
+  /** An enrolled node: its session tells. One that has none after a moment is absent: its steps come in the run that finishes it. */
+  private async meetAgent(met: Omit<Met, 'via'>): Promise<Met> {
     for (let waited = 0; ; waited += 100) {
       const row = (await this.edges.store.nodes.find(met.row.id)) ?? met.row;
       const facts = Facts.safeParse(row.facts).data ?? null;
-      const session = this.edges.sessions.of(row.id);
-      if (session && facts) return { ...met, row, via: 'agent', facts };
-      if (waited < factsWaitMs) {
-        await clock.sleep(100, this.edges.stopping);
-        continue;
+      if (this.edges.sessions.of(row.id) && facts) return { ...met, row, via: 'agent', facts };
+      if (waited >= factsWaitMs) {
+        const silentS = Math.round((this.edges.now() - (row.lastSeenAt?.getTime() ?? 0)) / 1000);
+        return { ...met, row, via: 'agent', facts, reachable: false, message: `its agent has been silent for ${silentS} s` };
       }
-      const silentMs = this.edges.now() - (row.lastSeenAt?.getTime() ?? 0);
-      const reachable = facts !== null && (session !== null || silentMs < nodeWaitMs);
-      return { ...met, row, via: 'agent', facts, reachable, message: reachable ? '' : `its agent has been silent for ${Math.round(silentMs / 1000)} s` };
+      await clock.sleep(100, this.edges.stopping);
     }
   }
 

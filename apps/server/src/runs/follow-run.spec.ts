@@ -14,20 +14,23 @@ afterAll(() => server.remove(), 30_000);
 function listen(runId: string, lastEventId: string | undefined, stopAfter = Infinity): Promise<{ ids: number[]; ended: boolean }> {
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${server.token}`, ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) };
-    const out = request({ host: '127.0.0.1', port: server.serving.ports.api, path: `/v1/runs/${runId}/events`, headers, ca: server.ca, agent: false }, (answer) => {
-      let text = '';
-      const seen = (): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map((m) => Number(m[1]));
-      const done = (): void => resolve({ ids: seen().slice(0, stopAfter), ended: text.includes('event: end') });
-      answer.on('data', (part: Buffer) => {
-        text += part.toString();
-        if (seen().length >= stopAfter) {
-          out.destroy();
-          done();
-        }
-      });
-      answer.on('end', done);
-      answer.on('error', done);
-    });
+    const out = request(
+      { host: '127.0.0.1', port: server.serving.ports.api, path: `/v1/runs/${runId}/events`, headers, ca: server.ca, agent: false },
+      (answer) => {
+        let text = '';
+        const seen = (): number[] => [...text.matchAll(/^id: (\d+)$/gm)].map((m) => Number(m[1]));
+        const done = (): void => resolve({ ids: seen().slice(0, stopAfter), ended: text.includes('event: end') });
+        answer.on('data', (part: Buffer) => {
+          text += part.toString();
+          if (seen().length >= stopAfter) {
+            out.destroy();
+            done();
+          }
+        });
+        answer.on('end', done);
+        answer.on('error', done);
+      },
+    );
     out.on('error', (error) => (out.destroyed ? undefined : reject(error)));
     out.end();
   });

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ClusterSpec, RunIntent } from '@strata/model';
+import type { RunView } from '@strata/run';
 import type { ClusterRecord, NodeRecord, RunRecord } from '@strata/store';
 import { ProblemError } from '../api/problem';
 import { Edges } from '../serve/edges';
@@ -84,7 +85,7 @@ export class FollowUp {
     if (pause && pause.until > this.edges.now()) return null;
     const view = await this.book.view(newest.id);
     this.book.forget(newest.id);
-    const missing = new Set([...(view.plan?.absent ?? []), ...view.absent.keys()]);
+    const missing = new Set([...(view.plan?.absent ?? []), ...view.absent.keys(), ...unreached(view)]);
     const back = await Promise.all(at.rows.filter((r) => missing.has(r.name)).map((r) => this.isBack(r, at.spec)));
     if (!back.some(Boolean)) return null;
     const ms = Math.min(pause ? pause.ms * 2 : firstPauseMs, longestPauseMs); // if that run ends as this one did, the next waits longer
@@ -101,6 +102,10 @@ export class FollowUp {
   }
 }
 const intentOf = (kind: RunIntent['kind'], nodes: string[]): RunIntent => ({ kind, nodes, dryRun: false, force: false });
+
+/** Nodes whose machine went away before its agent could be installed. */
+const unreached = (view: RunView): string[] =>
+  (view.plan?.steps ?? []).flatMap((s) => (s.task === 'agent.install' && s.node !== null && view.steps.get(s.key)?.state === 'failed' ? [s.node] : []));
 
 /** Whether a TCP connection opens in time. */
 function reaches(host: string, port: number): Promise<boolean> {
