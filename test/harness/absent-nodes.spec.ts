@@ -21,12 +21,27 @@ describe('a node that is silent for longer than the policy waits', () => {
     expect(kinds(events, 'NodeAbsent')).toEqual(['n3']);
     expect((await fleet.cluster.nodes()).filter((n) => n.ready).map((n) => n.name)).toEqual(expect.arrayContaining(['n1', 'n2']));
 
-    fleet.sim.time.after(hour, () => undefined);
     await fleet.sim.time.until(() => fleet.sim.server.isConnected('n3'), 2 * hour);
     const second = await fleet.run(await installOf(fleet, 3, machines));
     expect([second.result, second.because]).toEqual(['done', expect.any(String)]);
     expect(fleet.snapshot()).toEqual(calm.snapshot());
     expect(fleet.kube.made.ca).toBe(1);
+  });
+  it('stops what it still did for the old run before it does the same for the new one', async () => {
+    const fleet = new Fleet(machines);
+    let first = true;
+    const slow = (order: { step: string }): number => (first && order.step === 'n3/packages.install' ? ((first = false), 3 * hour) : 0);
+    const degraded = await fleet.run(await installOf(fleet, 3), {
+      slow,
+      meanwhile: () => fleet.sim.time.after(12_000, () => fleet.sim.agents.get('n3')?.offline(hour)),
+    });
+    expect(degraded.result).toBe('degraded');
+    expect(degraded.steps.get('n3/packages.install')).toMatchObject({ state: 'failed', outcome: 'lost' });
+    const before = fleet.sim.time.now();
+    await fleet.sim.time.until(() => fleet.sim.server.isConnected('n3'), 2 * hour);
+    const finished = await fleet.run(await installOf(fleet, 3, machines));
+    expect([finished.result, finished.because]).toEqual(['done', expect.any(String)]);
+    expect(fleet.sim.time.now() - before).toBeLessThan(2 * hour);
   });
   it('goes on by itself when it is back while the others are still at work', async () => {
     const fleet = new Fleet(machines);

@@ -16,6 +16,8 @@ export interface Troubles extends Faults {
   firstFailure?: (order: SimOrder) => FirstFailure;
   /** Orders of which every attempt fails, at its second change or, when it makes fewer, at its end. */
   failsAlways?: (order: SimOrder) => boolean;
+  /** How much longer than usual an order takes (ms). */
+  slow?: (order: SimOrder) => number;
   onFailure?: 'hold' | 'unwind';
   /** What happens outside while it runs. */
   meanwhile?: (fleet: Fleet) => void;
@@ -36,6 +38,7 @@ export class Fleet {
   readonly sim: Simulation;
   /** Every beginning of a task, as `run step action attempt.epoch`: a second one of the same is an agent that went on after it died. */
   readonly executed: string[] = [];
+  private readonly atWork = new Map<string, () => boolean>();
   private readonly working = new AsyncLocalStorage<Working>();
   private readonly secretValues = new Map<string, string>(); // sealed in the server's store: outlives it
   private troubles: Troubles = {};
@@ -96,7 +99,21 @@ export class Fleet {
 
   private async execute(order: SimOrder, context: SimContext): Promise<SimEnded> {
     this.executed.push(`${order.runId} ${order.step} ${order.action} ${order.attempt}.${order.epoch}`);
-    await context.clock.sleep(this.sim.time.between(10, 1_500), context.signal);
+    const other = this.atWork.get(order.step);
+    if (other?.()) throw new Error(`${order.step} begins (${order.orderId}, attempt ${order.attempt}) while another order of it is at work`);
+    let over = false;
+    this.atWork.set(order.step, () => !over && context.alive());
+    try {
+      await context.clock.sleep(this.sim.time.between(10, 1_500) + (this.troubles.slow?.(order) ?? 0), context.signal);
+      return await this.begin(order, context);
+    } catch (error) {
+      if (!context.signal.aborted) throw error;
+      return { outcome: 'cancelled', result: { findings: [], before: context.journal.storedBefore() } };
+    } finally {
+      over = true;
+    }
+  }
+  private async begin(order: SimOrder, context: SimContext): Promise<SimEnded> {
     const attempt = order.attempt === 1 ? (this.troubles.firstFailure?.(order) ?? null) : null;
     if (attempt?.at === 'start') return { outcome: 'failed', result: { findings: [], failure: { ...broken(order, attempt.retry), cause: [] } } };
     const always = this.troubles.failsAlways?.(order) === true;

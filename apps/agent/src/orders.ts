@@ -1,6 +1,6 @@
 import { OrderBody } from '@strata/model';
 import { verifyOrder } from '@strata/pki';
-import { judgeOrder, tasks } from '@strata/tasks';
+import { inTheWay, judgeOrder, tasks } from '@strata/tasks';
 import type { FromAgent, RefusalCode, ToAgent } from '@strata/wire';
 import type { AgentConfig } from './config';
 import { type Execution, executeOrder, wantsSecrets } from './execute-order';
@@ -63,6 +63,13 @@ export class Orders {
       if (this.awaitingSecrets.delete(body.orderId)) this.start(held, secrets);
       return;
     }
+    const other = inTheWay(body, this.o.journal.all());
+    if (other) {
+      this.o.say(`order ${other.body.orderId} is stopped: ${body.orderId} takes its step over`);
+      await this.stop(other);
+      await this.o.send({ kind: 'refused', ...ref, code: 'busy', message: `order ${other.body.orderId} of the same step is being stopped` });
+      return;
+    }
     let accepted: Held;
     try {
       accepted = this.o.journal.accepted(body);
@@ -88,9 +95,16 @@ export class Orders {
     };
     await this.report(this.o.journal.settled(message.orderId, { outcome: 'failed', result: { findings: [], failure, before: held.before } }));
   }
-  cancel(message: Extract<ToAgent, { kind: 'cancel' }>): void {
+  async cancel(message: Extract<ToAgent, { kind: 'cancel' }>): Promise<void> {
     const held = this.o.journal.get(message.orderId);
-    if (held?.attempt === message.attempt) this.running.get(message.orderId)?.abort('cancelled');
+    if (held?.attempt === message.attempt && held.state !== 'settled') await this.stop(held);
+  }
+  /** Ends an order that is under way; one that still waits for its secrets has nothing to end. */
+  private async stop(held: Held): Promise<void> {
+    const { orderId } = held.body;
+    if (this.awaitingSecrets.delete(orderId))
+      return this.report(this.o.journal.settled(orderId, { outcome: 'cancelled', result: { findings: [], before: held.before } }));
+    this.running.get(orderId)?.abort('cancelled');
   }
   acked(message: Extract<ToAgent, { kind: 'ack' }>): void {
     const held = this.o.journal.get(message.orderId);

@@ -1,4 +1,4 @@
-import { type HeldAttempt, judgeOrder } from './order-rules';
+import { type HeldAttempt, inTheWay, judgeOrder } from './order-rules';
 
 const held = (epoch: number, attempt: number, state: HeldAttempt['state']): HeldAttempt => ({ epoch, attempt, state });
 test.each<[string, [number, number], HeldAttempt | undefined, number, string]>([
@@ -14,4 +14,12 @@ test.each<[string, [number, number], HeldAttempt | undefined, number, string]>([
 ])('%s', (...[, [epoch, attempt], entry, highest, expected]) => {
   const j = judgeOrder({ epoch, attempt }, entry, highest);
   expect(j.verdict === 'refuse' ? j.code : j.verdict).toBe(expected);
+});
+
+test('what is under way for the same step under another id is in the way', () => {
+  const order = (orderId: string, step: string, state: HeldAttempt['state']) => ({ state, body: { orderId, step } }); // prettier-ignore
+  const old = order('r1.a.run', 'n1/a', 'running');
+  expect(inTheWay({ orderId: 'r2.a.run', step: 'n1/a' }, [order('r1.b.run', 'n1/b', 'running'), old])).toBe(old);
+  expect(inTheWay({ orderId: 'r1.a.run', step: 'n1/a' }, [old])).toBeUndefined();
+  expect(inTheWay({ orderId: 'r2.a.run', step: 'n1/a' }, [order('r1.a.run', 'n1/a', 'settled')])).toBeUndefined();
 });

@@ -31,3 +31,15 @@ export function judgeOrder(incoming: { epoch: number; attempt: number }, held: H
   if (held.state !== 'settled') return { verdict: 'refuse', code: 'busy', message: `attempt ${held.attempt} is still under way` };
   return { verdict: 'accept' };
 }
+
+/**
+ * The order that is still under way for the same step under another id: of a run that ended while this node was away, or the one that an undo takes
+ * back. Two orders never work on one step at once: stop this one, and refuse what comes in as busy until it is over.
+ */
+export function inTheWay<H extends { state: HeldAttempt['state']; body: { orderId: string; step: string } }>(
+  incoming: { orderId: string; step: string },
+  all: Iterable<H>,
+): H | undefined {
+  for (const held of all) if (held.state !== 'settled' && held.body.step === incoming.step && held.body.orderId !== incoming.orderId) return held;
+  return undefined;
+}

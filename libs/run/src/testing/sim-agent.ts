@@ -141,6 +141,11 @@ export class SimAgent {
     if (judged.verdict === 'refuse') return this.send({ kind: 'refused', order, code: judged.code, message: judged.message });
     if (judged.verdict === 'answer') return this.send({ kind: 'settled', order, ended: held!.ended! });
     if (judged.verdict === 'again') return this.send({ kind: 'accepted', order });
+    const other = [...this.journal.values()].find((h) => h.state !== 'settled' && h.order.step === order.step && h.order.orderId !== order.orderId);
+    if (other !== undefined) {
+      this.running.get(other.order.orderId)?.abort('cancelled');
+      return this.send({ kind: 'refused', order, code: 'busy', message: `${other.order.orderId} is being stopped` });
+    }
     const fresh: HeldOrder = { order, epoch: order.epoch, attempt: order.attempt, state: 'accepted', acked: false };
     await this.point(this.life, `accepted ${order.step}`, () => {
       this.journal.set(order.orderId, fresh);
