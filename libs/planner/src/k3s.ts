@@ -74,8 +74,8 @@ export function k3s(c: PlanContext): Distribution {
   }
   function onceJoined(on: Steps, n: PlannedNode): void {
     const joined = n.role === 'control-plane' ? [keep] : [`${n.name}/k3s.agent`, ...(c.there ? [] : [keep])];
-    const role: Record<string, string> = n.role === 'control-plane' ? {} : { 'node-role.kubernetes.io/worker': '' };
+    const labels = { [`node-role.kubernetes.io/${n.role}`]: n.role === 'control-plane' ? 'true' : '', ...n.spec.labels }; // K3s itself says "true"
     const line = on.line(n.name, ...joined).step(kubernetesNodeReady, { node: n.name });
-    line.step(kubernetesNodeSettings, { node: n.name, labels: { ...role, ...n.spec.labels }, taints: n.spec.taints });
+    line.step(kubernetesNodeSettings, { node: n.name, labels, taints: n.spec.taints });
   }
 }

@@ -133,8 +133,8 @@ export function kubernetes(c: PlanContext): Distribution {
 
   function onceJoined(on: Steps, n: PlannedNode): void {
     const joined = n.role === 'control-plane' ? [keep] : [`${n.name}/kubernetes.join`, `${n.name}/kubernetes.admit`];
-    const role: Record<string, string> = n.role === 'control-plane' ? {} : { 'node-role.kubernetes.io/worker': '' };
-    on.line(n.name, ...joined).step(kubernetesNodeSettings, { node: n.name, labels: { ...role, ...n.spec.labels }, taints: n.spec.taints });
+    const labels = { [`node-role.kubernetes.io/${n.role}`]: '', ...n.spec.labels };
+    on.line(n.name, ...joined).step(kubernetesNodeSettings, { node: n.name, labels, taints: n.spec.taints });
     on.line(n.name, ...joined, ...there.network).step(kubernetesNodeReady, { node: n.name });
   }
 }

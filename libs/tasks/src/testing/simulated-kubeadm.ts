@@ -93,7 +93,6 @@ export function simulateKubernetes(host: MemoryHost, world: SimulatedKubernetes,
     },
     'init phase kubelet-start': () => startKubelet(),
     'init phase upload-config all': () => needApi(() => put('ConfigMap', 'kubeadm-config')),
-    'init phase mark-control-plane': () => needApi(mark),
     'init phase addon all': () => needApi(() => (put('DaemonSet', 'kube-proxy', 'apps/v1'), put('Deployment', 'coredns', 'apps/v1'))),
     'join phase kubelet-start': (config) => {
       const token = /tlsBootstrapToken: "?([a-z0-9.]+)/.exec(files.text(config) ?? '')?.[1] ?? '';
@@ -116,10 +115,6 @@ export function simulateKubernetes(host: MemoryHost, world: SimulatedKubernetes,
   function startKubelet(): ProgramResult {
     pending = kubelet();
     return ok();
-  }
-  function mark(): void {
-    const member = cluster.members.get(node.name);
-    if (member) member.labels['node-role.kubernetes.io/control-plane'] = '';
   }
   function needApi(change: () => void): ProgramResult {
     if (!cluster.up()) return bad('error: the API server does not answer');
