@@ -16,12 +16,15 @@ export interface Terminal {
   readonly interactive: boolean;
 }
 
+/** Text of others (messages of machines, names out of files) cannot steer the terminal: of its control characters only line ends and tabs are left. */
+export const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]|\p{Cf}/gu, ' ');
+
 export function processTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
   const { stdin, stdout, stderr } = process;
   const rows = (): number => stdout.rows ?? 0;
   return {
-    out: (text) => void stdout.write(`${text}\n`),
-    err: (text) => void stderr.write(`${text}\n`),
+    out: (text) => void stdout.write(`${printable(text)}\n`),
+    err: (text) => void stderr.write(`${printable(text)}\n`),
     get live() {
       return stdout.isTTY === true && rows() > 0 && env.TERM !== 'dumb' && env.CI === undefined;
     },

@@ -100,7 +100,7 @@ async function logs(cli: Cli, client: ApiClient, at: { run: string; step: string
     for (const line of lines)
       cli.terminal.out(
         at.flags.output === 'table'
-          ? `${new Date(line.at).toISOString().slice(11, 23)} ${line.attempt > 1 ? `#${line.attempt} ` : ''}${line.text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')}`
+          ? `${new Date(line.at).toISOString().slice(11, 23)} ${line.attempt > 1 ? `#${line.attempt} ` : ''}${line.text}`
           : JSON.stringify(line),
       );
     if (lines.length > 0) continue;

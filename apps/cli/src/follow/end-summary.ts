@@ -1,10 +1,10 @@
 import type { Finding } from '@strata/model';
 import { type RunView, span, summarize } from '@strata/run';
 
-/** What is told when a run is over: how it ended, what was found on all nodes, what failed and what to do, and where the time went. */
+/** What is told below the last line of a run that is over: what was found on all nodes, what failed and what to do, and where the time went. */
 export function endSummary(view: RunView): string[] {
   const s = summarize(view, view.endedAt ?? view.startedAt ?? 0);
-  const lines = ['', `${view.result ?? view.state}: ${view.because || 'nothing more to tell'}`];
+  const lines: string[] = [];
   const findings = findingsOf(view);
   if (findings.length > 0) lines.push('', 'Findings', ...findings.flatMap(findingLines));
   const failed = [...view.steps.values()].filter((v) => v.state === 'failed' || v.state === 'undo-failed');
@@ -17,7 +17,7 @@ export function endSummary(view: RunView): string[] {
   if (view.result === 'planned' || s.total === 0) return lines;
   lines.push(
     '',
-    `${s.total} steps: ${s.done} done, ${s.changed} changed${s.failed > 0 ? `, ${s.failed} failed` : ''}${s.waiting > 0 ? `, ${s.waiting} not begun` : ''}; ${span(s.elapsedMs)} in all`,
+    `${s.done} of ${s.total} steps done, ${s.changed} changed${s.failed > 0 ? `, ${s.failed} failed` : ''}${s.waiting > 0 ? `, ${s.waiting} not begun` : ''}; ${span(s.elapsedMs)} in all`,
   );
   if (s.byPhase.length > 0) lines.push(`  ${s.byPhase.map((p) => `${p.phase} ${span(p.ms)}`).join(', ')} (phases overlap)`);
   if (failed.length > 0) lines.push('', `When that is mended: strata runs resume ${view.runId}; the log of a step: strata logs ${view.runId} STEP`);

@@ -3,7 +3,7 @@ import { exitCodes, type RunEvent, type RunResult, type Wait } from '@strata/mod
 import { advanceView, emptyView, estimate, renderLine, renderTree, type RunView, span, type Tone } from '@strata/run';
 import { createColors } from 'picocolors';
 import { CliError, type ExitCode } from '../cli-error';
-import type { Terminal } from '../terminal';
+import { printable, type Terminal } from '../terminal';
 import { endSummary } from './end-summary';
 import { liveFrame } from './live-frame';
 
@@ -98,7 +98,7 @@ function lineScreen(terminal: Terminal): Screen {
       const text = renderLine(event, view);
       if (text === null) return;
       const at = new Date(event.at).toISOString().slice(11, 19);
-      for (const [i, line] of text.split('\n').entries()) terminal.out(`${i === 0 ? at : ' '.repeat(at.length)}  ${clean(line)}`);
+      for (const [i, line] of text.split('\n').entries()) terminal.out(`${i === 0 ? at : ' '.repeat(at.length)}  ${line}`);
     },
     note: (attempt, why) => {
       if (attempt === 2 && !broken) terminal.err(`the server does not answer (${why}); trying again until it does`);
@@ -148,13 +148,13 @@ function liveScreen(client: ApiClient, runId: string, terminal: Terminal): Scree
     event: (event, v) => {
       if (event.kind === 'NodeChecked' && v.plan === null) {
         const text = renderLine(event, v);
-        if (text !== null) frame.above(clean(text, true));
+        if (text !== null) frame.above(printable(text));
       }
       if (view === null) void Promise.resolve().then(ask);
       view = v;
       if (Date.now() - event.at < 0) skewMs = Math.min(skewMs, Date.now() - event.at);
     },
-    note: (attempt, why) => (trouble = attempt < 2 ? '' : color('bad', `the server does not answer (${clean(why)}); trying again`)),
+    note: (attempt, why) => (trouble = attempt < 2 ? '' : color('bad', `the server does not answer (${printable(why)}); trying again`)),
     back: () => (trouble = ''),
     end: (v) => {
       for (const t of timers) clearInterval(t);
@@ -165,9 +165,6 @@ function liveScreen(client: ApiClient, runId: string, terminal: Terminal): Scree
     },
   };
 }
-
-/** Control characters of foreign text never reach the terminal. */
-const clean = (text: string, lines = false): string => text.replace(lines ? /[^\P{Cc}\n]|\p{Cf}/gu : /\p{Cc}|\p{Cf}/gu, ' ');
 
 export function colorsFor(terminal: Pick<Terminal, 'colors'>): (tone: Tone, text: string) => string {
   const c = createColors(terminal.colors);

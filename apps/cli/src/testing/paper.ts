@@ -1,4 +1,5 @@
 import type { Cli } from '../commands/cli';
+import { printable } from '../terminal';
 
 export interface Paper {
   cli: Cli;
@@ -11,8 +12,8 @@ export function paper(env: Record<string, string | undefined> = {}, answers: str
   const [out, err]: [string[], string[]] = [[], []];
   let code: number | undefined;
   const terminal = {
-    out: (text: string) => void out.push(text),
-    err: (text: string) => void err.push(text),
+    out: (text: string) => void out.push(printable(text)),
+    err: (text: string) => void err.push(printable(text)),
     live: false,
     size: { columns: 80, rows: 0 },
     colors: false,

@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+
+/** docs/cli.md: every command in one line, from the commands themselves. A spec compares; `STRATA_WRITE_DOCS=1 npx jest docs` in apps/cli writes it anew. */
+export function cliDocument(program: Command): string {
+  const rows = leaves(program, '').map(({ path, command }) => {
+    const words = command.registeredArguments.map((a) => (a.required ? `<${a.name()}>` : `[${a.name()}${a.variadic ? '…' : ''}]`));
+    const options = command.options.filter((o) => !o.hidden && o.long !== '--help').map((o) => `\`${o.long ?? o.flags}\``);
+    return `| \`${[path, ...words].join(' ')}\` | ${command.description()} | ${options.join(' ')} |`;
+  });
+  return [...head, ...rows, ''].join('\n');
+}
+function leaves(command: Command, path: string): { path: string; command: Command }[] {
+  const here = path === '' ? command.name() : `${path} ${command.name()}`;
+  const visible = command.commands.filter((c) => c.name() !== 'help' && c.name() !== 'complete');
+  return visible.length === 0 ? [{ path: here, command }] : visible.flatMap((c) => leaves(c, here));
+}
+
+const head = [
+  '# The command line',
+  '',
+  'Made from the commands themselves (`apps/cli/src/docs.ts`); a test compares. `strata COMMAND --help` tells what each option means.',
+  '',
+  '**Which server:** `--context NAME`, else `STRATA_SERVER` with `STRATA_TOKEN_FILE` and `STRATA_CA_FILE` (or `STRATA_CA_PIN`), else `~/.config/strata/config.yaml` (0600; `strata up` writes it).',
+  '',
+  '**Exit codes:** 0 done or nothing to do · 1 failed · 2 wrong command, file or option, nothing was sent (`plan --detailed-exitcode`: something would be done) · 3 a precheck said no, nothing was changed · 4 degraded: some nodes are left behind and are finished when they return · 5 another run is at work on the cluster · 124 not over in time, the run goes on · 130 left with Ctrl-C, the run goes on. `kubectl` and `lab exec` end with the code of what they ran.',
+  '',
+  '**Secrets** for the first contact by SSH never stand in the spec or in arguments: `passwordFrom`, `sudoPasswordFrom` and `passphraseFrom` are `prompt`, `env:NAME` or `file:PATH`. They are sent once, over TLS. `~/.ssh/config`, `~/.ssh/known_hosts` and the usual key files are read here, on the machine of whoever types.',
+  '',
+  '**On a terminal** a run is a live tree; anywhere else it is one line for each thing that happens; with `--log-format json` it is one event of the ledger a line.',
+  '',
+  '| command | what it does | options |',
+  '|---|---|---|',
+];
