@@ -49,7 +49,11 @@ class KubeCluster implements Cluster {
   }
   async rollout(ref: ObjectRef): Promise<Rollout> {
     const found = await this.get(ref);
-    return found ? rolloutOf(found as Workload) : { complete: false, message: 'not there yet' };
+    if (!found) return { complete: false, message: 'not there yet' };
+    const first = rolloutOf(found as Workload);
+    if (first.complete || ref.kind !== 'DaemonSet') return first;
+    const nodes = await must('list the nodes', () => this.connection.core.listNode());
+    return rolloutOf(found as Workload, nodes.items.filter((n) => n.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'Unknown')).length);
   }
   async signingRequests(): Promise<SigningRequest[]> {
     const list = await must('list the certificate requests', () => this.connection.certificates.listCertificateSigningRequest());

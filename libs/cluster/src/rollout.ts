@@ -22,16 +22,16 @@ export interface Rollout {
 }
 const part = (n: number, of: number, what: string): Rollout => ({ complete: n >= of, message: `${n} of ${of} ${what}` });
 
-/** The same judgement as `kubectl rollout status`. */
-export function rolloutOf(o: Workload): Rollout {
+/** The same judgement as `kubectl rollout status`, but that a DaemonSet does not wait for `silent` nodes, whose kubelet reports no more. */
+export function rolloutOf(o: Workload, silent = 0): Rollout {
   const s = o.status ?? {};
   if ((s.observedGeneration ?? 0) < (o.metadata?.generation ?? 0)) return { complete: false, message: 'its controller has not seen it yet' };
-  const steps = o.kind === 'DaemonSet' ? daemonSet(s) : o.kind === 'StatefulSet' ? statefulSet(o) : deployment(o);
+  const steps = o.kind === 'DaemonSet' ? daemonSet(s, silent) : o.kind === 'StatefulSet' ? statefulSet(o) : deployment(o);
   return steps.find((step) => !step.complete) ?? steps.at(-1) ?? { complete: true, message: '' };
 }
-function daemonSet(s: NonNullable<Workload['status']>): Rollout[] {
-  const wanted = s.desiredNumberScheduled ?? 0;
-  if (wanted === 0) return [{ complete: false, message: 'no node has been given a pod yet' }];
+function daemonSet(s: NonNullable<Workload['status']>, silent: number): Rollout[] {
+  const wanted = (s.desiredNumberScheduled ?? 0) - silent;
+  if (wanted <= 0) return [{ complete: false, message: 'no node has been given a pod yet' }];
   return [part(s.updatedNumberScheduled ?? 0, wanted, 'updated'), part(s.numberAvailable ?? 0, wanted, 'available')];
 }
 function deployment(o: Workload): Rollout[] {
