@@ -12,6 +12,8 @@ export interface Execution {
   befores: FirstBefores;
   host: (order: { orderId: string; attempt: number }) => Host;
   boxKey: Buffer;
+  /** The control server's clock in ms, by our monotonic one; null before the first Welcome. */
+  serverNow?: () => number | null;
   progress: (fraction: number | null, note: string) => void;
   log: (stream: string, line: string) => void;
 }
@@ -75,6 +77,7 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
           progress: run.progress,
           log: (line) => run.log('task', line),
           signal,
+          serverNow: run.serverNow,
           secret: (ref: SecretRef) => {
             const value = secrets.get(ref.$secret);
             if (value === undefined) throw new Error(`the order came without the secret ${ref.$secret}`);

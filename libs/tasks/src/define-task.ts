@@ -18,6 +18,8 @@ export interface Common {
   progress: (fraction: number | null, note: string) => void;
   log: (line: string) => void;
   signal: AbortSignal;
+  /** The control server's clock in ms, on a node by a clock that nobody sets; null before it is known. */
+  serverNow?(): number | null;
   /** The value of a secret of the input. It is never journaled; throws if the order came without it. */
   secret: (ref: SecretRef) => string;
 }

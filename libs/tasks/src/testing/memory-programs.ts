@@ -62,6 +62,7 @@ export function seedPrograms(host: MemoryHost): void {
     );
   });
   host.program('nft', (argv) => nft(host, [...argv.slice(1)]));
+  host.program('date', () => said(`${(host.clock?.now() ?? host.baseFacts.time.wallMs) / 1000}\n`));
   host.program('systemctl', () => said());
   host.program('containerd', () => said('containerd github.com/containerd/containerd/v2 v2.4.2 strata\n'));
   host.program('ctr', () =>
