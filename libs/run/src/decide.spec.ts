@@ -142,6 +142,10 @@ describe('decide: cancel and unwind', () => {
     const end = decide(plan, play(plan, ...life('n1/a', 'changed'), cancel), situationOf(plan)).moves;
     expect(end).toEqual([{ kind: 'end', result: 'cancelled', because: 'cancelled by ops: wrong spec; changed and left as it is: n1/a' }]);
   });
+  it('does not speak of holding any more once it is cancelled', () => {
+    const two = [...three, stepOf('n1/x')];
+    expect(moves(two, [...life('n1/x', 'failed', stays), ...life('n1/a'), cancel])).toEqual(['cancel n1/a run 1.1']);
+  });
   const unwinding: NewEvent = { kind: 'UnwindStarted', body: { because: 'n1/c failed' } };
   const failed = [...life('n1/a', 'changed'), ...life('n1/b', 'satisfied'), ...life('n1/c', 'failed', stays)];
   it('takes back what this run changed, in reverse, when the policy or the step says so', () => {

@@ -72,7 +72,7 @@ function movesOf(plan: Plan, view: RunView, world: { situation: Situation; stand
   const moves: Move[] = view.cancelled ? cancels(plan, view, situation) : releases(plan, view, world);
   const moving = [...standings.values()].some(mayMove);
   if (!moving) return [...stranded(plan, view), endOf(plan, view, standings)];
-  if (!view.unwinding && failed.length > 0) {
+  if (!view.unwinding && !view.cancelled && failed.length > 0) {
     const because = heldWords(failed, view);
     if (view.state !== 'held' || view.because !== because) moves.push({ kind: 'hold', because });
   }
