@@ -7,7 +7,11 @@ import { until } from '../wait';
 import { discoveryConfig, joinConfiguration, NodeRegistration } from './kubeadm-config';
 import { kubeletState } from './kubelet-state';
 import { kubernetesPaths as paths } from './kubernetes-paths';
+import { missing } from './written-files';
 import { endContainers, NodeNetworkBefore, nodeNetworkBefore, restoreNodeNetwork } from './node-network';
+
+/** Files that live only while the node joins; two of them hold the token. */
+const passing = [paths.join, paths.discovery, paths.bootstrapConf];
 
 /**
  * kubelet of a worker: it asks the cluster for its certificate with a token that only this node has; the server approves it
@@ -23,7 +27,7 @@ export const kubernetesJoin = defineTask({
     const ca = await host.files.read(paths.caCert);
     const joined = (await host.files.stat(paths.kubeletClient)) !== null && (await host.files.stat(paths.kubeletConf)) !== null;
     const words = !joined ? 'the node has no certificate of the cluster yet' : ca?.trim() !== input.caPem.trim() ? 'the node belongs to another cluster' : await kubeletState(host);
-    if (words === null && (await host.files.stat(paths.join)) === null) return { state: 'satisfied', output: {} };
+    if (words === null && (await missing(host, passing)).length === passing.length) return { state: 'satisfied', output: {} };
     return { state: 'unsatisfied', reason: words ?? 'the join token is still on the disk', before: await nodeNetworkBefore(host) };
   },
   async apply({ host, input, secret, clock, signal, progress, log }) {
@@ -53,13 +57,13 @@ export const kubernetesJoin = defineTask({
       for (const line of await host.units.log('kubelet.service', 8)) log(line);
       throw error;
     } finally {
-      for (const path of [paths.join, paths.discovery, paths.bootstrapConf]) await host.files.remove(path);
+      for (const path of passing) await host.files.remove(path);
     }
   },
   async undo({ host, before, log }) {
     await host.units.stop('kubelet.service');
     await endContainers(host, log);
-    for (const path of [paths.join, paths.discovery, paths.bootstrapConf, paths.kubeletConf, paths.caCert, paths.kubeletApplied]) await host.files.remove(path);
+    for (const path of [...passing, paths.kubeletConf, paths.caCert, paths.kubeletApplied]) await host.files.remove(path);
     await restoreNodeNetwork(host, before);
   },
 }); // prettier-ignore
