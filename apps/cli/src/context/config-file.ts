@@ -25,7 +25,7 @@ export const ConfigFile = z.strictObject({
 });
 export type ConfigFile = z.infer<typeof ConfigFile>;
 
-export const configPath = (env: Readonly<Record<string, string | undefined>>): string => env.STRATA_CONFIG ?? join(configHome(env), 'strata', 'config.yaml');
+export const configPath = (env: Readonly<Record<string, string | undefined>>): string => env.STRATA_CONFIG || join(configHome(env), 'strata', 'config.yaml');
 
 /** The file's content; null when there is none. @throws CliError when others may read it or it cannot be understood */
 export function readConfig(path: string): ConfigFile | null {

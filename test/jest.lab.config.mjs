@@ -1,0 +1,15 @@
+// Real machines: systemd-nspawn nodes, a built control server, built agents. Needs root. One file after the other: they share two cores and an apt mirror.
+import preset from '../jest.preset.mjs';
+
+const root = import.meta.dirname;
+export default {
+  ...preset,
+  displayName: 'lab',
+  rootDir: root,
+  roots: [`${root}/lab`],
+  testMatch: ['**/*.lab.spec.ts'],
+  globalSetup: `${root}/lab/support/global-setup.mjs`,
+  testTimeout: 600_000,
+  maxWorkers: 1,
+  verbose: true,
+};
