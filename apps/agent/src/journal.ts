@@ -73,7 +73,7 @@ export class Journal {
   }
 
   private write(entry: NewEntry, orderId: string): Held {
-    const numbered = { seq: this.seq + 1, ...entry } as Entry;
+    const numbered: Entry = { seq: this.seq + 1, ...entry };
     try {
       writeSync(this.fd, `${JSON.stringify(numbered)}\n`);
       if (entry.kind !== 'acked') fsyncSync(this.fd); // a lost ack only costs one more answer

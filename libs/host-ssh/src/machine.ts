@@ -105,7 +105,7 @@ export class SshMachine {
         this.client.exec(line, (error, channel) => {
           if (!error) return void this.collect(channel, { what, options }).then(resolve, reject); // at once: its events do not wait
           // too many sessions for that sshd just now: the ones before are still being closed there
-          if (left > 0 && /open failed/i.test(error.message)) return void setTimeout(() => start(left - 1).then(resolve, reject), 100);
+          if (left > 0 && /open failed/i.test(error.message)) return void setTimeout(() => void start(left - 1).then(resolve, reject), 100);
           reject(
             new SshError('connection-lost', `${what} could not be started: ${error.message}`, {
               remedy: 'try again; see MaxSessions of that sshd',

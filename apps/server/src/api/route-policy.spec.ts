@@ -1,3 +1,4 @@
+import { hashToken } from '@strata/pki';
 import { TestServer } from '../testing/test-server';
 import { allowed, routePolicy } from './route-policy';
 
@@ -30,7 +31,6 @@ test('each role may do what the ones below it may, and nobody what is not listed
 
 test('a viewer reads and does not write; a revoked token does nothing', async () => {
   const token = 'strata_api_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
-  const { hashToken } = await import('@strata/pki');
   await server.edges.store.apiTokens.add({ hash: hashToken(token), name: 'eve', role: 'viewer' });
   expect(await server.call('GET', '/v1/clusters', { token })).toMatchObject({ status: 200 });
   expect(await server.call('POST', '/v1/clusters', { token, body: {} })).toMatchObject({ status: 403, body: { code: 'forbidden' } });
