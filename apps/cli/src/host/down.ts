@@ -20,7 +20,7 @@ export async function down(cli: Cli, flags: DownFlags): Promise<void> {
   const pid = livingSupervisor(home);
   if (pid === null) cli.terminal.out(`no control server runs in ${home}`);
   else await stop(pid, { home, timeoutMs: flags.timeout });
-  if (pid !== null) cli.terminal.out('the control server is stopped; its state stays, `strata up` goes on with it');
+  if (pid !== null && flags.purge !== true) cli.terminal.out('the control server is stopped; its state stays, `strata up` goes on with it');
   if (flags.purge !== true) return;
   purge(home);
   forget(cli, home);
