@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { knownKubernetesVersions, kubernetesComponents } from '@strata/model';
 import { plan, type PlanRequest, renderPlan } from '@strata/planner';
 import { bareMetal, factsOf, intentOf, labNode, lxc, nodesOf, requestOf as request, specOf } from '@strata/planner/testing';
 import { catalog, demoBundle } from './on-disk';
@@ -31,4 +32,16 @@ describe('golden plans', () => {
       if (process.env.UPDATE_GOLDEN || !existsSync(path)) writeFileSync(path, text);
       expect(text).toBe(readFileSync(path, 'utf8'));
     });
+});
+
+describe('the catalog', () => {
+  it('has, for each known version of Kubernetes, the images under exactly the names that its kubeadm asks for', () => {
+    const { entries } = catalog();
+    for (const version of knownKubernetesVersions) {
+      const parts = kubernetesComponents(version);
+      for (const [name, ref] of Object.entries(parts.images)) expect(entries.some((e) => e.name === `image-${name}` && e.ref === ref)).toBe(true);
+      const spec = specOf({ nodes: nodesOf(2), distribution: { kind: 'kubernetes', version } });
+      expect(plan(requestOf(spec)).distribution.version).toBe(version);
+    }
+  });
 });
