@@ -19,7 +19,7 @@ export interface Common {
   log: (line: string) => void;
   signal: AbortSignal;
   /** The control server's clock in ms, on a node by a clock that nobody sets; null before it is known. */
-  serverNow?(): number | null;
+  serverNow?: () => number | null;
   /** The value of a secret of the input. It is never journaled; throws if the order came without it. */
   secret: (ref: SecretRef) => string;
 }
