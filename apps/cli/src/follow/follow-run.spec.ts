@@ -4,7 +4,7 @@ import { paper } from '../testing/paper';
 import { followRun } from './follow-run';
 
 const make = (events: NewEvent[]): RunEvent[] =>
-  events.map((e, i) => ({ ...e, runId: 'r1', seq: i + 1, at: 1_000 * i, step: e.step ?? null, node: e.node ?? null }) as RunEvent);
+  events.map((e, i): RunEvent => ({ ...e, runId: 'r1', seq: i + 1, at: 1_000 * i, step: e.step ?? null, node: e.node ?? null }));
 const requested: NewEvent = {
   kind: 'RunRequested',
   body: { intent: { kind: 'install', nodes: [], dryRun: false, force: false }, specVersion: 1, epoch: 1, by: 'ops' },
