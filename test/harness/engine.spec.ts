@@ -18,7 +18,7 @@ interface Lived {
   view: RunView;
 }
 async function live(scenario: Scenario, troubles: Troubles = {}): Promise<Lived> {
-  const fleet = new Fleet(scenario.machines);
+  const fleet = new Fleet(scenario.machines, scenario.kind);
   const plan = await scenario.prepare(fleet);
   const view = await fleet.run(plan, { meanwhile: scenario.meanwhile, ...troubles });
   checkHistory(plan, fleet.sim.ledger.all(view.runId));

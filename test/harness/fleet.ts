@@ -3,7 +3,7 @@ import { type Facts, isSecretRef, type Plan } from '@strata/model';
 import type { RunView } from '@strata/run';
 import { forever, type SimContext, type SimEnded, type SimOrder, Simulation, type SimulationOptions } from '@strata/run/testing';
 import { type Common, judgeOrder, runTask, sealedFields, type Task, TaskError, taskNamed } from '@strata/tasks';
-import { MemoryCluster, MemoryControl, MemoryHost, simulateKubernetes, type SimulatedKubernetes } from '@strata/tasks/testing';
+import { MemoryCluster, MemoryControl, MemoryHost, simulateK3s, simulateKubernetes, type SimulatedKubernetes } from '@strata/tasks/testing';
 import { catalogOf } from '@strata/planner/testing';
 
 type Faults = Pick<SimulationOptions, 'agentDies' | 'serverDies'>;
@@ -34,7 +34,7 @@ export class Fleet {
   readonly hosts = new Map<string, MemoryHost>();
   readonly cluster = new MemoryCluster();
   readonly control: MemoryControl;
-  readonly kube: SimulatedKubernetes = { cluster: this.cluster, made: { ca: 0, encryptionKeys: 0 } };
+  readonly kube: SimulatedKubernetes & { tokens: Set<string> } = { cluster: this.cluster, made: { ca: 0, encryptionKeys: 0 }, tokens: new Set() };
   readonly sim: Simulation;
   /** Every beginning of a task, as `run step action attempt.epoch`: a second one of the same is an agent that went on after it died. */
   readonly executed: string[] = [];
@@ -43,10 +43,13 @@ export class Fleet {
   private readonly secretValues = new Map<string, string>(); // sealed in the server's store: outlives it
   private troubles: Troubles = {};
 
-  constructor(names: readonly string[], seed = 1) {
+  constructor(
+    names: readonly string[],
+    private readonly kind: 'kubernetes' | 'k3s' = 'kubernetes',
+  ) {
     names.forEach((name, i) => this.addMachine(name, `10.0.0.${11 + i}`));
     this.sim = new Simulation({
-      seed,
+      seed: 1,
       flush: () => new Promise((resolve) => setImmediate(resolve)),
       judge: judgeOrder,
       execute: (order, context) => this.execute(order, context),
@@ -61,7 +64,7 @@ export class Fleet {
   }
   private addMachine(name: string, address: string): void {
     const host = new MemoryHost(name, address);
-    simulateKubernetes(host, this.kube, { name, address });
+    (this.kind === 'k3s' ? simulateK3s : simulateKubernetes)(host, this.kube, { name, address });
     const run = host.effects.run.bind(host.effects);
     // Every change of a machine is a point at which its agent may die, and counts for the order that makes it.
     host.effects.run = async (effect, change) => {
@@ -205,10 +208,16 @@ function secretNames(value: unknown): string[] {
 }
 const broken = (order: SimOrder, retry: boolean): TaskError => new TaskError('injected', `${order.step} fails once`, { remedy: 'retry it', retry });
 
-/** What chance decides may differ: a key made anew after a crash, the hash of a random token in a file. */
+/** What chance decides may differ: a key or a token that was made anew after a crash. */
+const byChance: readonly (readonly [path: string, value: RegExp])[] = [
+  ['/etc/kubernetes/encryption.yaml', /secret: \S+/],
+  ['/etc/rancher/k3s/agent-token', /\S+/],
+];
 function withoutChance(snapshot: Record<string, unknown>): unknown {
   const files = { ...(snapshot.files as Record<string, { content?: string }>) };
-  const key = files['/etc/kubernetes/encryption.yaml'];
-  if (key?.content !== undefined) files['/etc/kubernetes/encryption.yaml'] = { ...key, content: key.content.replace(/secret: \S+/, 'secret: …') };
+  for (const [path, value] of byChance) {
+    const file = files[path];
+    if (file?.content !== undefined) files[path] = { ...file, content: file.content.replace(value, '…') };
+  }
   return { ...snapshot, files };
 }

@@ -7,6 +7,7 @@ import { Fleet } from './fleet';
 export interface Scenario {
   name: string;
   machines: string[];
+  kind?: 'kubernetes' | 'k3s';
   prepare(fleet: Fleet): Promise<Plan>;
   /** What happens outside while it runs. */
   meanwhile?(fleet: Fleet): void;
@@ -27,6 +28,9 @@ async function installed(fleet: Fleet, nodes: number): Promise<void> {
   const view = await fleet.run(await installOf(fleet, nodes));
   if (view.result !== 'done') throw new Error(`the install ahead of it ended ${view.result}: ${view.because}`);
 }
+
+const k3s = specOf({ nodes: nodesOf(2), distribution: { kind: 'k3s' } });
+const k3sOf = async (fleet: Fleet, rest: Parameters<typeof requestOf>[1] = {}): Promise<Plan> => plan(requestOf(k3s, { facts: await fleet.facts(), ...rest }));
 
 /** Every kind of plan. */
 export const scenarios: readonly Scenario[] = [
@@ -71,6 +75,17 @@ export const scenarios: readonly Scenario[] = [
     prepare: async (fleet) => {
       await installed(fleet, 2);
       return uninstallOf(fleet, 2);
+    },
+  },
+  { name: 'install with K3s', machines: ['n1', 'n2'], kind: 'k3s', prepare: (fleet) => k3sOf(fleet) },
+  {
+    name: 'uninstall K3s',
+    machines: ['n1', 'n2'],
+    kind: 'k3s',
+    prepare: async (fleet) => {
+      const view = await fleet.run(await k3sOf(fleet));
+      if (view.result !== 'done') throw new Error(`the install ahead of it ended ${view.result}: ${view.because}`);
+      return k3sOf(fleet, { enrolled, intent: intentOf('uninstall') });
     },
   },
 ];

@@ -46,8 +46,8 @@ export const k3sTokenRetire = defineTask({
     return { state: 'unsatisfied', reason: `the token of ${input.node} is still there`, before: {} };
   },
   async apply({ host, input }) {
-    const id = idOf((await host.files.read(fileOf(input.node))) ?? '');
-    if (id !== '') await must(host, ['k3s', 'token', 'delete', id]);
+    const token = (await host.files.read(fileOf(input.node))) ?? '';
+    if (await valid(host, token)) await must(host, ['k3s', 'token', 'delete', idOf(token)]); // else its hour is over, or an attempt that died deleted it
     await host.files.remove(fileOf(input.node));
   },
   undo: { never: 'a node that joins again gets a new token' },
