@@ -117,7 +117,7 @@ describe('a faulty plan', () => {
     }
     return '';
   };
-  const step = (p: typeof made, key: string): (typeof made.steps)[number] => p.steps.find((s) => s.key === key) ?? p.steps[0]!; // eslint-disable-line @typescript-eslint/no-non-null-assertion
+  const step = (p: typeof made, key: string): (typeof made.steps)[number] => p.steps.find((s) => s.key === key) ?? p.steps[0]!;
   it('is found out, with words', () => {
     expect(check(() => undefined)).toBe('');
     expect(check((p) => step(p, 'n1/kernel.modules').needs.push('n1/nope'))).toContain('needs n1/nope');
