@@ -3,7 +3,7 @@ export type { ClusterRecord, ClusterState, LeaseRecord } from './clusters';
 export { describeConnection, type Connection } from './connection';
 export type { Claim } from './idempotency';
 export type { LogLineRecord, NewLogLine } from './logs';
-export type { Enrollment, NodeRecord } from './nodes';
+export type { Enrollment, NodeBrief, NodeRecord } from './nodes';
 export type { OutboxKey, OutboxRow } from './outbox';
 export type { RunRecord, StepCounts } from './runs';
 export { isDuplicate, isTransient } from './retry';

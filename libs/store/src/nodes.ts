@@ -23,6 +23,8 @@ export interface NodeRecord {
 }
 const record = (row: NodeModel): NodeRecord => ({ ...row, role: row.role as Role, state: row.state as NodeRecord['state'] });
 
+export type NodeBrief = Pick<NodeRecord, 'id' | 'clusterId' | 'name' | 'role' | 'state' | 'lastSeenAt'>;
+
 /** What a machine brings when it becomes a node. */
 export interface Enrollment {
   nodeId: string;
@@ -57,6 +59,13 @@ export class Nodes {
   async named(clusterId: string, name: string): Promise<NodeRecord | null> {
     const found = await this.db.run((sql) => sql.node.findFirst({ where: { clusterId, name, state: { not: 'removed' } } }));
     return found && record(found);
+  }
+
+  /** Live nodes without their facts, which are large: for what is asked many times a second. */
+  async brief(clusterId: string): Promise<NodeBrief[]> {
+    const select = { id: true, clusterId: true, name: true, role: true, state: true, lastSeenAt: true } as const;
+    const rows = await this.db.run((sql) => sql.node.findMany({ where: { clusterId, state: { not: 'removed' } }, select }));
+    return rows.map((row) => ({ ...row, role: row.role as Role, state: row.state as NodeRecord['state'] }));
   }
 
   /** Live nodes, oldest first. */

@@ -20,8 +20,7 @@ export class CancelOrder {
     } else {
       await this.dispatch.landed(order);
       const run = await this.edges.store.runs.find(runId);
-      const node = run && order.node !== null ? await this.edges.store.nodes.named(run.clusterId, order.node) : null;
-      const session = node ? this.edges.sessions.of(node.id) : null;
+      const session = run && order.node !== null ? this.edges.sessions.named(run.clusterId, order.node) : null;
       if (session?.holds.has(order.orderId)) return session.link.send({ kind: 'cancel', orderId: order.orderId, attempt: order.attempt, reason });
     }
     const { step, orderId, attempt, epoch } = order;

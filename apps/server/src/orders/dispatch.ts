@@ -87,7 +87,7 @@ export class Dispatch {
       return 'over';
     }
     const released = judged.order;
-    const session = await this.sessionFor(released);
+    const session = this.sessionFor(released);
     if (!session) {
       await this.waiting(released);
       return 'offline';
@@ -160,9 +160,8 @@ export class Dispatch {
     return { kind: 'order', body: bytes, signature: this.edges.keys.orders.sign(bytes), keyId: this.edges.keys.orders.keyId, secrets };
   }
 
-  private async sessionFor(order: ReleasedOrder): Promise<Session | null> {
-    const node = order.planned.node === null ? null : await this.edges.store.nodes.named(order.clusterId, order.planned.node);
-    return node ? this.edges.sessions.of(node.id) : null;
+  private sessionFor(order: ReleasedOrder): Session | null {
+    return order.planned.node === null ? null : this.edges.sessions.named(order.clusterId, order.planned.node);
   }
 
   private async waiting(order: ReleasedOrder): Promise<void> {

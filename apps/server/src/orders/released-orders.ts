@@ -29,6 +29,8 @@ export type Judgement = { is: 'current'; order: ReleasedOrder } | { is: 'stale' 
 /** Whether an order may be carried out: only what the ledger released, of a plan whose seal (its key is in no database) still holds. */
 @Injectable()
 export class ReleasedOrders {
+  private readonly sound = new WeakSet<Plan>();
+
   constructor(
     private readonly edges: Edges,
     private readonly book: RunBook,
@@ -41,12 +43,20 @@ export class ReleasedOrders {
     if (!view.plan || !planned || !stepView) return { is: 'stale' };
     const out = stepView.state === 'released' || stepView.state === 'running' || stepView.state === 'undoing';
     if (!out || stepView.orderId !== order.orderId || stepView.attempt !== order.attempt || stepView.epoch !== order.epoch) return { is: 'stale' };
+    if (!(await this.holds(order, view.plan))) return { is: 'tampered', order, stepView };
+    return { is: 'current', order: { ...order, plan: view.plan, planned, stepView, view } };
+  }
+
+  /** Whether the seal holds. Judged once for each plan that was read from the ledger: what is in memory since then, no database changes. */
+  private async holds(order: OutboxOrder, plan: Plan): Promise<boolean> {
+    if (this.sound.has(plan)) return plan.clusterId === order.clusterId;
     const run = await this.edges.store.runs.find(order.runId);
     const spec = run && (await this.edges.store.clusters.spec(run.clusterId, run.specVersion));
-    if (!run?.planSeal || !spec || run.clusterId !== order.clusterId) return { is: 'tampered', order, stepView };
-    const sealed = sealText({ runId: run.id, clusterId: run.clusterId, plan: view.plan, spec });
-    if (!verifyMac(this.edges.keys.planSeal, sealed, run.planSeal)) return { is: 'tampered', order, stepView };
-    return { is: 'current', order: { ...order, plan: view.plan, planned, stepView, view } };
+    if (!run?.planSeal || !spec || run.clusterId !== order.clusterId || plan.clusterId !== order.clusterId) return false;
+    const sealed = sealText({ runId: run.id, clusterId: run.clusterId, plan, spec });
+    if (!verifyMac(this.edges.keys.planSeal, sealed, run.planSeal)) return false;
+    this.sound.add(plan);
+    return true;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Action, Failure, OrderResult, Outcome } from '@strata/model';
+import { secretRefs } from '@strata/run';
 import { ClusterEdges } from '../clusters/cluster-edges';
 import { RunBook } from '../runs/run-book';
 import { Edges } from '../serve/edges';
@@ -28,10 +29,12 @@ export class SettleOrder {
   /** Answers whether this was news. A settle of an attempt that is not the current one is kept as late evidence. */
   async run(end: Settlement): Promise<boolean> {
     let news = false;
+    let minted = false;
     await this.book.record(end.runId, (view) => {
       const step = view.steps.get(end.step);
       news = false;
       if (!step) return [];
+      minted = hasMinted(view.plan?.steps.find((s) => s.key === end.step)?.input);
       const same = step.orderId === end.orderId && step.attempt === end.attempt && step.epoch === end.epoch;
       const open = step.state === 'released' || step.state === 'running' || step.state === 'undoing';
       if (same && !open) return []; // settled already: the agent says it until it is acknowledged
@@ -40,9 +43,10 @@ export class SettleOrder {
       const body = { attempt: end.attempt, epoch: end.epoch, action, outcome: end.outcome, result: end.result, late: !same };
       return [{ kind: 'OrderSettled', step: end.step, node: nodeOf(end.step), body }];
     });
-    await this.clusters
-      .dropMinted(end.orderId, end.attempt)
-      .catch((error: unknown) => this.edges.log.warn({ err: error }, 'a bootstrap token could not be deleted; it expires by itself'));
+    if (minted)
+      await this.clusters
+        .dropMinted(end.orderId, end.attempt)
+        .catch((error: unknown) => this.edges.log.warn({ err: error }, 'a bootstrap token could not be deleted; it expires by itself'));
     return news;
   }
 
@@ -57,6 +61,9 @@ export function nodeOf(step: string): string | null {
   const name = step.slice(0, step.indexOf('/'));
   return name === 'cluster' ? null : name;
 }
+/** Whether an order of this input comes with something that was minted for it. */
+const hasMinted = (input: unknown): boolean => secretRefs(input).some((ref) => ref.$secret.startsWith('mint:'));
+
 /** A plan or spec that is not what was sealed: nothing of it is carried out. */
 export const tamperedFailure: Failure = {
   code: 'seal-broken',

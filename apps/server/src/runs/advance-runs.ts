@@ -7,12 +7,14 @@ import { Situations } from './situations';
 
 /** Events after which something else may begin. */
 const moves = new Set(['RunPlanned', 'OrderSettled', 'StepRetried', 'CancelRequested', 'RunResumed', 'UnwindStarted', 'NodeAbsent', 'NodeReturned']);
+const countEveryMs = 500;
 const againMs = 2_000; // after a failure of our own (the database away): try again
 
 /** Keeps every open run moving: pokes the engine when the ledger, a session or a timer says that something may have changed. */
 @Injectable()
 export class AdvanceRuns {
   private readonly engine: AdvanceRun;
+  private readonly counting = new Set<string>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
 
   constructor(
@@ -24,7 +26,7 @@ export class AdvanceRuns {
       ledger: edges.ledger,
       situation: (runId, _plan, view) => situations.of(runId, view),
       onCancelOrder: (runId, order, reason) => cancel.run(runId, order, reason),
-      after: async (view) => this.count(view),
+      after: (view) => Promise.resolve(this.count(view)),
     });
   }
 
@@ -74,8 +76,16 @@ export class AdvanceRuns {
     this.timers.set(runId, setTimeout(() => this.poke(runId), Math.min(Math.max(inMs, 10), 2 ** 31 - 1)).unref());
   }
 
-  private async count(view: RunView): Promise<void> {
-    await this.edges.store.runs.recordCounts(view.runId, countsOf(view));
+  /** Counts are for lists: written at most twice a second; the end of the run writes the last ones. */
+  private count(view: RunView): void {
+    if (this.counting.has(view.runId)) return;
+    const { runId } = view;
+    this.counting.add(runId);
+    setTimeout(() => {
+      this.counting.delete(runId);
+      if (view.state === 'ended' || this.edges.stopping.aborted) return;
+      this.edges.store.runs.recordCounts(runId, countsOf(view)).catch((error: unknown) => this.edges.log.warn({ err: error }, 'counts were not written'));
+    }, countEveryMs).unref();
   }
 }
 

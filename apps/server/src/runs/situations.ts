@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { milliseconds, type Plan, type Wait } from '@strata/model';
+import { type ClusterSpec, milliseconds, type Plan, type Wait } from '@strata/model';
 import { decide, isInFlight, type RunView, type SessionState, type Situation } from '@strata/run';
 import { Edges } from '../serve/edges';
 import { RunBook } from './run-book';
@@ -8,10 +8,14 @@ import { RunBook } from './run-book';
 const nodePools: Readonly<Record<string, number>> = { packages: 1, images: 1 };
 const serverPools: Readonly<Record<string, number>> = { artifacts: 2, ssh: 6 };
 
+type Policy = ClusterSpec['spec']['policy'];
+
 /** Gathers the world beside the ledger, as the engine needs it to decide. */
 @Injectable()
 export class Situations {
   private readonly listeningSince: number;
+  private readonly places = new Map<string, { clusterId: string; specVersion: number }>();
+  private readonly policies = new Map<string, Policy>();
 
   constructor(
     private readonly edges: Edges,
@@ -21,18 +25,16 @@ export class Situations {
   }
 
   async of(runId: string, view: RunView): Promise<Situation> {
-    const { store } = this.edges;
-    const run = await store.runs.find(runId);
-    if (!run) throw new Error(`run ${runId} is not in the database`);
-    const spec = await store.clusters.spec(run.clusterId, run.specVersion);
+    const run = await this.placeOf(runId);
+    const policy = await this.policyOf(run.clusterId, run.specVersion);
     const others = await this.otherViews(runId);
     return {
       now: this.edges.now(),
       listeningSince: this.listeningSince,
       sessions: await this.sessions(run.clusterId, view),
       poolFree: (pool, node) => (node === null ? (serverPools[pool] ?? Infinity) - usedOnServer(others, pool) : (nodePools[pool] ?? Infinity)),
-      nodeWaitMs: milliseconds(spec?.spec.policy.nodeWait ?? '2m'),
-      onFailure: spec?.spec.policy.onFailure ?? 'hold',
+      nodeWaitMs: milliseconds(policy.nodeWait),
+      onFailure: policy.onFailure,
       until: view.intent?.until,
     };
   }
@@ -44,9 +46,31 @@ export class Situations {
     return [...decide(view.plan, view, await this.of(runId, view)).waits];
   }
 
+  /** Cluster and version of a run: they never change. */
+  private async placeOf(runId: string): Promise<{ clusterId: string; specVersion: number }> {
+    const known = this.places.get(runId);
+    if (known) return known;
+    const run = await this.edges.store.runs.find(runId);
+    if (!run) throw new Error(`run ${runId} is not in the database`);
+    const place = { clusterId: run.clusterId, specVersion: run.specVersion };
+    this.places.set(runId, place);
+    return place;
+  }
+
+  /** A version of a spec never changes. */
+  private async policyOf(clusterId: string, version: number): Promise<Policy> {
+    const key = `${clusterId}#${version}`;
+    const known = this.policies.get(key);
+    if (known) return known;
+    const spec = await this.edges.store.clusters.spec(clusterId, version);
+    if (!spec) throw new Error(`version ${version} of the spec of cluster ${clusterId} is not in the database; restore it from a backup`);
+    this.policies.set(key, spec.spec.policy);
+    return spec.spec.policy;
+  }
+
   private async sessions(clusterId: string, view: RunView): Promise<Map<string, SessionState>> {
     const states = new Map<string, SessionState>();
-    for (const node of await this.edges.store.nodes.list(clusterId)) {
+    for (const node of await this.edges.store.nodes.brief(clusterId)) {
       const session = this.edges.sessions.of(node.id);
       states.set(node.name, {
         connected: session !== null,

@@ -133,9 +133,9 @@ export class AgentReports {
   /** Whether the outcome is of an order of this agent's own: of a run that there is, of a step that runs on its node. */
   private async mayTell(session: Session, said: { runId: string; step: string }): Promise<boolean> {
     if (!this.owns(session, said.step)) return false;
-    const run = await this.edges.store.runs.find(said.runId);
-    if (run?.clusterId !== session.clusterId) return false;
-    const planned = (await this.book.view(said.runId)).plan?.steps.find((s) => s.key === said.step);
+    const { plan } = await this.book.view(said.runId);
+    if (plan?.clusterId !== session.clusterId) return false;
+    const planned = plan.steps.find((s) => s.key === said.step);
     return planned?.target === 'node';
   }
   private owns(session: Session, step: string): boolean {

@@ -32,6 +32,10 @@ export class Sessions {
   of(nodeId: string): Session | null {
     return this.open.get(nodeId) ?? null;
   }
+  /** By the node's name: a removed node has no session, so a name is one node. */
+  named(clusterId: string, name: string): Session | null {
+    return this.all().find((s) => s.clusterId === clusterId && s.name === name) ?? null;
+  }
   all(): Session[] {
     return [...this.open.values()];
   }
