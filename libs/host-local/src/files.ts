@@ -22,7 +22,7 @@ export async function syncDirectory(path: string): Promise<void> {
 }
 export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
   return hash.digest('hex');
 }
 /** Fills `path` by `fill(temporary file)`, then fsync, owner, mode, rename, fsync of the directory. */
@@ -39,13 +39,36 @@ export async function replaceFile(
     await chmod(temporary, o.mode);
     const handle = await open(temporary, 'r');
     await handle.sync().finally(() => handle.close());
-    await rename(temporary, path);
+    await rename(temporary, path).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EBUSY') throw error;
+      await overwrite(temporary, path, o.mode); // a file that a container's host mounted there can only be filled anew
+    });
     await syncDirectory(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw diskFull(error) ? diskFullError(path, error) : error;
   }
 }
+async function overwrite(from: string, to: string, mode: number): Promise<void> {
+  const handle = await open(to, 'r+');
+  try {
+    const content = await readFile(from);
+    await handle.truncate(0);
+    await handle.write(content, 0, content.length, 0);
+    await handle.chmod(mode);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rm(from, { force: true });
+}
+const diskFull = (e: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((e as NodeJS.ErrnoException).code ?? '');
+const diskFullError = (path: string, cause: unknown): TaskError =>
+  new TaskError('disk-full', `${path} could not be written: its disk is full`, {
+    remedy: `free space on the file system of ${dirname(path)}, then retry the step`,
+    retry: true,
+    cause,
+  });
 export async function statOf(path: string): Promise<FileStat | null> {
   const s = await orNull(lstat(path));
   if (!s) return null;

@@ -69,6 +69,35 @@ describe('artifacts of the node', () => {
   });
 });
 
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+asRoot('files on other file systems', () => {
+  const { files } = localHost({ stateDir });
+  const mounted = join(folder, 'mounted');
+  afterEach(() => runProgram(['umount', '-l', mounted]));
+
+  it('fills a file anew that is mounted there', async () => {
+    writeFileSync(join(folder, 'host-file'), 'of the host');
+    writeFileSync(mounted, '');
+    await runProgram(['mount', '--bind', join(folder, 'host-file'), mounted]);
+    const image = await files.image(mounted);
+    await files.write(mounted, 'ours', { mode: 0o640 });
+    expect(readFileSync(join(folder, 'host-file'), 'utf8')).toBe('ours');
+    await files.restore(image);
+    expect(readFileSync(join(folder, 'host-file'), 'utf8')).toBe('of the host');
+    rmSync(join(folder, 'host-file'));
+  });
+  it('says that the disk is full, and leaves what was there', async () => {
+    rmSync(mounted, { force: true });
+    mkdirSync(mounted);
+    await runProgram(['mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', mounted]);
+    await files.write(join(mounted, 'conf'), 'old');
+    await expect(files.write(join(mounted, 'conf'), 'x'.repeat(100_000))).rejects.toMatchObject({ code: 'disk-full', retry: true });
+    expect(readFileSync(join(mounted, 'conf'), 'utf8')).toBe('old');
+    expect(await files.list(mounted)).toEqual(['conf']);
+    await expect(files.remove(folder, { recursive: true })).rejects.toMatchObject({ code: 'mounted' });
+  });
+});
+
 describe('programs', () => {
   it('ends a program and its children when its time is over', async () => {
     const started = Date.now();
