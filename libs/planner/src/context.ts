@@ -35,9 +35,12 @@ export interface PlanContext {
 export function contextOf(request: PlanRequest): PlanContext {
   const { spec } = request.spec;
   const cluster = request.spec.metadata.name;
-  const absent = spec.nodes.filter((n) => request.absent.includes(n.name) || !request.facts.has(n.name)).map((n) => n.name);
+  const takesBack = ['uninstall', 'remove-node'].includes(request.intent.kind);
+  const away = (n: NodeSpec): boolean => request.absent.includes(n.name) || !request.facts.has(n.name);
+  // a machine of which nothing is known has nothing of ours that could be taken back: nobody waits for it
+  const absent = spec.nodes.filter((n) => (takesBack ? request.absent.includes(n.name) : away(n))).map((n) => n.name);
   const nodes = spec.nodes
-    .filter((n) => !absent.includes(n.name))
+    .filter((n) => !away(n))
     .map((n): PlannedNode => {
       const facts = request.facts.get(n.name) as Facts;
       return {
@@ -59,7 +62,6 @@ export function contextOf(request: PlanRequest): PlanContext {
         'give each node an address of its own in the spec',
       );
   });
-  const takesBack = ['uninstall', 'remove-node'].includes(request.intent.kind);
   const controlPlane = nodes.find((n) => n.role === 'control-plane') ?? (takesBack ? lostControlPlane(request) : null);
   if (!controlPlane) throw noControlPlane(spec.nodes);
   const suffix = `${cluster}.strata.internal`;

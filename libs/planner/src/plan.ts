@@ -77,11 +77,15 @@ function assemble(request: PlanRequest, parts: Parts): Plan {
       because: never ? 'it has not come with its join command yet; it is finished when it does' : 'it cannot be reached; it is finished when it returns',
     };
   });
+  // a node that leaves is part of the plan, wherever it is; that others are away is none of this plan's business
+  const leaving =
+    parts.kind === 'remove-node' ? c.spec.nodes.filter((n) => request.intent.nodes.includes(n.name) && !c.nodes.some((m) => m.name === n.name)) : [];
+  const left = leaving.map((n) => ({ name: n.name, role: n.role, nodeId: request.enrolled.get(n.name) ?? null }));
   return {
     id: request.id, kind: parts.kind, clusterId: request.clusterId, specVersion: request.specVersion,
     factsDigest: request.sha256(canonicalJson(Object.fromEntries(request.facts))), catalogDigest: request.catalog.digest,
     distribution: { kind: c.spec.distribution.kind, version: d.version },
-    nodes: c.nodes.map((n) => ({ name: n.name, role: n.role, nodeId: n.nodeId })),
-    steps: parts.steps, skipped: [...absent, ...parts.skipped], absent: c.absent, warnings: parts.warnings,
+    nodes: [...c.nodes.map((n) => ({ name: n.name, role: n.role, nodeId: n.nodeId })), ...left],
+    steps: parts.steps, skipped: [...(parts.kind === 'remove-node' ? [] : absent), ...parts.skipped], absent: parts.kind === 'remove-node' ? [] : c.absent, warnings: parts.warnings,
   }; // prettier-ignore
 }

@@ -28,7 +28,7 @@ export function removeNode(on: Steps, t: Taking): Skipped {
     on.phase('install');
     const line = on.line(name).step(kubernetesNodeDelete, { node: name, force });
     if (away) skipped.push({ what: `the changes on ${name}`, because: 'it cannot be reached and --force was given: they stay' });
-    else if (c.nodes.find((n) => n.name === name)?.nodeId === null)
+    else if ((c.nodes.find((n) => n.name === name)?.nodeId ?? null) === null)
       skipped.push({ what: `the changes on ${name}`, because: 'it has no agent: nothing of ours is on it' });
     else on.all.push(...chained(undoOf(t, name), line.last));
     on.phase('prepare');

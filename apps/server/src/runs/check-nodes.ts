@@ -71,7 +71,9 @@ export class CheckNodes {
     const met = { node, row, facts: known, findings: [], reachable: true, message: '' };
     if (row.state === 'enrolled') return this.meetAgent(met);
     const removes = asked.intent.kind === 'remove-node' || asked.intent.kind === 'uninstall';
-    if (!node.ssh || removes) return { ...met, facts: removes ? known : null, via: 'agent', reachable: false, message: 'it has not joined yet' };
+    // without an agent there is nothing of ours to take back: such a node is not missed
+    if (removes) return { ...met, via: 'agent', message: 'it has no agent: nothing of ours is on it' };
+    if (!node.ssh) return { ...met, facts: null, via: 'agent', reachable: false, message: 'it has not joined yet' };
     try {
       const secrets = openSshSecrets(this.edges.keys.master, row.id, row.sshSecrets);
       const machine = await SshMachine.open(sshTarget(node, secrets, this.edges.stopping));

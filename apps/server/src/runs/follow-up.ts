@@ -58,7 +58,8 @@ export class FollowUp {
 
   private async owed(cluster: ClusterRecord): Promise<RunIntent | null> {
     if (cluster.state !== 'ready' && cluster.state !== 'degraded') return null;
-    const newest = (await this.edges.store.runs.list({ clusterId: cluster.id, limit: 1 })).runs[0];
+    const { runs } = await this.edges.store.runs.list({ clusterId: cluster.id, limit: 50 });
+    const newest = runs.find((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && !r.intent.dryRun);
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
     if (!newest || !spec) return null;
     const rows = await this.edges.store.nodes.list(cluster.id);
@@ -80,7 +81,7 @@ export class FollowUp {
 
   private async stragglers(at: { cluster: ClusterRecord; newest: RunRecord; spec: ClusterSpec; rows: NodeRecord[] }): Promise<RunIntent | null> {
     const { cluster, newest } = at;
-    if (newest.result !== 'degraded' || !['install', 'finish', 'add-node'].includes(newest.intent.kind)) return null;
+    if (newest.result !== 'degraded') return null;
     const pause = this.pauses.get(cluster.id);
     if (pause && pause.until > this.edges.now()) return null;
     const view = await this.book.view(newest.id);
