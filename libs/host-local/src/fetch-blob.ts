@@ -28,7 +28,8 @@ interface Part {
 
 class WrongBytes extends Error {}
 
-const progressEvery = 1 << 20;
+const progressEvery = 4 << 20;
+const batchBytes = 1 << 20;
 
 /**
  * Fetches a blob, going on from what an earlier try left in `<into>.part`, and verifies its sha256 before it gets its name. An address that breaks
@@ -127,16 +128,54 @@ async function fetchRest(address: string, part: Part, options: FetchBlobOptions 
   if (part.bytes !== blob.size) throw new Error(`it ended after ${part.bytes} of ${blob.size} bytes`);
 }
 
+/**
+ * Writes and hashes what comes in. TLS hands over 16 KiB at a time: they are gathered, so that the disk and the hash are asked once a MiB;
+ * while one batch is written, the next is gathered.
+ */
 async function append(file: FileHandle, job: { response: IncomingMessage; part: Part; beat: () => void; options: FetchBlobOptions }): Promise<void> {
   const { part, options } = job;
   let reported = part.bytes;
-  for await (const chunk of job.response as AsyncIterable<Buffer>) {
-    job.beat();
-    if (part.bytes + chunk.length > options.blob.size) throw new Error(`it sent more than ${options.blob.size} bytes`);
-    await file.appendFile(chunk);
-    part.hash.update(chunk);
-    part.bytes += chunk.length;
-    if (part.bytes - reported >= progressEvery || part.bytes === options.blob.size) options.progress?.((reported = part.bytes), options.blob.size);
+  let seen = part.bytes;
+  let batch: Buffer[] = [];
+  let gathered = 0;
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    const [chunks, bytes] = [batch, gathered];
+    [batch, gathered] = [[], 0];
+    await writing;
+    for (const chunk of chunks) part.hash.update(chunk);
+    writing = writeAll(file, chunks).then(() => void (part.bytes += bytes));
+    writing.catch(() => undefined); // it is awaited by the next batch
+    if (part.bytes - reported >= progressEvery) options.progress?.((reported = part.bytes), options.blob.size);
+  };
+  try {
+    for await (const chunk of job.response as AsyncIterable<Buffer>) {
+      job.beat();
+      seen += chunk.length;
+      if (seen > options.blob.size) throw new Error(`it sent more than ${options.blob.size} bytes`);
+      batch.push(chunk);
+      gathered += chunk.length;
+      if (gathered >= batchBytes) await flush();
+    }
+  } finally {
+    await flush(); // also what came before it broke off
+    await writing;
+  }
+  if (part.bytes === options.blob.size && part.bytes > 0) options.progress?.(part.bytes, options.blob.size);
+}
+async function writeAll(file: FileHandle, chunks: Buffer[]): Promise<void> {
+  let rest = chunks;
+  while (rest.length > 0) {
+    let { bytesWritten: left } = await file.writev(rest);
+    const next: Buffer[] = [];
+    for (const chunk of rest) {
+      if (left >= chunk.length) left -= chunk.length;
+      else {
+        next.push(left > 0 ? chunk.subarray(left) : chunk);
+        left = 0;
+      }
+    }
+    rest = next;
   }
 }
 
