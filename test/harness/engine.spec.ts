@@ -9,7 +9,7 @@ import { type Scenario, scenarios } from './scenarios';
  * the undisturbed run. A fixed sample of the points; all of them with STRATA_FAULTS=all.
  */
 const all = process.env.STRATA_FAULTS === 'all';
-const sampled = 6;
+const sampled = 4;
 const many = 500; // more resumes than any plan has steps
 
 interface Lived {
@@ -44,10 +44,12 @@ describe.each(scenarios)('$name', (scenario) => {
   });
 
   it('ends the same when each step fails once and passes by itself', async () => {
-    for (const at of ['start', 1, 2, 3] as const) expectSameEnd(await live(scenario, { firstFailure: () => ({ at, retry: true }), resumes: many }));
+    for (const at of all ? (['start', 1, 2, 3] as const) : (['start', 2] as const))
+      expectSameEnd(await live(scenario, { firstFailure: () => ({ at, retry: true }), resumes: many }));
   });
   it('ends the same when each step fails once and the operator opens the run again', async () => {
-    for (const at of ['start', 1] as const) expectSameEnd(await live(scenario, { firstFailure: () => ({ at, retry: false }), resumes: many }));
+    for (const at of all ? (['start', 1] as const) : ([1] as const))
+      expectSameEnd(await live(scenario, { firstFailure: () => ({ at, retry: false }), resumes: many }));
   });
   it('does nothing twice when each order is delivered three times', async () => {
     const lived = await live(scenario, { deliveries: 3 });
@@ -81,7 +83,7 @@ describe.each(scenarios)('$name', (scenario) => {
     }
   });
   it('ends the same when everything happens at once', async () => {
-    for (let seed = 1; seed <= (all ? 100 : 3); seed++) {
+    for (let seed = 1; seed <= (all ? 100 : 2); seed++) {
       const random = seeded(seed);
       let left = 20;
       const chance = (p: number): boolean => left > 0 && random() < p && left-- > 0;
