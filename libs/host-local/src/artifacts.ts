@@ -5,7 +5,8 @@ import type { Artifact, Blob, ImageArtifact } from '@strata/model';
 import type { Artifacts } from '@strata/tasks';
 import { TaskError } from '@strata/tasks';
 import { fetchBlob } from './fetch-blob';
-import { statOf } from './files';
+import { sha256Of, statOf } from './files';
+import { knownBlobs } from './known-blobs';
 import type { LocalHostOptions } from './options';
 
 const atOnce = 3;
@@ -15,7 +16,14 @@ export const blobPath = (stateDir: string, sha256: string): string => join(state
 /** A blob gets its name in the store only when its sha256 was verified; it is verified again before it is installed. */
 export function localArtifacts(host: LocalHostOptions): Artifacts {
   const path = (blob: Blob): string => blobPath(host.stateDir, blob.sha256);
-  const hasBlob = async (blob: Blob): Promise<boolean> => (await statOf(path(blob)))?.size === blob.size;
+  const known = knownBlobs(host.stateDir);
+  const hasBlob = async (blob: Blob): Promise<boolean> => {
+    if ((await statOf(path(blob)))?.size !== blob.size) return false;
+    if (await known.has(blob.sha256)) return true;
+    if ((await sha256Of(path(blob))) !== blob.sha256) return false;
+    await known.add(blob.sha256);
+    return true;
+  };
   const has = async (artifact: Artifact): Promise<boolean> => (await Promise.all(blobsOf(artifact).map(hasBlob))).every(Boolean);
   return {
     has,
@@ -53,6 +61,7 @@ export function localArtifacts(host: LocalHostOptions): Artifacts {
               cause,
             });
           });
+          await known.add(blob.sha256);
         }
       };
       try {
@@ -62,7 +71,10 @@ export function localArtifacts(host: LocalHostOptions): Artifacts {
       }
     },
     drop: async (artifacts) => {
-      for (const blob of artifacts.flatMap(blobsOf)) for (const end of ['', '.part']) await rm(path(blob) + end, { force: true });
+      for (const blob of artifacts.flatMap(blobsOf)) {
+        await known.drop(blob.sha256);
+        for (const end of ['', '.part']) await rm(path(blob) + end, { force: true });
+      }
     },
   };
 }

@@ -34,7 +34,7 @@ const batchBytes = 1 << 20;
 /**
  * Fetches a blob, going on from what an earlier try left in `<into>.part`, and verifies its sha256 before it gets its name. An address that breaks
  * off after giving bytes is asked again; otherwise the next one is. Throws when every address failed, with the reason of each; local errors
- * (disk full, no permission) and an abort at once.
+ * (disk full, no permission) and an abort at once. Nothing is fsynced: after a power cut whoever uses the file looks at its sha256 again.
  */
 export async function fetchBlob(options: FetchBlobOptions): Promise<void> {
   const { blob, into, addresses, signal } = options;
@@ -54,7 +54,7 @@ export async function fetchBlob(options: FetchBlobOptions): Promise<void> {
           await rm(partPath, { force: true });
           throw new WrongBytes(`the bytes hash to ${got}, expected ${blob.sha256}; what was fetched is thrown away`);
         }
-        return await finish(partPath, into);
+        return await rename(partPath, into);
       } catch (error) {
         signal?.throwIfAborted();
         if (isLocal(error)) throw new Error(`${into} cannot be written: ${(error as Error).message}`, { cause: error });
@@ -119,7 +119,6 @@ async function fetchRest(address: string, part: Part, options: FetchBlobOptions 
   try {
     beat();
     await append(file, { response, part, beat, options });
-    await file.sync();
   } finally {
     clearTimeout(stalled);
     response.destroy();
@@ -201,14 +200,4 @@ async function get(url: URL, from: number, options: FetchBlobOptions): Promise<I
     });
     request.end();
   });
-}
-
-async function finish(part: string, into: string): Promise<void> {
-  await rename(part, into);
-  const dir = await open(dirname(into), 'r');
-  try {
-    await dir.sync();
-  } finally {
-    await dir.close();
-  }
 }

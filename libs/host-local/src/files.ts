@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { chmod, chown, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, rmdir, symlink, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { ArchiveArtifact, Artifact, FileArtifact } from '@strata/model';
 import type { FileImage, Files, FileStat } from '@strata/tasks';
 import { TaskError } from '@strata/tasks';
 import { unpackMembers } from './unpack';
@@ -76,8 +77,11 @@ export async function statOf(path: string): Promise<FileStat | null> {
   return { kind, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, size: s.size, target: kind === 'link' ? await readlink(path) : null };
 }
 
-/** Files of this machine. Pre-images are kept under `stateDir/preimages`, 0600, named by their digest. */
-export function localFiles(stateDir: string): Files {
+/**
+ * Files of this machine. Pre-images are kept under `stateDir/preimages`, 0600, named by their digest.
+ * @param fetch gets an artifact again that the node's store lost or holds damaged (a power cut can do both).
+ */
+export function localFiles(stateDir: string, fetch?: (artifact: Artifact) => Promise<void>): Files {
   const preimage = (sha256: string): string => join(stateDir, 'preimages', sha256);
   const blob = (sha256: string): string => join(stateDir, 'artifacts', 'blobs', sha256);
 
@@ -165,18 +169,22 @@ export function localFiles(stateDir: string): Files {
       await rm(path, { recursive: true, force: true });
     },
     install: async (artifact, path, o) => {
-      const source = await verifiedBlob(blob(artifact.blob.sha256), artifact);
+      const source = await verifiedBlob(blob(artifact.blob.sha256), artifact, fetch);
       await replaceFile(path, (temporary) => copyFile(source, temporary), { mode: o?.mode ?? 0o755, owner: { uid: 0, gid: 0 } });
     },
-    unpack: async (artifact, members, o) => unpackMembers(await verifiedBlob(blob(artifact.blob.sha256), artifact), members, o?.mode ?? 0o755),
+    unpack: async (artifact, members, o) => unpackMembers(await verifiedBlob(blob(artifact.blob.sha256), artifact, fetch), members, o?.mode ?? 0o755),
   };
   return files;
 }
 
-async function verifiedBlob(path: string, artifact: { name: string; version: string; blob: { sha256: string } }): Promise<string> {
+async function verifiedBlob(path: string, artifact: FileArtifact | ArchiveArtifact, fetch?: (artifact: Artifact) => Promise<void>): Promise<string> {
   const found = await orNull(sha256Of(path));
   if (found === artifact.blob.sha256) return path;
   if (found !== null) await rm(path, { force: true });
+  if (fetch) {
+    await fetch(artifact);
+    return verifiedBlob(path, artifact);
+  }
   throw new TaskError('artifact-missing', `${artifact.name} ${artifact.version} is ${found === null ? 'not in' : 'damaged in'} this node's store`, {
     remedy: 'retry the step artifacts.fetch of this node',
     retry: true,

@@ -14,8 +14,9 @@ import { localUnits } from './units';
 
 /** The machine this process runs on, as root. Nothing is kept open; make one for each order, so that durable programs bear its name. */
 export function localHost(options: LocalHostOptions): Host {
+  const artifacts = localArtifacts(options);
   return {
-    files: localFiles(options.stateDir),
+    files: localFiles(options.stateDir, options.artifacts && ((artifact) => artifacts.fetch([artifact], {}))),
     programs: {
       run: (argv, o = {}) => (o.durable === undefined ? runProgram(argv, o) : runDurable(argv, { ...o, durable: o.durable }, options)),
       which,
@@ -25,7 +26,7 @@ export function localHost(options: LocalHostOptions): Host {
     kernel: localKernel(),
     mounts: localMounts(),
     network: localNetwork(),
-    artifacts: localArtifacts(options),
+    artifacts,
     images: localImages(options),
     users: localUsers(),
     facts: (...only) => gatherFacts(localSource, ...only),
