@@ -24,7 +24,7 @@ export class CpuWatch {
   private readonly isOurs: (process: { cgroup: string; argv: string; environ: () => string }) => string | null;
   private begun = false;
 
-  constructor(isOurs: (process: { cgroup: string; argv: string; environ: () => string }) => string | null, everyMs = 250) {
+  constructor(isOurs: (process: { cgroup: string; argv: string; environ: () => string }) => string | null, everyMs = 1000) {
     this.isOurs = isOurs;
     this.sample();
     this.begun = true;
@@ -40,7 +40,7 @@ export class CpuWatch {
   }
   private sample(): void {
     for (const pid of readdirSync('/proc')) {
-      if (!/^\d+$/.test(pid)) continue;
+      if (!/^\d+$/.test(pid) || pid === String(process.pid)) continue;
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
         const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -65,7 +65,8 @@ export class CpuWatch {
 /** The program's name; of a Node program its script. */
 function programOf(comm: string, argv: string): string {
   const script = /([\w-]+)\.(?:cjs|mjs|ts)\b/.exec(argv)?.[1];
-  return /^(node|MainThread|strata)/.test(comm) && script ? script : comm.replace(/[\d:/]+$/, '');
+  if (/^(node|MainThread|strata)/.test(comm) && script) return script;
+  return argv.split(' ')[0]?.split('/').at(-1) || comm; // runc's children change their name late
 }
 
 /** CPU seconds that a cgroup's processes, living and dead, used since it was made; null where there is no cgroup v1 cpuacct. */
