@@ -1,4 +1,4 @@
-import type { Facts } from '@strata/model';
+import type { ClusterSpec, Facts } from '@strata/model';
 import type { KubeletConstraints, ProxySettings } from '@strata/tasks';
 import type { PlannedNode } from './context';
 
@@ -8,11 +8,15 @@ const holdsPods = (facts: Facts): Facts['disks'] =>
   facts.disks.filter((d) => ['/', '/var', '/var/lib', '/var/lib/kubelet', '/var/lib/containerd'].includes(d.mount));
 
 /** Settings of kubelet that this machine's facts demand; on an ordinary machine none. */
-export const kubeletConstraints = (n: PlannedNode): KubeletConstraints => ({
+export const kubeletConstraints = (n: PlannedNode, spec: ClusterSpec['spec']): KubeletConstraints => ({
   ...(n.can.lowerOomScore ? {} : { oomScoreAdj: 0 }),
   ...(n.can.cgroupV1 ? { failCgroupV1: false } : {}),
+  ...(keepsSwap(n, spec) ? { failSwapOn: false } : {}),
   ...(holdsPods(n.facts).some((d) => d.size > 0 && d.free / d.size < nearlyFull) ? { nearlyFullDisk: true } : {}),
 });
+
+/** kubelet looks at the whole machine's swap, also from inside a container, which cannot switch it off. */
+const keepsSwap = (n: PlannedNode, spec: ClusterSpec['spec']): boolean => n.facts.memory.swap > 0 && (spec.native.swap === 'keep' || n.can.container);
 
 /** kube-proxy is one for all nodes: what the weakest of them demands. */
 export const proxySettings = (nodes: readonly PlannedNode[]): ProxySettings => ({

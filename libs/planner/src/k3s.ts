@@ -53,7 +53,7 @@ export function k3s(c: PlanContext): Distribution {
     const { podCidr, serviceCidr, backend } = c.spec.network;
     const sans = [c.names.api, c.controlPlane.address, ...c.spec.apiSANs];
     line.step(k3sConfigure, {
-      node: { name: n.name, address: n.address }, endpoint: c.names.api, kubelet: kubeletConstraints(n), proxy: proxySettings(c.nodes),
+      node: { name: n.name, address: n.address }, endpoint: c.names.api, kubelet: kubeletConstraints(n, c.spec), proxy: proxySettings(c.nodes),
       ...(n.role === 'control-plane' ? { server: { cluster: c.cluster, version, podCidr, serviceCidr, backend, sans } } : {}),
     }); // prettier-ignore
     return line.after(system);

@@ -98,7 +98,7 @@ export function kubernetes(c: PlanContext): Distribution {
     line.step(kubernetesKubeletUnit, {});
     line.step(kubernetesConfig, {
       node: { name: n.name, address: n.address },
-      kubelet: kubeletConstraints(n),
+      kubelet: kubeletConstraints(n, c.spec),
       control: {
         cluster: c.cluster, version, endpoint: c.names.api, podCidr: c.spec.network.podCidr, serviceCidr: c.spec.network.serviceCidr, sans,
         proxy: proxySettings(c.nodes),
@@ -121,7 +121,7 @@ export function kubernetes(c: PlanContext): Distribution {
     fetch(line, 'kubernetes', ['kubeadm', 'kubelet']);
     line.step(kubernetesBinaries, { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm') });
     line.step(kubernetesKubeletUnit, {});
-    line.step(kubernetesConfig, { node: { name: n.name, address: n.address }, kubelet: kubeletConstraints(n) });
+    line.step(kubernetesConfig, { node: { name: n.name, address: n.address }, kubelet: kubeletConstraints(n, c.spec) });
     line.after(system, images, ...there.joinable);
     // side by side: the node asks, the server approves
     line.fork().step(kubernetesAdmit, { node: n.name });

@@ -83,6 +83,7 @@ describe('what is planned', () => {
     expect(JSON.stringify(config(bareMetal))).not.toMatch(/oomScoreAdj|conntrack|failCgroupV1|nearlyFullDisk/);
     expect(config(lxc)).toMatchObject({ kubelet: { oomScoreAdj: 0 }, control: { proxy: { mode: 'nftables', oomScoreAdj: 0, conntrack: 'leave' } } });
     expect(config(labNode)).toMatchObject({ kubelet: { oomScoreAdj: 0, failCgroupV1: false, nearlyFullDisk: true } });
+    expect(config((a) => bareMetal(a, { memory: { total: 16e9, available: 8e9, limit: null, swap: 2e9 } }))).toMatchObject({ kubelet: { failSwapOn: false } });
     expect(config((a) => bareMetal(a, { kernel: '5.10.0-28-amd64' }))).toMatchObject({ control: { proxy: { mode: 'iptables' } } });
   });
   it('warns when a new node needs other settings of the whole cluster', () => {

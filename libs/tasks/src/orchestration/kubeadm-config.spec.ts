@@ -47,9 +47,10 @@ describe('what kubeadm is told', () => {
   it('says what a constrained machine needs', () => {
     const proxy = documents(initConfiguration(node, { ...control, proxy: { mode: 'iptables', oomScoreAdj: 0, conntrack: 'leave' } }))[3];
     expect(proxy).toMatchObject({ mode: 'iptables', oomScoreAdj: 0, conntrack: { maxPerCore: 0, min: 0 } });
-    expect(parse(kubeletPatch({ oomScoreAdj: 0, failCgroupV1: false, nearlyFullDisk: true }))).toMatchObject({
+    expect(parse(kubeletPatch({ oomScoreAdj: 0, failCgroupV1: false, failSwapOn: false, nearlyFullDisk: true }))).toMatchObject({
       oomScoreAdj: 0,
       failCgroupV1: false,
+      failSwapOn: false,
       evictionHard: { 'nodefs.available': '500Mi' },
     });
   });

@@ -7,6 +7,7 @@ import { toYaml, type Yaml, yamlDocuments } from './yaml';
 export const KubeletConstraints = z.strictObject({
   oomScoreAdj: z.literal(0).optional(), // the machine may not lower oom_score_adj
   failCgroupV1: z.literal(false).optional(), // the machine has cgroup v1
+  failSwapOn: z.literal(false).optional(), // the machine keeps its swap; pods do not use it
   nearlyFullDisk: z.literal(true).optional(), // evict by what is free in bytes, not by a share of a disk that is full of other things
 });
 export type KubeletConstraints = z.infer<typeof KubeletConstraints>;
@@ -109,6 +110,7 @@ export function kubeletPatch(c: KubeletConstraints): string {
     kind: 'KubeletConfiguration',
     oomScoreAdj: c.oomScoreAdj,
     failCgroupV1: c.failCgroupV1,
+    failSwapOn: c.failSwapOn,
     evictionHard: c.nearlyFullDisk && { 'memory.available': '100Mi', 'nodefs.available': '500Mi', 'imagefs.available': '500Mi', 'nodefs.inodesFree': '1%' },
   });
 }
