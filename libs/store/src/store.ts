@@ -65,7 +65,7 @@ function workOver(db: Db, clock: () => number): Work {
 export function openStore(connection: Connection, { clock = Date.now, connections = 10 }: { clock?: () => number; connections?: number } = {}): Store {
   const quiet = (): void => undefined; // an idle connection that dies is no event: the next statement opens another
   const adapter = new PrismaPg({ ...poolConfig(connection), max: connections }, { onPoolError: quiet, onConnectionError: quiet });
-  const prisma = new PrismaClient({ adapter });
+  const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' }); // else each failed statement reads our whole bundle for a pretty excerpt
   const db = Db.over(prisma);
   return {
     ...workOver(db, clock),

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { type Artifact, artifactKey, type Catalog, type ClusterSpec } from '@strata/model';
+import { type Artifact, artifactKey, type Catalog, type CatalogEntry, type ClusterSpec } from '@strata/model';
 import { ArtifactStore, findEntry, loadCatalog, obtainArtifact } from '@strata/artifacts';
 import { Edges } from '../serve/edges';
 import { Turns } from '../serve/turns';
+
+const catalogMs = 10_000;
 
 interface Doing {
   progress: (fraction: number | null, note: string) => void;
@@ -18,6 +20,7 @@ interface Named {
 export class ObtainArtifacts {
   readonly store: ArtifactStore;
   private readonly turns = new Turns();
+  private known: { at: number; catalog: Promise<Catalog> } | null = null;
 
   constructor(private readonly edges: Edges) {
     this.store = new ArtifactStore(edges.settings.artifactDir);
@@ -27,14 +30,21 @@ export class ObtainArtifacts {
     return loadCatalog(this.edges.settings.catalogDir, this.store);
   }
 
+  /** An entry of the catalog; its files are read again after a while only. @throws Error naming what there is */
+  private async entry(what: Named): Promise<CatalogEntry> {
+    const now = this.edges.now();
+    if (!this.known || now - this.known.at > catalogMs) this.known = { at: now, catalog: this.catalog() };
+    return findEntry(await this.known.catalog, what.name, what.version);
+  }
+
   /** What is there already, whole; null if it is not. */
   async obtained(what: Named): Promise<Artifact | null> {
-    return (await this.store.obtained(findEntry(await this.catalog(), what.name, what.version))) ?? null;
+    return (await this.store.obtained(await this.entry(what))) ?? null;
   }
 
   /** Obtains one entry, or gives what is there; calls for the same entry wait for each other. @throws ObtainError with every source's reason */
   async obtain(what: Named, doing: Doing): Promise<Artifact> {
-    const entry = findEntry(await this.catalog(), what.name, what.version);
+    const entry = await this.entry(what);
     return this.turns.take(artifactKey(entry), () =>
       obtainArtifact(entry, {
         store: this.store,
