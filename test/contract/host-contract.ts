@@ -5,13 +5,17 @@ import { type Host, TaskError } from '@strata/tasks';
 /** What every `Host` must do alike: the memory machine that most tests run on, and a real one. */
 export interface ContractCase {
   name: string;
-  /** `scratch`: touches only the folder. `system`: changes the machine, and takes it back; never run it on a machine that matters. */
-  touches: 'scratch' | 'system';
+  /**
+   * `scratch`: touches only the folder. `system`: changes the machine, and takes it back; never run it on a machine that matters.
+   * `units`: the same, and needs systemd and an order: what a memory machine, which serves no single order, cannot know.
+   */
+  touches: 'scratch' | 'system' | 'units';
   run(host: Host, folder: string): Promise<void>;
 }
 const cases: ContractCase[] = [];
 const scratch = (name: string, run: ContractCase['run']): void => void cases.push({ name, touches: 'scratch', run });
 const system = (name: string, run: ContractCase['run']): void => void cases.push({ name, touches: 'system', run });
+const units = (name: string, run: ContractCase['run']): void => void cases.push({ name, touches: 'units', run });
 export const hostContract: readonly ContractCase[] = cases;
 
 /** By text: a test runner's arrays are not of the same class as Node's own. */
@@ -204,4 +208,28 @@ system('sees sshd, and ports where nobody listens', async ({ network }) => {
   same([await network.reaches('127.0.0.1', 22, 2000), await network.reaches('127.0.0.1', 9, 2000)], [true, false]);
   assert.equal(await network.get('http://127.0.0.1:9/', { timeoutMs: 1000 }), null);
   assert.ok((await network.links()).length > 0);
+});
+
+/** Notes that it ran, waits, and fails with 3. */
+const slow = (folder: string): [string, ...string[]] => ['sh', '-c', `echo ran >> ${folder}/runs; echo "$HOME \\$" ; cat; sleep 1; exit 3`];
+units('runs a durable program once, however often its order asks', async ({ programs, files }, folder) => {
+  await files.mkdir(folder);
+  const lines: string[] = [];
+  const options = { durable: 'slow', input: 'of the input\n', onLine: (line: string) => void lines.push(line) };
+  const first = programs.run(slow(folder), options);
+  await new Promise((resolve) => setTimeout(resolve, 400)); // long enough that it runs, and shorter than it takes
+  const results = await Promise.all([first, programs.run(slow(folder), options)]);
+  results.push(await programs.run(slow(folder), options));
+  for (const r of results) same([r.code, r.stdout], [3, '/root $\nof the input\n']);
+  same(lines.filter((l) => l === 'of the input').length, 3);
+  same(await files.read(`${folder}/runs`), 'ran\n');
+});
+units('ends a durable program with all it started when its time is over', async ({ programs, files }, folder) => {
+  await files.mkdir(folder);
+  await assert.rejects(programs.run(['sh', '-c', `(sleep 3; touch ${folder}/late) & sleep 60`], { durable: 'endless', timeoutMs: 1000 }), code('timeout'));
+  await new Promise((resolve) => setTimeout(resolve, 3000)); // the time after which a child that was left would show
+  same(await files.list(folder), []);
+});
+units('says so when a durable program is not there', async ({ programs }) => {
+  await assert.rejects(programs.run(['/no/such/program'], { durable: 'missing' }), code('no-program'));
 });

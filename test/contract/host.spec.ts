@@ -15,7 +15,7 @@ function memoryMachine(): MemoryHost {
 }
 
 describe('the memory machine keeps the contract of a host', () => {
-  it.each(hostContract.map((c) => ({ ...c })))('$name', async ({ run }) => {
+  it.each(hostContract.filter((c) => c.touches !== 'units'))('$name', async ({ run }) => {
     const host = memoryMachine();
     const before = host.snapshot();
     await run(host, '/scratch');
