@@ -58,9 +58,20 @@ export function pidsIn(plan: Pick<CgroupPlan, 'lookIn'>): number[] {
   return [...pids];
 }
 
+/** cgroup v1 delivers no signal to what is frozen, and runc freezes a container for a moment: a crash may fall into it. */
+function thaw(dir: string): void {
+  const file = join(dir, 'freezer.state');
+  try {
+    if (existsSync(file) && readFileSync(file, 'utf8').trim() !== 'THAWED') writeFileSync(file, 'THAWED');
+  } catch {
+    // the folder went away, or is the root, which cannot be frozen
+  }
+}
+
 /** Kills everything in the planned folders and removes them; false when something outlives `deadline` milliseconds. */
 export async function removeCgroups(plan: Pick<CgroupPlan, 'lookIn'>, deadline = 15_000): Promise<boolean> {
   return waitFor(() => {
+    for (const dir of plan.lookIn.flatMap(below)) thaw(dir);
     for (const pid of pidsIn(plan)) {
       try {
         process.kill(pid, 'SIGKILL');
