@@ -26,7 +26,10 @@ export function localUnits(): Units {
       return unitState(r.stdout);
     },
     start: verb('start'),
-    stop: verb('stop'),
+    stop: async (unit) => {
+      await systemctl('stop', unit);
+      await runProgram(['systemctl', 'reset-failed', '--', unit], { timeoutMs: 30_000 }); // else one that had failed stays listed, even when its file is gone
+    },
     restart: verb('restart'),
     reload: verb('reload'),
     enable: (unit) => systemctl('enable', unit),
