@@ -20,7 +20,8 @@ export function kubectlOf(strata: readonly [string, ...string[]], cluster: strin
  * @throws QuickstartError naming the node and what was seen.
  */
 export async function prove(kubectl: Kubectl, nodes: number): Promise<Proof> {
-  const list = JSON.parse(await kubectl(['get', 'nodes', '-o', 'json'])) as {
+  const [nodeText, podText] = await Promise.all([kubectl(['get', 'nodes', '-o', 'json']), kubectl(['get', 'pods', '-l', 'app=web', '-o', 'json'])]);
+  const list = JSON.parse(nodeText) as {
     items: { metadata: { name: string }; status: { conditions: { type: string; status: string }[]; nodeInfo: { kubeletVersion: string } } }[];
   };
   const seen = list.items.map((n) => ({
@@ -30,11 +31,11 @@ export async function prove(kubectl: Kubectl, nodes: number): Promise<Proof> {
   }));
   if (seen.filter((n) => n.ready).length < nodes)
     throw new QuickstartError(`only ${seen.filter((n) => n.ready).length} of ${nodes} nodes are Ready: ${JSON.stringify(seen)}`, 1);
-  const pods = (JSON.parse(await kubectl(['get', 'pods', '-l', 'app=web', '-o', 'json'])) as PodList).items.filter((p) => p.status.phase === 'Running');
+  const pods = (JSON.parse(podText) as PodList).items.filter((p) => p.status.phase === 'Running');
   const on = new Set(pods.map((p) => p.spec.nodeName));
   if (on.size < nodes) throw new QuickstartError(`the workload runs on ${on.size} of ${nodes} nodes: ${[...on].join(', ')}`, 1);
   const answers: Record<string, string[]> = {};
-  for (const pod of pods) {
+  const ask = async (pod: PodList['items'][number]): Promise<void> => {
     const from = new Set<string>();
     // kube-proxy picks a copy at random: 12 questions see all three with a chance of 98 %; one answer is what is required
     const text = await kubectl([
@@ -48,7 +49,8 @@ export async function prove(kubectl: Kubectl, nodes: number): Promise<Proof> {
     for (const line of text.split('\n')) if (line.trim()) from.add(line.trim().split(/\s+/)[0] ?? '');
     if (from.size === 0) throw new QuickstartError(`the service web did not answer on ${pod.spec.nodeName ?? '?'}`, 1);
     answers[pod.spec.nodeName ?? '?'] = [...from].sort();
-  }
+  };
+  await Promise.all(pods.map(ask));
   return { nodes: seen, answers };
 }
 export { run };
