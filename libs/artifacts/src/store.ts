@@ -45,7 +45,7 @@ export class ArtifactStore {
   /** Reads a blob, or bytes `start`..`end` (inclusive) of it. Throws when it is not here or has another size. */
   async read(blob: Blob, range?: { start: number; end: number }): Promise<Readable> {
     if (!(await this.has(blob))) throw new Error(`blob ${blob.sha256} (${blob.size} bytes) is not in ${this.dir}; obtain its artifact again`);
-    return createReadStream(this.blobPath(blob.sha256), { ...range, highWaterMark: 1 << 20 });
+    return createReadStream(this.blobPath(blob.sha256), { ...range, highWaterMark: 1 << 18 });
   }
 
   /** Writes a stream as a blob: scratch file, fsync, rename. Throws when `expected` differs; then nothing stays. */
