@@ -1,0 +1,58 @@
+// node bench/idle.ts [--seconds 600] [--home DIR] [--lab NAME] [--pid PID...]: what server and agents use while nothing happens.
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { loadNow, useOf } from './measure/cpu.ts';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '600' },
+    home: { type: 'string', default: '/var/lib/strata-server' },
+    lab: { type: 'string', default: 'quickstart' },
+    pid: { type: 'string', multiple: true, default: [] },
+  },
+});
+const agentLimit = { anonMb: 60, percent: 0.5 };
+
+/** The agents of a lab's nodes, and the processes of a control server's home with its Redis and Postgres (all its backends as one). */
+function found(): { name: string; pids: number[] }[] {
+  const groups = new Map<string, number[]>(values.pid.map((pid) => [`process ${pid}`, [Number(pid)]]));
+  const add = (name: string, pid: number): void => void groups.set(name, [...(groups.get(name) ?? []), pid]);
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const pid = Number(name);
+    try {
+      const argv = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      const node = new RegExp(`strata-lab-${values.lab}-(\\w+)/`).exec(readFileSync(`/proc/${name}/cgroup`, 'utf8'))?.[1];
+      if (node !== undefined && argv.includes('stratad run')) add(`agent ${node}`, pid);
+      if (node !== undefined) continue;
+      const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]);
+      const parents = readFileSync(`/proc/${parent}/cmdline`, 'utf8');
+      if (argv.includes(values.home)) add(/supervisor|server\.cjs|redis|postgres/.exec(argv)?.[0] ?? 'other', pid);
+      else if (argv.startsWith('postgres:') && parents.includes(values.home)) add('postgres', pid);
+    } catch {
+      // it ended while we looked
+    }
+  }
+  return [...groups].map(([name, pids]) => ({ name, pids }));
+}
+const sum = (pids: readonly number[]): { anonMb: number; rssMb: number; cpu: number } =>
+  pids.map(useOf).reduce((a, b) => ({ anonMb: a.anonMb + b.anonMb, rssMb: a.rssMb + b.rssMb, cpu: a.cpu + b.cpu }), { anonMb: 0, rssMb: 0, cpu: 0 });
+
+const groups = found();
+const before = new Map(groups.map((g) => [g.name, sum(g.pids).cpu]));
+const seconds = Number(values.seconds);
+process.stdout.write(`watching ${groups.map((g) => g.name).join(', ') || 'nothing'} for ${seconds} s; load ${loadNow()}\n`);
+await sleep(seconds * 1000);
+let over = 0;
+for (const { name, pids } of groups) {
+  const now = sum(pids);
+  const percent = ((now.cpu - (before.get(name) ?? 0)) / seconds) * 100;
+  const bad = name.startsWith('agent') && (now.anonMb > agentLimit.anonMb || percent > agentLimit.percent);
+  if (bad) over += 1;
+  process.stdout.write(
+    `  ${name.padEnd(14)} RssAnon ${now.anonMb.toFixed(1).padStart(6)} MB  RSS ${now.rssMb.toFixed(1).padStart(6)} MB  CPU ${percent.toFixed(2)} % of a core${bad ? '  TOO MUCH' : ''}\n`,
+  );
+}
+process.stdout.write(`load ${loadNow()}; an agent may hold ${agentLimit.anonMb} MB and use ${agentLimit.percent} %\n`);
+process.exitCode = over > 0 ? 1 : 0;
