@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -52,6 +52,8 @@ export class AgentFiles {
         await rm(part, { force: true });
       }
     }
+    for (const name of await readdir(this.cacheDir))
+      if (name.startsWith('stratad-') && join(this.cacheDir, name) !== packed) await rm(join(this.cacheDir, name), { force: true });
     return { path: this.path, packed, size: found.size, sha256 };
   }
 }

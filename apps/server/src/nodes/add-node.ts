@@ -45,6 +45,7 @@ export class AddNode {
       }),
     );
     const at = { clusterId: cluster.id, node: node.name };
+    if (node.join) return { ...at, runId: null, waitsFor: null }; // it comes with its join command; its run starts when its agent says hello
     try {
       const { runId } = await this.startRun.run(cluster.id, { kind: 'add-node', nodes: [node.name], dryRun: false, force: false }, by);
       return { ...at, runId, waitsFor: null };

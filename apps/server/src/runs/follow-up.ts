@@ -59,12 +59,14 @@ export class FollowUp {
   private async owed(cluster: ClusterRecord): Promise<RunIntent | null> {
     if (cluster.state !== 'ready' && cluster.state !== 'degraded') return null;
     const { runs } = await this.edges.store.runs.list({ clusterId: cluster.id, limit: 50 });
+    if (runs.find((r) => !r.intent.dryRun)?.intent.kind === 'uninstall') return null; // nothing is owed to a cluster that is being taken back
     const newest = runs.find((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && !r.intent.dryRun);
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
     if (!newest || !spec) return null;
     const rows = await this.edges.store.nodes.list(cluster.id);
     const wanted = new Map(spec.spec.nodes.map((n) => [n.name, n]));
-    const strangers = rows.filter((r) => r.state === 'planned' && wanted.get(r.name)?.ssh);
+    const here = (r: NodeRecord): boolean => (r.state === 'enrolled' ? this.edges.sessions.of(r.id) !== null : wanted.get(r.name)?.ssh !== undefined);
+    const strangers = rows.filter((r) => wanted.has(r.name) && here(r));
     const added = strangers.length > 0 ? await this.untried(cluster.id, strangers) : [];
     if (added.length > 0) return intentOf('add-node', added.map((r) => r.name)); // prettier-ignore
     return this.stragglers({ cluster, newest, spec, rows });
