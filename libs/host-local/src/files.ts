@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, chown, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, rmdir, symlink, unlink } from 'node:fs/promises';
+import { chmod, chown, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, rmdir, stat, symlink, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ArchiveArtifact, Artifact, FileArtifact } from '@strata/model';
@@ -25,6 +25,29 @@ export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
   return hash.digest('hex');
+}
+const digests = new Map<string, string>();
+const settledMs = 100; // a file that changed so lately may change again within one tick of its times
+
+/**
+ * The digest of a large file, from memory while inode, size and both times are as they were when it was read: programs of 90 MB are looked at in every
+ * run. Nobody sets back a change time but with the disk's own tools. Null when there is no such file.
+ */
+async function sha256Kept(path: string): Promise<string | null> {
+  const identity = async (): Promise<{ key: string; size: bigint; changed: number } | null> => {
+    const s = await orNull(stat(path, { bigint: true }));
+    return s && { key: [s.dev, s.ino, s.size, s.mtimeNs, s.ctimeNs].join(':'), size: s.size, changed: Number(s.ctimeMs) };
+  };
+  const [is, began] = [await identity(), Date.now()];
+  if (is === null || is.size < 1 << 20) return orNull(sha256Of(path));
+  const known = digests.get(is.key);
+  if (known !== undefined) return known;
+  const sha256 = await orNull(sha256Of(path));
+  if (sha256 !== null && began - is.changed > settledMs && (await identity())?.key === is.key) {
+    if (digests.size >= 200) digests.clear();
+    digests.set(is.key, sha256);
+  }
+  return sha256;
 }
 /** Fills `path` by `fill(temporary file)`, then fsync, owner, mode, rename, fsync of the directory. */
 export async function replaceFile(
@@ -107,7 +130,7 @@ export function localFiles(stateDir: string, fetch?: (artifact: Artifact) => Pro
     },
     stat: statOf,
     list: async (path) => (await orNull(readdir(path)))?.sort() ?? [],
-    sha256: (path) => orNull(sha256Of(path)),
+    sha256: sha256Kept,
     image: async (path): Promise<FileImage> => {
       const s = await statOf(path);
       if (!s) return { path, kind: 'absent', parents: await absentParents(path) };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ArchiveArtifact, FileArtifact } from '@strata/model';
@@ -62,6 +62,20 @@ describe('artifacts of the node', () => {
     const image = await files.image(path);
     expect(statSync(join(stateDir, 'preimages', image.sha256 ?? '')).mode & 0o777).toBe(0o600);
     expect(statSync(join(stateDir, 'preimages')).mode & 0o777).toBe(0o700);
+  });
+  it('reads a large file again as soon as anything about it changed', async () => {
+    const path = join(folder, 'large');
+    const digestOf = (b: Buffer): string => createHash('sha256').update(b).digest('hex');
+    const [one, two] = [Buffer.alloc(2 << 20, 1), Buffer.alloc(2 << 20, 2)];
+    writeFileSync(path, one);
+    expect(await files.sha256(path)).toBe(digestOf(one));
+    utimesSync(path, 1000, 1000);
+    await new Promise((done) => setTimeout(done, 150)); // from then on its digest is remembered
+    expect(await files.sha256(path)).toBe(digestOf(one));
+    writeFileSync(path, two);
+    utimesSync(path, 1000, 1000); // the same inode, size and time of change: only the kernel's own time differs
+    expect(await files.sha256(path)).toBe(digestOf(two));
+    expect(await files.sha256(join(folder, 'absent'))).toBeNull();
   });
   it('says what to do when nobody told it where artifacts are', async () => {
     const nothing: FileArtifact = { kind: 'file', name: 'nothing', version: '1.0.0', blob: { sha256: 'e'.repeat(64), size: 5 } };
