@@ -7,6 +7,7 @@ import { Edges } from '../serve/edges';
 import { ShowNodes } from './show-nodes';
 
 const lifeMs = 15 * 60_000;
+const mostHosts = 4;
 
 /** One line that makes a machine a node: fetches the agent, checks its sha256, and gives it a one-time token on standard input. */
 @Injectable()
@@ -31,12 +32,13 @@ export class MakeJoinCommand {
       await work.enrollTokens.add({ hash: hashToken(token), clusterId: node.clusterId, nodeId: node.id, role: node.role, expiresAt });
       await work.audit.record({ by, action: 'node.join-command', object: `node/${node.name}`, body: { expiresAt: expiresAt.toISOString() } });
     });
-    const host = reach.hosts[0] ?? '127.0.0.1';
+    const hosts = reach.hosts.slice(0, mostHosts);
     const text = joinTokenText(keys.authority.pin, token);
+    const servers = hosts.map((host) => `--server ${host}:${reach.ports.enrollment}`).join(' ');
     const command = joinLine({
-      url: `https://${host}:${reach.ports.artifacts}/v1/agent/${agent.sha256}`,
+      urls: hosts.map((host) => `https://${host}:${reach.ports.artifacts}/v1/agent/${agent.sha256}`),
       sha256: agent.sha256,
-      join: `join --server ${host}:${reach.ports.enrollment} --ca-pin ${keys.authority.pin} --name ${node.name}`,
+      join: `join ${servers} --ca-pin ${keys.authority.pin} --name ${node.name}`,
       token: text,
     });
     return { command, token: text, expiresAt: expiresAt.toISOString(), node: node.name };
@@ -47,9 +49,11 @@ export class MakeJoinCommand {
  * The line itself: POSIX sh, run as root on the new machine. The transfer need not be trusted, for the file's sha256 is in the line.
  * `echo` is a builtin of every shell, so the token is in no process's arguments.
  */
-export function joinLine(what: { url: string; sha256: string; join: string; token: string }): string {
-  const fetch = `{ curl -fsSk -o "$f" '${what.url}' || wget -q --no-check-certificate -O "$f" '${what.url}' || { echo 'neither curl nor wget could fetch the agent: copy stratad to /usr/local/bin/stratad by hand, then run: stratad ${what.join}' >&2; exit 1; }; }`;
-  const body = `set -e; d=/usr/local/bin; mkdir -p "$d"; f="$d/stratad"; echo '${what.sha256}  '"$f" | sha256sum -c --status 2>/dev/null || { ${fetch}; echo '${what.sha256}  '"$f" | sha256sum -c --status || { rm -f "$f"; echo 'the agent that was fetched is not the one of this line' >&2; exit 1; }; }; chmod 0755 "$f"; exec "$f" ${what.join}`;
-  return `echo ${what.token} | sh -c ${quoted(body)}`;
+export function joinLine(what: { urls: string[]; sha256: string; join: string; token: string }): string {
+  const is = `echo "${what.sha256}  $f" | sha256sum -c --status 2>/dev/null`;
+  const get = `curl -fsSk --connect-timeout 5 -o "$f" "$u" 2>/dev/null || wget -q --no-check-certificate -T 15 -O "$f" "$u" 2>/dev/null`;
+  const none = `echo "the agent could not be fetched: install curl or wget, or copy stratad to $f by hand, then run this line again" >&2; exit 1`;
+  const fetch = `for u in ${what.urls.map((u) => `"${u}"`).join(' ')}; do { ${get}; } && ${is} && break; done; ${is} || { rm -f "$f"; ${none}; }`;
+  const body = `set -e; d=/usr/local/bin; mkdir -p "$d"; f="$d/stratad"; ${is} || { ${fetch}; }; chmod 0755 "$f"; exec "$f" ${what.join}`;
+  return `echo ${what.token} | sh -c '${body}'`; // no single quote in the body: only digits, addresses and our own words
 }
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
