@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cgroupSeconds, type CpuUse, CpuWatch, loadNow } from './measure/cpu.ts';
 import { criticalPath, hops, newestRun, type Part, type RunTimes } from './measure/ledger.ts';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     base: { type: 'string', default: '/srv/lab/img' }, // the yardstick's rootfs
     'no-yardstick': { type: 'boolean', default: false },
     steps: { type: 'boolean', default: false },
+    quiet: { type: 'string', default: '0' }, // on a shared machine: wait up to 10 minutes for a load below this before each measurement
     keep: { type: 'boolean', default: false },
   },
 });
@@ -54,6 +56,7 @@ const lab = (...args: string[]): Promise<Ran> => run(['bash', join(here, 'yardst
 
 /** The proven shell scripts, from nothing to all pods running. */
 async function yardstick(): Promise<{ ms: number; cpu: number | null }> {
+  await calm();
   for (const d of [yard.L, yard.W]) mkdirSync(d, { recursive: true });
   const began = performance.now();
   try {
@@ -62,12 +65,20 @@ async function yardstick(): Promise<{ ms: number; cpu: number | null }> {
     const up = performance.now() - began;
     const cluster = await run(['bash', join(here, 'yardstick/30-cluster.sh'), 'up'], yard);
     const ms = performance.now() - began;
-    say(`    yardstick ${seconds(ms)} (machines ${seconds(up)}, cluster ${seconds(cluster.ms)})`);
-    return { ms, cpu: cgroupSeconds('lab-n') };
+    const cpu = cgroupSeconds('lab-n');
+    say(
+      `    yardstick ${seconds(ms)} (machines ${seconds(up)}, cluster ${seconds(cluster.ms)}), CPU of its nodes ${cpu?.toFixed(1) ?? '?'} s; load ${loadNow()}`,
+    );
+    return { ms, cpu };
   } finally {
     await lab('clean');
     await run(['sh', '-c', `ip route del unreachable ${yard.NET}.0/24 metric 4242 2>/dev/null || true`], {});
   }
+}
+
+async function calm(): Promise<void> {
+  const limit = Number(values.quiet);
+  for (let waited = 0; limit > 0 && Number(loadNow().split(' ')[0]) > limit && waited < 600; waited += 2) await sleep(2000);
 }
 
 interface Measured {
@@ -80,6 +91,7 @@ interface Measured {
 }
 /** `strata quickstart` on the `ready` base, then the same spec again; then everything goes, but the caches and the server's state. */
 async function quickstart(): Promise<Measured> {
+  await calm();
   const isOurs = ({ cgroup, argv, environ }: { cgroup: string; argv: string; environ: () => string }): string | null => {
     const node = new RegExp(`strata-lab-${name}-(\\w+)/`).exec(cgroup)?.[1];
     if (node !== undefined) return node;
