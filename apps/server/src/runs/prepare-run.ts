@@ -9,6 +9,9 @@ import { type Contact, CheckNodes } from './check-nodes';
 import { RunBook } from './run-book';
 import { Bundles } from '../artifacts/bundles';
 
+/** Refusals that only follow from a machine which could not be looked at. */
+const ofAbsence = new Set(['control-plane.absent', 'node.unreachable']);
+
 /** From the wish to the plan: first contact, then the plan, sealed. Done again from the start when the server died in between: nothing was changed. */
 @Injectable()
 export class PrepareRun {
@@ -53,18 +56,21 @@ export class PrepareRun {
     const contact = await this.checks.run({ runId, clusterId, spec, intent });
     if ((await this.book.view(runId)).cancelled) return this.end(runId, 'cancelled', 'cancelled before anything was changed');
     const blockers = contact.findings.filter((f) => f.severity === 'blocker');
-    if (blockers.length > 0)
-      return this.end(runId, 'refused', `nothing was changed: ${blockers.map((b) => `${b.node ?? 'the cluster'}: ${b.message}`).join('; ')}`);
-    let made: Plan;
-    try {
-      made = await this.plan({ runId, clusterId, specVersion: run.specVersion, spec, intent }, contact);
-    } catch (error) {
-      if (!(error instanceof PlanRefused)) throw error;
-      return this.refused(runId, error);
-    }
+    const made = await this.planOrRefusal({ runId, clusterId, specVersion: run.specVersion, spec, intent }, contact);
+    if (blockers.length > 0) return this.blocked(runId, blockers, made instanceof PlanRefused && !ofAbsence.has(made.code) ? made : null);
+    if (made instanceof PlanRefused) return this.refused(runId, made);
     await store.runs.seal(runId, sealOf(this.edges.keys.planSeal, { runId, clusterId, plan: made, spec }));
     await this.book.record(runId, (now) => (now.state === 'checking' && !now.cancelled ? [{ kind: 'RunPlanned', body: { plan: made } }] : []));
     if ((await this.book.view(runId)).state === 'checking') await this.end(runId, 'cancelled', 'cancelled before anything was changed');
+  }
+
+  private async planOrRefusal(...asked: Parameters<PrepareRun['plan']>): Promise<Plan | PlanRefused> {
+    try {
+      return await this.plan(...asked);
+    } catch (error) {
+      if (error instanceof PlanRefused) return error;
+      throw error;
+    }
   }
 
   private async plan(
@@ -88,13 +94,20 @@ export class PrepareRun {
     });
   }
 
-  private async refused(runId: string, error: PlanRefused): Promise<void> {
+  /** Machines say no. What is wrong with the wish itself is told in the same run, so that nobody learns of it one by one. */
+  private async blocked(runId: string, blockers: Finding[], besides: PlanRefused | null): Promise<void> {
+    const because = blockers.map((b) => `${b.node ?? 'the cluster'}: ${b.message}`);
+    if (besides) return this.refused(runId, besides, because);
+    return this.end(runId, 'refused', `nothing was changed: ${because.join('; ')}`);
+  }
+
+  private async refused(runId: string, error: PlanRefused, besides: string[] = []): Promise<void> {
     const finding: Finding = { severity: 'blocker', code: error.code, message: error.message, remedy: error.remedy };
     await this.book.record(runId, (view) =>
       view.state === 'checking'
         ? [
             { kind: 'NodeChecked', body: { findings: [finding], via: 'ssh', reachable: true, message: '' } },
-            { kind: 'RunEnded', body: { result: 'refused', because: `nothing was changed: ${error.message}` } },
+            { kind: 'RunEnded', body: { result: 'refused', because: `nothing was changed: ${[error.message, ...besides].join('; ')}` } },
           ]
         : [],
     );
