@@ -141,7 +141,8 @@ export class AgentProcess {
     await this.send({ kind: 'facts', digest: await this.factsDigest(), facts: await this.o.machine.host.facts() });
   }
 
-  private async take(message: Extract<ToAgent, { kind: 'order' }>): Promise<void> {
+  /** An order that came in. */
+  async take(message: Extract<ToAgent, { kind: 'order' }>): Promise<void> {
     const key = this.o.identity.orderKeys.find((k) => k.keyId === message.keyId);
     if (!key || !verifyOrder(message.body, message.signature, key.publicKey)) return this.refuse({ orderId: '', epoch: 0, attempt: 0 }, 'bad-signature');
     const body = OrderBody.parse(JSON.parse(message.body.toString()));

@@ -52,6 +52,8 @@ export class SimulatedAgent {
   setCut(cut: boolean): void {
     this.process?.setCut(cut);
   }
+  /** Hands it a message as if it came from the server. */
+  replay: AgentProcess['take'] = (message) => this.process?.take(message) ?? Promise.reject(new Error(`${this.name} is off`));
   /** Says something to the server that its own rules would not say. */
   say: AgentProcess['send'] = (message) => this.process?.send(message) ?? Promise.reject(new Error(`${this.name} is off`));
 }

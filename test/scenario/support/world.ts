@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ClusterSpecInput, OrderBody, RunDetails, RunStarted } from '@strata/model';
 import type { Api, LedgerEvent } from '../../lab/support/api';
 import { until } from '../../lab/support/program';
@@ -19,6 +20,12 @@ export async function startServer(settings: Record<string, string | number> = {}
   const dir = `/var/tmp/strata-scenario-${randomUUID().slice(0, 8)}`;
   mkdirSync(dir, { mode: 0o711 });
   return TestServer.start({ under: dir, settings: { advertise: '127.0.0.1', logLevel: 'debug', ...(await tinyCatalog(dir)), ...settings } });
+}
+
+/** What a part has logged so far, with what was rotated away. */
+export function logOf(server: TestServer, part: 'server' | 'postgres' | 'redis' | 'supervisor'): string {
+  const dir = join(server.home, 'logs');
+  return readdirSync(dir).filter((name) => name.startsWith(part)).map((name) => readFileSync(join(dir, name), 'utf8')).join(''); // prettier-ignore
 }
 
 export interface Gate {
