@@ -1,7 +1,7 @@
 import type { NewEvent, RunEvent } from '@strata/model';
-import { parseEvent } from '@strata/model';
+import { canonicalJson, parseEvent } from '@strata/model';
 import type { Ledger, Release } from '@strata/run';
-import { storableJson, type Db, type Sql } from './db';
+import { jsonColumn, storableJson, type Db, type Sql } from './db';
 import { isDuplicate } from './retry';
 
 interface Row {
@@ -11,7 +11,10 @@ interface Row {
   step_key: string | null;
   node: string | null;
   body: unknown;
+  mac: string;
 }
+/** The seal of a text, with a key that is in no database. */
+export type Seal = (text: string) => string;
 type Columns = { [key: string]: unknown };
 const orderColumn = (event: RunEvent, name: 'attempt' | 'epoch'): unknown => (name in event.body ? (event.body as Columns)[name] : null);
 
@@ -34,22 +37,35 @@ function rowChange({ kind, body, at }: RunEvent): Columns | undefined {
   }
 }
 
-/** The ledger of all runs, in PostgreSQL. `clock` gives the time that events carry (ms). */
+type Line = Pick<RunEvent, 'runId' | 'seq' | 'at' | 'kind' | 'step' | 'node'> & { body: unknown };
+/** What the seal of a line covers: all of it, and its place. */
+const sealedText = ({ runId, seq, at, kind, step, node, body }: Line): string => canonicalJson({ runId, seq, at, kind, step, node, body });
+
+/** The ledger of all runs, in PostgreSQL. `clock` gives the time that events carry (ms); `seal` marks lines as this server's. */
 export class PgLedger implements Ledger {
+  private readonly broken = new Set<string>();
+
   constructor(
     private readonly db: Db,
-    private readonly clock: () => number,
+    private readonly by: { clock: () => number; seal: Seal },
   ) {}
+
+  /** Whether a line of this run that was read was not written by this server, or was changed since: nothing of such a run may be carried out. */
+  isBroken(runId: string): boolean {
+    return this.broken.has(runId);
+  }
 
   async read(runId: string, afterSeq = 0): Promise<RunEvent[]> {
     const rows = await this.db.run(
       (sql) =>
         sql.$queryRaw<
           Row[]
-        >`SELECT "seq", "at", "kind", "step_key", "node", "body" FROM "run_event" WHERE "run_id" = ${runId}::uuid AND "seq" > ${afterSeq} ORDER BY "seq"`,
+        >`SELECT "seq", "at", "kind", "step_key", "node", "body", "mac" FROM "run_event" WHERE "run_id" = ${runId}::uuid AND "seq" > ${afterSeq} ORDER BY "seq"`,
     );
     return rows.flatMap((row) => {
-      const event = parseEvent({ runId, seq: row.seq, at: row.at.getTime(), kind: row.kind, step: row.step_key, node: row.node, body: row.body });
+      const line = { runId, seq: row.seq, at: row.at.getTime(), kind: row.kind as RunEvent['kind'], step: row.step_key, node: row.node, body: row.body };
+      if (row.mac !== this.by.seal(sealedText(line))) this.broken.add(runId);
+      const event = parseEvent(line);
       return event ? [event] : []; // written by a newer server
     });
   }
@@ -62,9 +78,9 @@ export class PgLedger implements Ledger {
    */
   async append(runId: string, expectedSeq: number, batch: { events: readonly NewEvent[]; releases?: readonly Release[] }): Promise<RunEvent[] | false> {
     if (batch.events.length === 0 && !batch.releases?.length) return [];
-    const at = this.clock();
+    const at = this.by.clock();
     const events = batch.events.map((e, i) => ({ ...e, runId, seq: expectedSeq + i + 1, at, step: e.step ?? null, node: e.node ?? null }));
-    const batchOf = { runId, expectedSeq, events, releases: batch.releases ?? [] };
+    const batchOf = { runId, expectedSeq, events, releases: batch.releases ?? [], seal: this.by.seal };
     try {
       const { known, turns } = await this.db.run(async (sql) => {
         // A key conflict would spoil a transaction that this is a part of: there, appends of one run wait for each other.
@@ -91,11 +107,13 @@ interface Batch {
   expectedSeq: number;
   events: readonly RunEvent[];
   releases: readonly Release[];
+  seal: Seal;
 }
-async function write(sql: Sql, { runId, expectedSeq, events, releases }: Batch): Promise<{ known: number; turns: number }> {
+async function write(sql: Sql, { runId, expectedSeq, events, releases, seal }: Batch): Promise<{ known: number; turns: number }> {
   const lines = events.map((e) => ({
     ...{ seq: e.seq, at: new Date(e.at).toISOString(), kind: e.kind, step_key: e.step, node: e.node, body: e.body },
     ...{ epoch: orderColumn(e, 'epoch'), attempt: orderColumn(e, 'attempt') },
+    mac: seal(sealedText({ ...e, body: jsonColumn(e.body) })),
   }));
   const orders = releases.map(({ orderId, step, ...release }) => ({ order_id: orderId, step_key: step, ...release }));
   const settled = events.flatMap((e) => {
@@ -110,9 +128,9 @@ async function write(sql: Sql, { runId, expectedSeq, events, releases }: Batch):
     ), "turn" AS (
       SELECT "cluster_id" FROM "this" WHERE (SELECT coalesce(max("seq"), 0) FROM "run_event" WHERE "run_id" = ${runId}::uuid) = ${expectedSeq}
     ), "lines" AS (
-      INSERT INTO "run_event" ("run_id", "seq", "at", "kind", "step_key", "epoch", "attempt", "node", "body")
+      INSERT INTO "run_event" ("run_id", "seq", "at", "kind", "step_key", "epoch", "attempt", "node", "body", "mac")
       SELECT ${runId}::uuid, e.* FROM "turn", jsonb_to_recordset(${storableJson(lines)}::jsonb)
-        AS e("seq" int, "at" timestamptz, "kind" text, "step_key" text, "epoch" int, "attempt" int, "node" text, "body" jsonb)
+        AS e("seq" int, "at" timestamptz, "kind" text, "step_key" text, "epoch" int, "attempt" int, "node" text, "body" jsonb, "mac" text)
     ), "released" AS (
       INSERT INTO "outbox" ("run_id", "cluster_id", "order_id", "attempt", "epoch", "step_key", "action", "target", "node")
       SELECT ${runId}::uuid, "turn"."cluster_id", o.* FROM "turn", jsonb_to_recordset(${storableJson(orders)}::jsonb)

@@ -6,7 +6,7 @@ import { Db } from './db';
 import { Epochs } from './epochs';
 import { PrismaClient } from './gen/client';
 import { Idempotency } from './idempotency';
-import { PgLedger } from './ledger';
+import { PgLedger, type Seal } from './ledger';
 import { Logs } from './logs';
 import { Nodes } from './nodes';
 import { Outbox } from './outbox';
@@ -44,9 +44,13 @@ export interface Store extends Work {
   ping(): Promise<void>;
   close(): Promise<void>;
 }
-function workOver(db: Db, clock: () => number): Work {
+interface By {
+  clock: () => number;
+  seal: Seal;
+}
+function workOver(db: Db, by: By): Work {
   return {
-    ledger: new PgLedger(db, clock),
+    ledger: new PgLedger(db, by),
     clusters: new Clusters(db),
     nodes: new Nodes(db),
     runs: new Runs(db),
@@ -61,15 +65,18 @@ function workOver(db: Db, clock: () => number): Work {
   };
 }
 
-/** The store on one database. Connects on first use; calls survive restarts of PostgreSQL for 20 s. `clock`: what events are dated by (ms). */
-export function openStore(connection: Connection, { clock = Date.now, connections = 10 }: { clock?: () => number; connections?: number } = {}): Store {
+/**
+ * The store on one database. Connects on first use; calls survive restarts of PostgreSQL for 20 s. `clock`: what events are dated by (ms).
+ * `seal`: marks the ledger's lines as written by this server (see `isBroken`); without it they are taken as they are.
+ */
+export function openStore(connection: Connection, { clock = Date.now, seal = () => '', connections = 10 }: Partial<By> & { connections?: number } = {}): Store {
   const quiet = (): void => undefined; // an idle connection that dies is no event: the next statement opens another
   const adapter = new PrismaPg({ ...poolConfig(connection), max: connections }, { onPoolError: quiet, onConnectionError: quiet });
   const prisma = new PrismaClient({ adapter, errorFormat: 'minimal' }); // else each failed statement reads our whole bundle for a pretty excerpt
   const db = Db.over(prisma);
   return {
-    ...workOver(db, clock),
-    transaction: (work) => db.transaction((inside) => work(workOver(inside, clock))),
+    ...workOver(db, { clock, seal }),
+    transaction: (work) => db.transaction((inside) => work(workOver(inside, { clock, seal }))),
     migrate: () => migrate(connection),
     lock: (options) => takeServerLock(connection, options),
     onRunAppended: (callback) => listenForAppends(connection, callback),

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { privateDirectory, readPrivateFile, writePrivateFile } from '@strata/pki';
+import { TaskError } from '@strata/tasks';
 import { Edges } from '../serve/edges';
 
 /** What the server's own tasks found ahead of their first change: durable before the change, so that a restart knows it. */
@@ -32,6 +33,10 @@ export class Befores {
       const page = await this.edges.store.runs.list({ clusterId, cursor, limit: 100 });
       for (const run of page.runs) {
         const events = (await this.edges.ledger.read(run.id)).reverse();
+        if (this.edges.ledger.isBroken(run.id))
+          throw new TaskError('seal-broken', `the ledger of run ${run.id} is not what this server wrote: what it says was there before is not believed`, {
+            remedy: 'find out who changed the database; restore it from a backup, or clean up that step by hand',
+          });
         for (const event of events) {
           if (event.kind !== 'OrderSettled' || event.step !== step || event.body.late) continue;
           const { action, outcome, result } = event.body;

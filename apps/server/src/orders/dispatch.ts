@@ -9,7 +9,7 @@ import type { Session } from '../sessions/sessions';
 import { OrderPlaces } from './order-places';
 import { type OutboxOrder, type ReleasedOrder, ReleasedOrders } from './released-orders';
 import { OrderSecrets } from './secrets';
-import { nodeOf, SettleOrder, tamperedFailure } from './settle';
+import { nodeOf, otherNodeFailure, SettleOrder, tamperedFailure } from './settle';
 
 const acceptMs = 10_000;
 const validForMs = 120_000;
@@ -91,6 +91,11 @@ export class Dispatch {
     if (!session) {
       await this.waiting(released);
       return 'offline';
+    }
+    const planned = released.plan.nodes.find((n) => n.name === session.name)?.nodeId ?? null;
+    if (planned !== null && planned !== session.nodeId) {
+      await this.settle.refuse(order, otherNodeFailure(session.name));
+      return 'over';
     }
     if (released.stepView.startedAt !== null && session.holds.get(order.orderId) === order.attempt) return 'sent';
     let message;

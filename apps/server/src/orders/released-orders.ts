@@ -23,7 +23,7 @@ export interface ReleasedOrder extends OutboxOrder {
   stepView: StepView;
   view: RunView;
 }
-/** `stale`: the ledger never released it, or it is over. `tampered`: plan or spec are not what was sealed. */
+/** `stale`: the ledger never released it, or it is over. `tampered`: plan, spec or a line of the ledger are not what was sealed. */
 export type Judgement = { is: 'current'; order: ReleasedOrder } | { is: 'stale' } | { is: 'tampered'; order: OutboxOrder; stepView: StepView };
 
 /** Whether an order may be carried out: only what the ledger released, of a plan whose seal (its key is in no database) still holds. */
@@ -49,6 +49,7 @@ export class ReleasedOrders {
 
   /** Whether the seal holds. Judged once for each plan that was read from the ledger: what is in memory since then, no database changes. */
   private async holds(order: OutboxOrder, plan: Plan): Promise<boolean> {
+    if (this.edges.ledger.isBroken(order.runId)) return false;
     if (this.sound.has(plan)) return plan.clusterId === order.clusterId;
     const run = await this.edges.store.runs.find(order.runId);
     const spec = run && (await this.edges.store.clusters.spec(run.clusterId, run.specVersion));

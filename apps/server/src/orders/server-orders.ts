@@ -8,12 +8,11 @@ import { RunBook } from '../runs/run-book';
 import { clock } from '../serve/clock';
 import { Edges } from '../serve/edges';
 import { LogKeeper } from '../sessions/log-keeper';
+import { ProgressPace } from './progress-pace';
 import { Befores } from './befores';
 import { type OutboxOrder, type ReleasedOrder, ReleasedOrders } from './released-orders';
 import { OrderSecrets } from './secrets';
 import { SettleOrder, tamperedFailure } from './settle';
-
-const progressEveryMs = 1_000;
 
 /** Carries out the steps that belong to the whole cluster. They begin with a line in the ledger, and after a restart with another look. */
 @Injectable()
@@ -90,15 +89,12 @@ export class ServerOrders {
   }
 
   private common(order: ReleasedOrder, given: { secrets: Record<string, Buffer>; signal: AbortSignal }): Common {
-    let last = 0;
-    let lastNote = '';
+    const pace = new ProgressPace();
     return {
       clock,
       signal: given.signal,
       progress: (fraction, note) => {
-        const now = this.edges.now();
-        if (now - last < progressEveryMs && (note === lastNote || now - last < 200)) return;
-        [last, lastNote] = [now, note];
+        if (!pace.isDue(this.edges.now(), { fraction, note })) return;
         void this.progressed(order, fraction, note).catch((error: unknown) => this.edges.log.warn({ err: error }, 'progress was not written'));
       },
       log: (line) => this.logs.add({ runId: order.runId, stepKey: order.step, attempt: order.attempt, at: this.edges.now(), stream: 'task', text: line }),

@@ -67,8 +67,16 @@ const hasMinted = (input: unknown): boolean => secretRefs(input).some((ref) => r
 /** A plan or spec that is not what was sealed: nothing of it is carried out. */
 export const tamperedFailure: Failure = {
   code: 'seal-broken',
-  message: 'the plan or the spec of this run is not what was sealed when the run was planned',
+  message: 'the plan, the spec or the ledger of this run is not what this server wrote and sealed',
   remedy: 'cancel this run and find out who changed the database; then apply again, which plans anew',
   cause: [],
   retry: false,
 };
+/** The name leads to another machine than when the plan was made: its steps are not for that one. */
+export const otherNodeFailure = (name: string): Failure => ({
+  code: 'other-node',
+  message: `${name} is not the node any more for which this run was planned`,
+  remedy: 'apply again, which plans anew; if nobody replaced that node, find out who changed the database',
+  cause: [],
+  retry: false,
+});

@@ -11,7 +11,7 @@ export class NoticingLedger implements Ledger {
   /** The last sequence of each run that was appended to here. */
   private readonly last = new Map<string, number>();
 
-  constructor(private readonly ledger: Ledger) {}
+  constructor(private readonly ledger: Ledger & { isBroken(runId: string): boolean }) {}
 
   /** @returns the way to stop listening. */
   onAppend(listener: Notice): () => void {
@@ -20,6 +20,8 @@ export class NoticingLedger implements Ledger {
   }
   read: Ledger['read'] = (runId, afterSeq) => this.ledger.read(runId, afterSeq);
   open: Ledger['open'] = () => this.ledger.open();
+  /** Whether a line of the run that was read is not what this server wrote. */
+  isBroken = (runId: string): boolean => this.ledger.isBroken(runId);
 
   /** Appends of one run take turns here: who expects an older sequence is told so without asking the database. */
   append(...[runId, expectedSeq, batch]: Parameters<Ledger['append']>): Promise<RunEvent[] | false> {

@@ -3,7 +3,7 @@ import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
-import { issueListeners, loadOrCreateServerKeys, writePrivateFile } from '@strata/pki';
+import { issueListeners, loadOrCreateServerKeys, sealMac, writePrivateFile } from '@strata/pki';
 import { openStore, type ServerLock, type Store } from '@strata/store';
 import type { AgentServer } from '@strata/wire';
 import { ArtifactListener } from '../artifacts/artifact-listener';
@@ -21,6 +21,7 @@ import { ensureAdminToken } from './admin-token';
 import { listenForAgents } from './agents';
 import { createApi } from './api';
 import { Edges } from './edges';
+import { startRetention } from './retention';
 import { createLog, type Log } from './log';
 
 const keepAnswersMs = 24 * 3_600_000;
@@ -44,7 +45,7 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
   await mkdir(settings.home, { recursive: true });
   await chmod(settings.home, 0o711);
   const keys = await loadOrCreateServerKeys(join(settings.home, 'secrets'));
-  const store = openStore(settings.database);
+  const store = openStore(settings.database, { seal: (text) => sealMac(keys.planSeal, text) });
   const stopping = new AbortController();
   const lock = await store.lock({ onLost, onWaiting: () => log.warn('another control server works on this database: waiting as standby') });
   const applied = await store.migrate();
@@ -66,6 +67,7 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
   const ports = { api: portOf(api), agents: agents.sessionPort, enrollment: agents.enrollmentPort, artifacts: portOf(artifacts) };
   edges.reach.ports = ports;
   await begin(app);
+  startRetention(store, log, stopping.signal);
   await writePorts(settings.home, ports);
   log.info({ ports, epoch, hosts }, 'the control server is up');
   return { app, edges, ports, stop: () => stop({ app, agents, artifacts, store, lock, stopping, log, home: settings.home }) };
