@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Facts, OrderResult } from '@strata/model';
 import type { FromAgentBodies, HeldOrder } from '@strata/wire';
+import { ProgressPace } from '../orders/progress-pace';
 import { OrderPlaces } from '../orders/order-places';
 import { nodeOf, SettleOrder } from '../orders/settle';
 import { RunBook } from '../runs/run-book';
@@ -9,9 +10,6 @@ import { LogKeeper } from './log-keeper';
 import type { Session } from './sessions';
 
 const seenEveryMs = 5_000;
-const progressEveryMs = 5_000;
-const progressStep = 0.1;
-const noteEveryMs = 2_000;
 const creditBatch = 64;
 
 /** What agents report goes into the ledger, the logs and the node's row. An agent speaks only for orders of its own node. */
@@ -19,7 +17,7 @@ const creditBatch = 64;
 export class AgentReports {
   private readonly logs: LogKeeper;
   private readonly lastSeenWrite = new Map<string, number>(); // by node id
-  private readonly lastProgress = new Map<string, { at: number; fraction: number | null; note: string }>(); // by order id
+  private readonly paces = new Map<string, ProgressPace>(); // by order id
 
   @Inject() private readonly book!: RunBook;
   @Inject() private readonly settle!: SettleOrder;
@@ -53,12 +51,9 @@ export class AgentReports {
   async progress(session: Session, said: FromAgentBodies['progress']): Promise<void> {
     const place = this.placeOf(session, said.orderId);
     if (!place) return;
-    const now = this.edges.now();
-    const last = this.lastProgress.get(said.orderId);
-    const jumped = said.fraction !== null && Math.abs(said.fraction - (last?.fraction ?? 0)) >= progressStep;
-    const due = !last || jumped || now - last.at >= progressEveryMs || (said.note !== last.note && now - last.at >= noteEveryMs);
-    if (!due) return;
-    this.lastProgress.set(said.orderId, { at: now, fraction: said.fraction, note: said.note });
+    const pace = this.paces.get(said.orderId) ?? new ProgressPace();
+    this.paces.set(said.orderId, pace);
+    if (!pace.isDue(this.edges.now(), said)) return;
     await this.book.record(place.runId, (view) => {
       const step = view.steps.get(place.step);
       if (!step || step.orderId !== said.orderId || step.attempt !== said.attempt || step.startedAt === null || step.endedAt !== null) return [];
@@ -90,7 +85,7 @@ export class AgentReports {
           },
         };
     await this.logs.flush();
-    this.lastProgress.delete(said.orderId);
+    this.paces.delete(said.orderId);
     const { runId, step, orderId, attempt, epoch } = said;
     await this.settle.run({ runId, step, orderId, attempt, epoch, outcome: parsed.success ? said.outcome : 'failed', result });
   }
