@@ -55,7 +55,8 @@ export function localMounts(): Mounts {
     }); // prettier-ignore
   return {
     list,
-    unmount: (path) => must(['umount', '--', path], `see who uses ${path} (\`fuser -vm ${path}\`), end it, then retry`),
+    unmount: (path, { detach = false } = {}) =>
+      must(['umount', ...(detach ? ['-l'] : []), '--', path], `see who uses ${path} (\`fuser -vm ${path}\`), end it, then retry`),
     swap: async () =>
       (await readFile('/proc/swaps', 'utf8').catch(() => '')).split('\n').slice(1).filter(Boolean).map((line) => {
         const [device = '', , size = '0'] = line.split(/\s+/);

@@ -1,5 +1,6 @@
+import type { Host } from '../ports/host';
 import { MemoryHost, said } from '../testing';
-import { nodeNetworkBefore, restoreNodeNetwork } from './node-network';
+import { endPods, nodeNetworkBefore, restoreNodeNetwork } from './node-network';
 
 /** iptables of a machine on which kubelet and the portmap plugin have been, beside a rule of the owner's. */
 function iptables(host: MemoryHost): Map<string, string[]> {
@@ -52,5 +53,20 @@ describe('what pods and their network leave', () => {
     await restoreNodeNetwork(host, await nodeNetworkBefore(host));
     expect(tables.get('nat')).toEqual(['-P PREROUTING ACCEPT', '-A PREROUTING -p tcp -j REDIRECT --to-ports 8080']);
     expect(tables.get('filter')).toHaveLength(2);
+  });
+  it('does not stay for a mount that a half made container still holds', async () => {
+    const host = new MemoryHost('n1', '10.0.0.11');
+    const path = '/run/containerd/io.containerd.runtime.v2.task/k8s.io/5c74/rootfs';
+    host.mounted.push({ path, device: 'overlay', type: 'overlay', options: [] });
+    const calls: string[] = [];
+    const busy = {
+      ...host.mounts,
+      unmount: async (at: string, options?: { detach?: boolean }) => {
+        calls.push(`${at} ${options?.detach === true ? 'detached' : 'tried'}`);
+        if (options?.detach !== true) throw new Error('target is busy');
+      },
+    };
+    await endPods({ files: host.files, programs: host.programs, units: host.units, mounts: busy } as unknown as Host);
+    expect(calls).toEqual([`${path} tried`, `${path} detached`]);
   });
 });

@@ -44,24 +44,36 @@ export async function nodeNetworkBefore(host: Host, more: readonly string[] = []
   return { folders: found, links: await host.network.links(), tables: await tables(host), sysctls: values };
 }
 
+/** How often to look again for containers that were just being started when kubelet was stopped. */
+const rounds = 5;
+
 /** Ends every container of Kubernetes on this machine. kubelet must be stopped, or it starts them again. */
 export async function endContainers(host: Host, log: (line: string) => void): Promise<void> {
   const ctr = ['ctr', '-n', 'k8s.io'] as const;
   if ((await host.units.state('containerd.service')).active !== 'active' || (await host.programs.which('ctr')) === null) return;
   const list = async (what: 'tasks' | 'containers'): Promise<string[]> =>
     (await host.programs.run([...ctr, what, 'list', '-q'])).stdout.split('\n').filter(Boolean);
-  const tasks = await list('tasks');
-  log(`ending ${tasks.length} containers`);
-  for (const id of tasks) await host.programs.run([...ctr, 'tasks', 'delete', '--force', id]); // one that ended meanwhile is fine
+  for (let round = 1, tasks = await list('tasks'); tasks.length > 0 && round <= rounds; round += 1, tasks = await list('tasks')) {
+    log(`ending ${tasks.length} containers`);
+    for (const id of tasks) await host.programs.run([...ctr, 'tasks', 'delete', '--force', id]); // one that ended meanwhile is fine
+  }
   const containers = await list('containers');
   if (containers.length > 0) await host.programs.run([...ctr, 'containers', 'delete', ...containers]);
-  await endPods(host);
+  await endPods(host, log);
 }
 
-/** What stays of pods when their containers are gone: mounts of the runtime, and the slices that kubelet made. */
-export async function endPods(host: Host): Promise<void> {
-  for (const { path } of await host.mounts.list()) if (/^\/run\/(containerd|k3s)\/.*\/(shm|rootfs)$/.test(path)) await host.mounts.unmount(path);
+/** What stays of pods when their containers are gone: the slices that kubelet made, with every process left in them, and mounts of the runtime. */
+export async function endPods(host: Host, log: (line: string) => void = () => undefined): Promise<void> {
   if ((await host.units.state('kubepods.slice')).active === 'active') await host.units.stop('kubepods.slice'); // and all slices below it
+  const mounts = (await host.mounts.list()).map((m) => m.path).filter((path) => /^\/run\/(containerd|k3s)\/.*\/(shm|rootfs)$/.test(path));
+  for (const path of mounts.reverse())
+    try {
+      await host.mounts.unmount(path);
+    } catch (error) {
+      // a container that was half made when kubelet went: nothing of it is to be kept
+      log(`${path} is still in use; detached (${(error as Error).message})`);
+      await host.mounts.unmount(path, { detach: true });
+    }
 }
 
 /** Takes back what pods and their network left on the node: network namespaces, interfaces, rules, folders, kernel settings. */

@@ -133,7 +133,8 @@ export interface Mount {
 }
 export interface Mounts {
   list(): Promise<Mount[]>;
-  unmount(path: string): Promise<void>;
+  /** `detach`: takes it out of the tree at once, also while something still uses it (lazy). */
+  unmount(path: string, options?: { detach?: boolean }): Promise<void>;
   swap(): Promise<{ device: string; size: number }[]>;
   swapOff(device: string): Promise<void>;
   swapOn(device: string): Promise<void>;
