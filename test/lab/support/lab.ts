@@ -99,10 +99,10 @@ export class Lab {
     return bundles.length === 0 ? stdout : `${stdout.trimEnd()}\n  bundles: [${bundles.join(', ')}]\n`;
   }
   /** `crash`, `reboot`, `off`, `on`, `cut`, `heal`, `slow`, `full`, `address`: as `strata lab` has them. */
-  async act(action: string, node: string, args: readonly string[] = [], timeoutMs = 180_000): Promise<void> {
-    await must([nodeProgram, labProgram, action, node, ...args, '--name', this.name], { timeoutMs });
+  async act(action: string, node: string, args: readonly string[] = []): Promise<void> {
+    await must([nodeProgram, labProgram, action, node, ...args, '--name', this.name], { timeoutMs: 180_000 });
     if (['crash', 'reboot', 'on', 'off'].includes(action)) await this.refresh();
-  } // prettier-ignore
+  }
   async dispose(): Promise<void> {
     await must([nodeProgram, labProgram, 'down', '--name', this.name], { timeoutMs: 180_000 });
   }
