@@ -48,8 +48,12 @@ export class Api {
   /**
    * Listens to the events of a run until it is over, or until `enough` messages were heard: then the connection is cut.
    * @param after the id of the last event that is known, sent as Last-Event-ID
+   * @param hear is told each as it comes
    */
-  async followEvents(runId: string, { after, enough = Infinity }: { after?: string; enough?: number } = {}): Promise<Heard> {
+  async followEvents(
+    runId: string,
+    { after, enough = Infinity, hear }: { after?: string; enough?: number; hear?: (message: Heard['messages'][number]) => void } = {},
+  ): Promise<Heard> {
     const headers = { accept: 'text/event-stream', ...(after === undefined ? {} : { 'last-event-id': after }) };
     const response = await this.send({ method: 'GET', path: `/v1/runs/${runId}/events`, headers });
     if (response.statusCode !== 200) throw new Error(`events of ${runId}: status ${response.statusCode}`);
@@ -62,7 +66,9 @@ export class Api {
         rest = rest.slice(end + 2);
         if (fields.event === 'end') return { ...heard, over: true };
         if (fields.data === undefined) continue;
-        heard.messages.push({ id: fields.id ?? '', text: fields.data, event: JSON.parse(fields.data) as LedgerEvent });
+        const message = { id: fields.id ?? '', text: fields.data, event: JSON.parse(fields.data) as LedgerEvent };
+        heard.messages.push(message);
+        hear?.(message);
         if (heard.messages.length >= enough) return heard; // leaving the loop destroys the connection
       }
     }

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Api } from './api';
 import { newMark } from './mark';
 import { lastWords, must, node, type Ran, runProgram, strataProgram, until } from './program';
@@ -99,6 +99,21 @@ export class TestServer {
   /** Stops it in order; its state stays. */
   async down(): Promise<void> {
     await must([node, strataProgram, 'down', '--home', this.home], { timeoutMs: 120_000, env: this.env() });
+  }
+  /** Stops it, copies all its state to another directory, takes the old one away, and starts it there: same ports, nothing else known. */
+  async moved(): Promise<TestServer> {
+    await this.down();
+    const dir = join(dirname(this.dir), `strata-test-${newMark()}`);
+    await must(['cp', '-a', this.dir, dir], { timeoutMs: 120_000 });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    const there = new TestServer(dir, join(dir, 'home'), this.ports);
+    try {
+      await there.up();
+      return there;
+    } catch (error) {
+      await there.dispose();
+      throw error;
+    }
   }
   /** What the supervisor says of its parts; null before it has said anything. */
   status(): Status | null {

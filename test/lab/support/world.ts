@@ -6,9 +6,12 @@ import { type ServerOptions, TestServer } from './server';
 /** One control server and one lab that belong together, and that go together. */
 export class World {
   private constructor(
-    readonly server: TestServer,
+    private current: TestServer,
     readonly lab: Lab,
   ) {}
+  get server(): TestServer {
+    return this.current;
+  }
 
   static async make(lab: LabOptions, server: ServerOptions = {}): Promise<World> {
     const both = await Promise.allSettled([TestServer.start(server), Lab.up(lab)]);
@@ -16,6 +19,10 @@ export class World {
     if (s.status === 'fulfilled' && l.status === 'fulfilled') return new World(s.value, l.value);
     for (const made of both) if (made.status === 'fulfilled') await made.value.dispose();
     throw new AggregateError(both.filter((r) => r.status === 'rejected').map((r) => r.reason as unknown), 'neither server nor lab stays: one of them did not start'); // prettier-ignore
+  }
+  /** Moves all that the server is to another directory, and starts it there. */
+  async moveServer(): Promise<void> {
+    this.current = await this.current.moved();
   }
   /** The cluster's name: the lab's. */
   get cluster(): string {
