@@ -48,7 +48,8 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
   const begin = on.line(n.name);
 
   on.phase('precheck');
-  if (n.spec.join === 'token') for (const look of precheckSteps(c.whole, n.name, c)) begin.step(taskNamed(look.task), look.input);
+  // side by side: whoever is told of one thing that is wrong is told of all
+  if (n.spec.join === 'token') begin.after(...precheckSteps(c.whole, n.name, c).map((look) => begin.fork().step(taskNamed(look.task), look.input)));
 
   on.phase('prepare');
   if (n.spec.ssh) begin.step(agentInstall, { node: n.name });

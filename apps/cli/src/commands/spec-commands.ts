@@ -42,7 +42,7 @@ export function addSpecCommands(program: Command, cli: Cli): void {
     .action((flags: ApplyFlags & ContextFlags) => apply(cli, flags));
   const ends: Record<(typeof phases)[number], string> = {
     precheck: 'all findings of all machines; nothing is changed',
-    download: 'every artifact is on its machine',
+    download: 'every artifact is in the store of the control server',
     prepare: 'packages, settings, runtime and images are there',
     install: 'the cluster runs',
     activate: 'network, add-ons and bundles run, as after apply',
