@@ -7,6 +7,7 @@ import { OrderProcessors, QueueModule } from '@strata/queue';
 import { BearerGuard } from './api/bearer.guard';
 import { HealthController } from './api/health.controller';
 import { IdempotencyInterceptor } from './api/idempotency.interceptor';
+import { OpenApiController, OpenApiDocument } from './api/open-api.controller';
 import { ArtifactListener } from './artifacts/artifact-listener';
 import { ArtifactsController } from './artifacts/artifacts.controller';
 import { Bundles } from './artifacts/bundles';
@@ -88,7 +89,7 @@ class QueueUsersModule {
     const log = { warn: (message: string, error?: unknown): void => edges.log.warn({ err: error }, message) };
     const namespace = createHash('sha256').update(home).digest('hex').slice(0, 8);
     const queue = QueueModule.register({ url, namespace, generation: String(edges.epoch), log, imports: [cases] });
-    return { module: QueueUsersModule, imports: [queue], providers: [Relay], controllers: [HealthController] };
+    return { module: QueueUsersModule, imports: [queue], providers: [Relay, OpenApiDocument], controllers: [HealthController, OpenApiController] };
   }
 }
 

@@ -44,3 +44,11 @@ test('an idempotency key gives the same answer, and refuses another body', async
     body: { code: 'idempotency-mismatch' },
   });
 });
+
+test('the OpenAPI document names the routes and the schemas', async () => {
+  const { status, body } = await server.call('GET', '/v1/openapi.json');
+  const document = body as { openapi: string; paths: Record<string, object>; components: { schemas: Record<string, object> } };
+  expect({ status, openapi: document.openapi }).toEqual({ status: 200, openapi: '3.1.0' });
+  expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(['/v1/clusters', '/v1/clusters/{id}/nodes', '/v1/runs/{id}/events']));
+  expect(Object.keys(document.components.schemas)).toEqual(expect.arrayContaining(['ClusterView', 'RunSummary', 'ApplyClusterBody']));
+});

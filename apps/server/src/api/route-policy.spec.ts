@@ -13,7 +13,8 @@ afterAll(() => server.remove(), 30_000);
 
 test('every route has a policy, and every policy a route', () => {
   const express = server.serving.app.getHttpAdapter().getInstance() as { router: { stack: Layer[] } };
-  const routes = express.router.stack.flatMap(({ route }) =>
+  const routes = express.router.stack.flatMap(
+    ({ route }) =>
     route ? Object.keys(route.methods).filter((m) => m !== 'head').map((m) => `${m.toUpperCase()} ${route.path}`) : [], // prettier-ignore
   );
   expect([...new Set(routes)].sort()).toEqual(Object.keys(routePolicy).sort());

@@ -7,6 +7,7 @@ export const routePolicy: Readonly<Record<string, ApiRole | 'public'>> = {
   'GET /healthz': 'public',
   'GET /readyz': 'public',
   'GET /v1/version': 'viewer',
+  'GET /v1/openapi.json': 'viewer',
   'GET /v1/clusters': 'viewer',
   'POST /v1/clusters': 'operator',
   'GET /v1/clusters/:id': 'viewer',

@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { ServerCertificate } from '@strata/pki';
+import { OpenApiDocument } from '../api/open-api.controller';
 import { ProblemError } from '../api/problem';
 import { ProblemFilter } from '../api/problem.filter';
 import { AppModule } from '../app.module';
@@ -33,11 +34,12 @@ export async function createApi(edges: Edges, tls: ServerCertificate | null): Pr
     }),
   );
   app.useGlobalFilters(new ProblemFilter(edges.log));
+  app.get(OpenApiDocument, { strict: false }).make = () => openApi(app);
   return app;
 }
 
 /** The OpenAPI document of the API. */
-export function openApi(app: INestApplication): OpenAPIObject {
+function openApi(app: INestApplication): OpenAPIObject {
   const head = new DocumentBuilder().setTitle('Strata control server').setVersion(serverVersion).setOpenAPIVersion('3.1.0').addBearerAuth().build();
   return SwaggerModule.createDocument(app, head);
 }
