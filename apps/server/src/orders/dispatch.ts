@@ -79,7 +79,7 @@ export class Dispatch {
   private async once(order: OutboxOrder): Promise<Dispatched> {
     const judged = await this.released.judge(order);
     if (judged.is === 'stale') {
-      await this.edges.store.outbox.drop([order]);
+      if (!judged.never) await this.edges.store.outbox.drop([order]);
       return 'over';
     }
     if (judged.is === 'tampered') {

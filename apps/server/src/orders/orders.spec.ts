@@ -106,7 +106,7 @@ test('a spec that was changed in the database makes nothing run', async () => {
   await pool.end();
   await agent.connect(server);
   expect(await ended(runId)).toMatchObject({ result: 'failed' });
-  expect((await ended(runId)).because).toContain('is not what was sealed');
+  expect((await ended(runId)).because).toContain('is not what this server wrote and sealed');
   expect(agent.orders).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { canonicalJson, type ClusterSpec, type Plan, type Step } from '@strata/model';
+import { type Action, canonicalJson, type ClusterSpec, orderIdOf, type Plan, type Step } from '@strata/model';
 import { sealMac, verifyMac } from '@strata/pki';
 import type { RunView, StepView } from '@strata/run';
 import { RunBook } from '../runs/run-book';
@@ -23,8 +23,8 @@ export interface ReleasedOrder extends OutboxOrder {
   stepView: StepView;
   view: RunView;
 }
-/** `stale`: the ledger never released it, or it is over. `tampered`: plan, spec or a line of the ledger are not what was sealed. */
-export type Judgement = { is: 'current'; order: ReleasedOrder } | { is: 'stale' } | { is: 'tampered'; order: OutboxOrder; stepView: StepView };
+/** `stale`: it is over; `never`: the ledger never released such an order. `tampered`: plan, spec or a line of the ledger are not what was sealed. */
+export type Judgement = { is: 'current'; order: ReleasedOrder } | { is: 'stale'; never: boolean } | { is: 'tampered'; order: OutboxOrder; stepView: StepView };
 
 /** Whether an order may be carried out: only what the ledger released, of a plan whose seal (its key is in no database) still holds. */
 @Injectable()
@@ -40,11 +40,18 @@ export class ReleasedOrders {
     const view = await this.book.view(order.runId);
     const stepView = view.steps.get(order.step);
     const planned = view.plan?.steps.find((s) => s.key === order.step);
-    if (!view.plan || !planned || !stepView) return { is: 'stale' };
+    if (!view.plan || !planned || !stepView) return this.stale(order, true);
     const out = stepView.state === 'released' || stepView.state === 'running' || stepView.state === 'undoing';
-    if (!out || stepView.orderId !== order.orderId || stepView.attempt !== order.attempt || stepView.epoch !== order.epoch) return { is: 'stale' };
+    const newer = stepView.epoch - order.epoch || stepView.attempt - order.attempt;
+    const never = !['run', 'undo', 'check'].some((action) => orderIdOf(order.runId, order.step, action as Action) === order.orderId) || newer < 0;
+    if (!out || stepView.orderId !== order.orderId || newer !== 0) return this.stale(order, never || stepView.orderId === null);
     if (!(await this.holds(order, view.plan))) return { is: 'tampered', order, stepView };
     return { is: 'current', order: { ...order, plan: view.plan, planned, stepView, view } };
+  }
+
+  private stale(order: OutboxOrder, never: boolean): { is: 'stale'; never: boolean } {
+    if (never) this.edges.log.warn({ order }, 'a job was left out: the ledger never released such an order');
+    return { is: 'stale', never };
   }
 
   /** Whether the seal holds. Judged once for each plan that was read from the ledger: what is in memory since then, no database changes. */

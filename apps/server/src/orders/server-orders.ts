@@ -50,7 +50,7 @@ export class ServerOrders {
 
   private async once(order: OutboxOrder, stop: AbortController): Promise<void> {
     const judged = await this.released.judge(order);
-    if (judged.is === 'stale') return this.edges.store.outbox.drop([order]);
+    if (judged.is === 'stale') return judged.never ? undefined : this.edges.store.outbox.drop([order]);
     if (judged.is === 'tampered') return void (await this.settle.refuse(order, tamperedFailure));
     const current = judged.order;
     await this.started(current);
