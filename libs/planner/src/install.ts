@@ -1,26 +1,5 @@
 import { artifactKey, type CatalogEntry } from '@strata/model';
-import {
-  agentInstall,
-  artifactObtain,
-  artifactsFetch,
-  cniInstall,
-  containerdInstall,
-  dnsConfigure,
-  firewallOpen,
-  hostnameSet,
-  hostsBlock,
-  imagesImport,
-  kernelModules,
-  kernelSysctl,
-  limitsConfigure,
-  localfsLayout,
-  ntpConfigure,
-  packagesInstall,
-  runcInstall,
-  sshdConfigure,
-  swapPolicy,
-  taskNamed,
-} from '@strata/tasks';
+import { agentInstall, artifactObtain, nativeTasks, taskNamed } from '@strata/tasks';
 import { bundles } from './bundles';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import type { Distribution, NodeLines } from './distribution';
@@ -53,28 +32,29 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
 
   on.phase('prepare');
   if (n.spec.ssh) begin.step(agentInstall, { node: n.name });
-  begin.step(kernelModules, { modules: ['overlay', 'br_netfilter', 'nf_conntrack', ...(c.spec.network.backend === 'vxlan' ? ['vxlan'] : [])] });
+  begin.step(nativeTasks.kernelModules, { modules: ['overlay', 'br_netfilter', 'nf_conntrack', ...(c.spec.network.backend === 'vxlan' ? ['vxlan'] : [])] });
 
   const system = begin.fork();
-  if (n.spec.hostname === 'set') system.step(hostnameSet, { name: n.name });
-  system.step(hostsBlock, { entries: hostEntries(c, n) });
-  system.step(kernelSysctl, { settings: sysctlSettings(n) });
-  system.step(limitsConfigure, { nofile: Math.min(1_048_576, n.facts.nofile) });
-  system.step(swapPolicy, { policy: native.swap });
-  if (native.dns.servers.length + native.dns.search.length > 0) system.step(dnsConfigure, { servers: native.dns.servers, search: native.dns.search });
-  system.step(packagesInstall, { packages: basePackages(c, n) });
-  if (native.ntp.enabled) system.step(ntpConfigure, { servers: native.ntp.servers });
-  system.step(sshdConfigure, { authorizedKeys: native.ssh.authorizedKeys, passwordLogin: native.ssh.passwordLogin });
-  if (native.firewall === 'open-ports') system.step(firewallOpen, { ports: openPorts(c, n), ...trusted(c) });
-  system.step(localfsLayout, { path: storage.path });
+  if (n.spec.hostname === 'set') system.step(nativeTasks.hostnameSet, { name: n.name });
+  system.step(nativeTasks.hostsBlock, { entries: hostEntries(c, n) });
+  system.step(nativeTasks.kernelSysctl, { settings: sysctlSettings(n) });
+  system.step(nativeTasks.limitsConfigure, { nofile: Math.min(1_048_576, n.facts.nofile) });
+  system.step(nativeTasks.swapPolicy, { policy: native.swap });
+  if (native.dns.servers.length + native.dns.search.length > 0)
+    system.step(nativeTasks.dnsConfigure, { servers: native.dns.servers, search: native.dns.search });
+  system.step(nativeTasks.packagesInstall, { packages: basePackages(c, n) });
+  if (native.ntp.enabled) system.step(nativeTasks.ntpConfigure, { servers: native.ntp.servers });
+  system.step(nativeTasks.sshdConfigure, { authorizedKeys: native.ssh.authorizedKeys, passwordLogin: native.ssh.passwordLogin });
+  if (native.firewall === 'open-ports') system.step(nativeTasks.firewallOpen, { ports: openPorts(c, n), ...trusted(c) });
+  system.step(nativeTasks.localfsLayout, { path: storage.path });
 
   const images = begin.fork();
   const runtime = begin.fork();
   if (d.ownRuntime) {
     fetch(runtime, 'runtime', ['runc', 'containerd', 'cni-plugins']);
-    runtime.step(runcInstall, { artifact: artifact('runc') });
-    runtime.step(cniInstall, { archive: artifact('cni-plugins') });
-    runtime.step(containerdInstall, {
+    runtime.step(nativeTasks.runcInstall, { artifact: artifact('runc') });
+    runtime.step(nativeTasks.cniInstall, { archive: artifact('cni-plugins') });
+    runtime.step(nativeTasks.containerdInstall, {
       archive: artifact('containerd'), version: entryOf(c.catalog, 'containerd').version, pauseImage: d.pauseImage(c), restrictOomScore: !n.can.lowerOomScore,
       systemdCgroup: true,
       foreign: native.containerd.foreign,
@@ -86,7 +66,7 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
       const arrived = begin.fork();
       fetch(arrived, as, names);
       images.step(
-        imagesImport,
+        nativeTasks.imagesImport,
         { images: names.map(artifact) },
         { as, needs: [arrived], title: `${names.length} images (${as}) are in the container runtime` },
       );
@@ -105,7 +85,11 @@ export function obtain(on: Steps, a: CatalogEntry): void {
 }
 /** The node takes artifacts from the server as soon as the server has them. */
 export function fetch(line: Line, as: string, names: readonly string[]): void {
-  line.step(artifactsFetch, { artifacts: names.map(artifact) }, { as, needs: obtaining(names), title: `${names.length} artifacts (${as}) are on the node` });
+  line.step(
+    nativeTasks.artifactsFetch,
+    { artifacts: names.map(artifact) },
+    { as, needs: obtaining(names), title: `${names.length} artifacts (${as}) are on the node` },
+  );
 }
 const hostEntries = (c: PlanContext, n: PlannedNode): { address: string; names: string[] }[] => [
   { address: c.controlPlane.address, names: [c.names.api, c.names.meta, c.names.objects] },

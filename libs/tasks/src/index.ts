@@ -3,6 +3,7 @@ export * from './define-task';
 export * from './orchestration';
 export * from './facts';
 export * from './native';
+export * as nativeTasks from './native';
 export * from './order-rules';
 export * from './ports/clock';
 export * from './ports/cluster';

@@ -1,10 +1,10 @@
 import { containerizedTasks } from './containerized';
 import type { Task } from './define-task';
-import { nativeTasks } from './native';
+import * as nativeTasks from './native';
 import { orchestrationTasks } from './orchestration';
 
-/** All tasks by name. One line a task; a name twice is a fault of the build. */
-export const tasks: ReadonlyMap<string, Task> = index([...nativeTasks, ...orchestrationTasks, ...containerizedTasks]);
+/** All tasks by name. A name twice is a fault of the build. */
+export const tasks: ReadonlyMap<string, Task> = index([...Object.values(nativeTasks), ...orchestrationTasks, ...containerizedTasks]);
 
 function index(all: readonly Task[]): ReadonlyMap<string, Task> {
   const map = new Map<string, Task>();

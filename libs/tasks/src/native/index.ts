@@ -1,74 +1,32 @@
-import type { Task } from '../define-task';
-import { agentUninstall } from './agent-uninstall';
-import { artifactsFetch } from './artifacts-fetch';
-import { cniInstall } from './cni-install';
-import { containerdInstall } from './containerd-install';
-import { dnsConfigure } from './dns-configure';
-import { firewallOpen } from './firewall-open';
-import { hostnameSet } from './hostname-set';
-import { hostsBlock } from './hosts-block';
-import { imagesImport } from './images-import';
-import { kernelModules } from './kernel-modules';
-import { kernelSysctl } from './kernel-sysctl';
-import { limitsConfigure } from './limits-configure';
-import { localfsLayout } from './localfs-layout';
-import { ntpConfigure } from './ntp-configure';
-import { packagesInstall } from './packages-install';
-import { precheckClock } from './precheck-clock';
-import { precheckDns } from './precheck-dns';
-import { precheckIdentity } from './precheck-identity';
-import { precheckInit } from './precheck-init';
-import { precheckKernel } from './precheck-kernel';
-import { precheckNetwork } from './precheck-network';
-import { precheckOs } from './precheck-os';
-import { precheckPackages } from './precheck-packages';
-import { precheckPeers } from './precheck-peers';
-import { precheckPorts } from './precheck-ports';
-import { precheckResources } from './precheck-resources';
-import { precheckRuntime } from './precheck-runtime';
-import { precheckSecurity } from './precheck-security';
-import { runcInstall } from './runc-install';
-import { sshdConfigure } from './sshd-configure';
-import { swapPolicy } from './swap-policy';
-
-export {
-  agentUninstall, artifactsFetch, cniInstall, containerdInstall, dnsConfigure, firewallOpen, hostnameSet, hostsBlock, imagesImport, kernelModules,
-  kernelSysctl, limitsConfigure, localfsLayout, ntpConfigure, packagesInstall, precheckClock, precheckDns, precheckIdentity, precheckInit, precheckKernel,
-  precheckNetwork, precheckOs, precheckPackages, precheckPeers, precheckPorts, precheckResources, precheckRuntime, precheckSecurity, runcInstall,
-  sshdConfigure, swapPolicy,
-}; // prettier-ignore
-
-/** The tasks of the native layer. One line a task. */
-export const nativeTasks: readonly Task[] = [
-  precheckOs,
-  precheckInit,
-  precheckKernel,
-  precheckResources,
-  precheckPorts,
-  precheckRuntime,
-  precheckIdentity,
-  precheckNetwork,
-  precheckClock,
-  precheckDns,
-  precheckPackages,
-  precheckSecurity,
-  precheckPeers,
-  packagesInstall,
-  hostnameSet,
-  hostsBlock,
-  dnsConfigure,
-  ntpConfigure,
-  sshdConfigure,
-  kernelModules,
-  kernelSysctl,
-  swapPolicy,
-  limitsConfigure,
-  firewallOpen,
-  localfsLayout,
-  artifactsFetch,
-  runcInstall,
-  containerdInstall,
-  cniInstall,
-  imagesImport,
-  agentUninstall,
-];
+/** The tasks of the native layer, and nothing else. One line a task. */
+export { agentUninstall } from './agent-uninstall';
+export { artifactsFetch } from './artifacts-fetch';
+export { cniInstall } from './cni-install';
+export { containerdInstall } from './containerd-install';
+export { dnsConfigure } from './dns-configure';
+export { firewallOpen } from './firewall-open';
+export { hostnameSet } from './hostname-set';
+export { hostsBlock } from './hosts-block';
+export { imagesImport } from './images-import';
+export { kernelModules } from './kernel-modules';
+export { kernelSysctl } from './kernel-sysctl';
+export { limitsConfigure } from './limits-configure';
+export { localfsLayout } from './localfs-layout';
+export { ntpConfigure } from './ntp-configure';
+export { packagesInstall } from './packages-install';
+export { precheckClock } from './precheck-clock';
+export { precheckDns } from './precheck-dns';
+export { precheckIdentity } from './precheck-identity';
+export { precheckInit } from './precheck-init';
+export { precheckKernel } from './precheck-kernel';
+export { precheckNetwork } from './precheck-network';
+export { precheckOs } from './precheck-os';
+export { precheckPackages } from './precheck-packages';
+export { precheckPeers } from './precheck-peers';
+export { precheckPorts } from './precheck-ports';
+export { precheckResources } from './precheck-resources';
+export { precheckRuntime } from './precheck-runtime';
+export { precheckSecurity } from './precheck-security';
+export { runcInstall } from './runc-install';
+export { sshdConfigure } from './sshd-configure';
+export { swapPolicy } from './swap-policy';

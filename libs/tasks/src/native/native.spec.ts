@@ -1,6 +1,7 @@
+import type { Task } from '../define-task';
 import { taskNamed } from '../registry';
 import { MemoryHost, memoryJournal, nativeSamples, type TaskSample, tryTask } from '../testing';
-import { nativeTasks } from './index';
+import * as nativeTasks from './index';
 
 function machine(sample: TaskSample): MemoryHost {
   const host = new MemoryHost();
@@ -19,7 +20,11 @@ async function undisturbed(sample: TaskSample): Promise<{ run: number; undo: num
 
 it('has a sample for every native task that can be taken back', () => {
   const sampled = new Set(nativeSamples.map((s) => s.task));
-  expect(nativeTasks.filter((t) => t.changes && typeof t.body.undo === 'function' && !sampled.has(t.name)).map((t) => t.name)).toEqual([]);
+  expect(
+    Object.values(nativeTasks)
+      .filter((t: Task) => t.changes && typeof t.body.undo === 'function' && !sampled.has(t.name))
+      .map((t) => t.name),
+  ).toEqual([]);
 });
 
 describe.each(nativeSamples.map((sample, i) => ({ name: `${sample.task} (${i})`, sample })))('$name', ({ sample }) => {
