@@ -60,7 +60,9 @@ export class FollowUp {
     if (cluster.state !== 'ready' && cluster.state !== 'degraded') return null;
     const { runs } = await this.edges.store.runs.list({ clusterId: cluster.id, limit: 50 });
     if (runs.find((r) => !r.intent.dryRun)?.intent.kind === 'uninstall') return null; // nothing is owed to a cluster that is being taken back
-    const newest = runs.find((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && !r.intent.dryRun);
+    // A finish that was refused may have met a machine in mid-boot: what it was to finish is still owed, later.
+    const counts = (r: RunRecord): boolean => !r.intent.dryRun && !(r.intent.kind === 'finish' && r.result === 'refused');
+    const newest = runs.find((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && counts(r));
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
     if (!newest || !spec) return null;
     const rows = await this.edges.store.nodes.list(cluster.id);

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { ClusterSpec, Finding, Plan, RunResult } from '@strata/model';
+import type { ClusterSpec, Finding, Plan, RunIntent, RunResult } from '@strata/model';
 import { plan, PlanRefused } from '@strata/planner';
+import { isTransient } from '@strata/store';
 import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
 import { sealOf } from '../orders/released-orders';
 import { Edges } from '../serve/edges';
@@ -11,6 +12,8 @@ import { Bundles } from '../artifacts/bundles';
 
 /** Refusals that only follow from a machine which could not be looked at. */
 const ofAbsence = new Set(['control-plane.absent', 'node.unreachable']);
+
+const againMs = 3_000;
 
 /** From the wish to the plan: first contact, then the plan, sealed. Done again from the start when the server died in between: nothing was changed. */
 @Injectable()
@@ -39,10 +42,16 @@ export class PrepareRun {
     } catch (error) {
       if (this.edges.stopping.aborted) return;
       this.edges.log.error({ err: error, runId }, 'a run could not be planned');
-      await this.end(runId, 'failed', `the run could not be planned: ${error instanceof Error ? error.message : String(error)}`).catch(() => undefined);
+      if (isTransient(error)) return this.later(runId);
+      await this.end(runId, 'failed', `the run could not be planned: ${error instanceof Error ? error.message : String(error)}`).catch(() => this.later(runId));
     } finally {
       this.busy.delete(runId);
     }
+  }
+
+  /** The database is away: nothing was changed, so it is begun anew. */
+  private later(runId: string): void {
+    setTimeout(() => void this.run(runId), againMs).unref();
   }
 
   private async prepare(runId: string): Promise<void> {
@@ -53,15 +62,25 @@ export class PrepareRun {
     const spec = run && (await store.clusters.spec(run.clusterId, run.specVersion));
     if (!run || !spec) throw new Error(`the spec of run ${runId} is not in the database; restore it from a backup`);
     const { intent, clusterId } = run;
-    const contact = await this.checks.run({ runId, clusterId, spec, intent });
+    const concerned = await this.concerned(clusterId, spec, intent);
+    const contact = await this.checks.run({ runId, clusterId, spec: concerned, intent });
     if ((await this.book.view(runId)).cancelled) return this.end(runId, 'cancelled', 'cancelled before anything was changed');
     const blockers = contact.findings.filter((f) => f.severity === 'blocker');
-    const made = await this.planOrRefusal({ runId, clusterId, specVersion: run.specVersion, spec, intent }, contact);
+    const made = await this.planOrRefusal({ runId, clusterId, specVersion: run.specVersion, spec: concerned, intent }, contact);
     if (blockers.length > 0) return this.blocked(runId, blockers, made instanceof PlanRefused && !ofAbsence.has(made.code) ? made : null);
     if (made instanceof PlanRefused) return this.refused(runId, made);
     await store.runs.seal(runId, sealOf(this.edges.keys.planSeal, { runId, clusterId, plan: made, spec }));
     await this.book.record(runId, (now) => (now.state === 'checking' && !now.cancelled ? [{ kind: 'RunPlanned', body: { plan: made } }] : []));
     if ((await this.book.view(runId)).state === 'checking') await this.end(runId, 'cancelled', 'cancelled before anything was changed');
+  }
+
+  /** A run that adds nodes is about these and the ones that are in already: another newcomer's trouble must not stop it. */
+  private async concerned(clusterId: string, spec: ClusterSpec, intent: RunIntent): Promise<ClusterSpec> {
+    if (intent.kind !== 'add-node') return spec;
+    const rows = await this.edges.store.nodes.brief(clusterId);
+    const inAlready = new Set(rows.filter((r) => r.state === 'enrolled').map((r) => r.name));
+    const nodes = spec.spec.nodes.filter((n) => inAlready.has(n.name) || intent.nodes.includes(n.name));
+    return { ...spec, spec: { ...spec.spec, nodes } };
   }
 
   private async planOrRefusal(...asked: Parameters<PrepareRun['plan']>): Promise<Plan | PlanRefused> {
@@ -73,10 +92,7 @@ export class PrepareRun {
     }
   }
 
-  private async plan(
-    run: { runId: string; clusterId: string; specVersion: number; spec: ClusterSpec; intent: Parameters<typeof plan>[0]['intent'] },
-    contact: Contact,
-  ): Promise<Plan> {
+  private async plan(run: { runId: string; clusterId: string; specVersion: number; spec: ClusterSpec; intent: RunIntent }, contact: Contact): Promise<Plan> {
     return plan({
       id: randomUUID(),
       clusterId: run.clusterId,

@@ -26,7 +26,7 @@ export class ShowRuns {
   async one(runId: string): Promise<RunDetails> {
     const run = await this.must(runId);
     const cluster = await this.edges.store.clusters.find(run.clusterId);
-    return { ...summary(run, cluster?.name ?? run.clusterId), waits: await this.situations.waits(runId) };
+    return { ...summary(run, cluster?.name ?? run.clusterId), waits: run.state === 'ended' ? [] : await this.situations.waits(runId) };
   }
 
   async log(runId: string, step: string, after: string | null): Promise<StepLog> {
