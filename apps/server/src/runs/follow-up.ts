@@ -91,8 +91,10 @@ export class FollowUp {
     const view = await this.book.view(newest.id);
     this.book.forget(newest.id);
     const missing = new Set([...(view.plan?.absent ?? []), ...view.absent.keys(), ...unreached(view)]);
-    const back = await Promise.all(at.rows.filter((r) => missing.has(r.name)).map((r) => this.isBack(r, at.spec)));
-    if (!back.some(Boolean)) return null;
+    const awaited = at.rows.filter((r) => missing.has(r.name));
+    const back = await Promise.all(awaited.map((r) => this.isBack(r, at.spec)));
+    const removedSince = missing.size > 0 && awaited.length === 0; // nobody is missed any more: a look at all is all that is owed
+    if (!removedSince && !back.some(Boolean)) return null;
     const ms = Math.min(pause ? pause.ms * 2 : firstPauseMs, longestPauseMs); // if that run ends as this one did, the next waits longer
     this.pauses.set(cluster.id, { until: this.edges.now() + ms, ms });
     return intentOf('finish', []);
