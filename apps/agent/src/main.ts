@@ -7,6 +7,7 @@ import { readConfig } from './config';
 import { Connection } from './connection';
 import { Journal } from './journal';
 import { join, uninstall } from './join';
+import { isUnit, shouldStartAfresh } from './lean';
 import { Orders } from './orders';
 import { defaultPaths, type Paths } from './paths';
 import { version } from './version';
@@ -17,6 +18,7 @@ const usage = `stratad ${version}: the Strata agent
   stratad uninstall                                                           take the agent away from this machine
   stratad --version
 options for tests: --config FILE --state DIR --no-start`;
+const lookEveryMs = 15_000;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function standardInput(): Promise<string> {
@@ -44,7 +46,15 @@ async function run(paths: Paths): Promise<void> {
   }); // prettier-ignore
   say(`stratad ${version}: node ${config.nodeName}`);
   orders.resume();
+  const afresh = shouldStartAfresh({ orders });
+  const looks = setInterval(() => {
+    if (!afresh()) return;
+    say('starting afresh: the last orders left this process too large');
+    stop.abort(new Error('the agent starts afresh'));
+  }, lookEveryMs);
+  if (!isUnit(process.env)) clearInterval(looks);
   await connection.run(orders, stop.signal);
+  clearInterval(looks);
   journal.close();
 }
 

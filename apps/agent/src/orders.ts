@@ -22,6 +22,8 @@ const progressEveryMs = 300;
 export class Orders {
   private readonly running = new Map<string, AbortController>();
   private readonly awaitingSecrets = new Map<string, Held>();
+  /** Orders that this process began. */
+  begun = 0;
   constructor(private readonly o: OrdersOptions) {}
 
   /** After a start of the agent: what was under way goes on. What needs secrets waits until the server sent them again. */
@@ -38,7 +40,7 @@ export class Orders {
     for (const held of this.awaitingSecrets.values()) await this.o.send({ kind: 'secretsWanted', orderId: held.body.orderId, attempt: held.attempt });
   }
   get busy(): boolean {
-    return this.running.size > 0;
+    return this.running.size > 0 || this.awaitingSecrets.size > 0;
   }
 
   async take(message: OrderMessage): Promise<void> {
@@ -147,6 +149,7 @@ export class Orders {
     if (this.running.has(orderId)) return;
     const stop = new AbortController();
     this.running.set(orderId, stop);
+    this.begun += 1;
     const ref = { orderId, attempt: held.attempt };
     let last = 0;
     let seq = 0;
