@@ -58,6 +58,28 @@ test('two readers, one of them cut and resumed, see the same events in the same 
   agent.disconnect();
 });
 
+test('a run that failed and was resumed is followed through its first end to its last', async () => {
+  const spec = specOf('again');
+  const { body } = await server.call('POST', '/v1/clusters', { body: { spec } });
+  const cluster = { id: (body as { id: string }).id, spec };
+  const agent = await FakeAgent.enroll(server, await eventually(() => server.edges.store.nodes.named(cluster.id, 'n1')));
+  agent.conduct = () => 'failed';
+  await agent.connect(server);
+  const runId = await beginRun(server, cluster, [stepOf('kernel.modules', { modules: ['overlay'] })]);
+  const failed = await listen(runId, undefined);
+  expect(failed.ended).toBe(true);
+  agent.conduct = () => 'hold';
+  expect(await server.call('POST', `/v1/runs/${runId}/resume`)).toMatchObject({ status: 202 });
+  await eventually(() => agent.orders.length === 2);
+  const whole = listen(runId, undefined);
+  await agent.finish(agent.orders[1]?.body.orderId ?? '', 'changed');
+  expect((await whole).ids.length).toBeGreaterThan(failed.ids.length + 3);
+  const { body: details } = await server.call('GET', `/v1/runs/${runId}`);
+  expect(details).toMatchObject({ state: 'ended', result: 'done', waits: [] });
+  expect(agent.orders.map((o) => o.body.attempt)).toEqual([1, 2]);
+  agent.disconnect();
+});
+
 test('a run that is not there is a 404', async () => {
   expect(await server.call('GET', `/v1/runs/${randomUUID()}/events`)).toMatchObject({ status: 404, body: { code: 'not-found' } });
 });

@@ -42,7 +42,8 @@ export class FollowRun {
           if (!response.write(lineOf(event))) await drained(response);
           if (gone) return;
         }
-        if (events.some((e) => e.kind === 'RunEnded') || (events.length === 0 && (await this.ended(runId)))) {
+        const last = events.findLast((e) => e.kind === 'RunEnded' || e.kind === 'RunResumed'); // a run that was resumed goes on after its end
+        if (last?.kind === 'RunEnded' || (events.length === 0 && (await this.ended(runId)))) {
           response.write(`event: end\ndata: {}\n\n`);
           return;
         }
