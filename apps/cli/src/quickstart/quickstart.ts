@@ -105,15 +105,22 @@ export function withDemo(spec: string, version?: string): string {
 }
 
 async function remove(options: QuickstartOptions, cli: (...args: string[]) => [string, ...string[]], say: (line: string) => void): Promise<number> {
-  const known = await run(cli('cluster', 'list', '-o', 'json'), { timeoutMs: 30_000 });
-  if (known.code === 0 && known.stdout.includes(`"${options.name}"`)) {
+  const listed = await run(cli('cluster', 'list', '-o', 'json'), { timeoutMs: 30_000 });
+  const clusters = listed.code === 0 ? (JSON.parse(listed.stdout) as { name: string; state: string }[]) : [];
+  const cluster = clusters.find((c) => c.name === options.name);
+  const labs = await run(cli('lab', 'list', '-o', 'json'), { timeoutMs: 30_000 });
+  const inLab = labs.code === 0 && (JSON.parse(labs.stdout) as { labs: { name: string }[] }).labs.some((l) => l.name === options.name);
+  if (cluster && cluster.state !== 'uninstalled') {
     say('==> the cluster is uninstalled: every machine as it was before');
-    await must('strata uninstall', cli('uninstall', '--cluster', options.name, '--yes'), { show: true, timeoutMs: 900_000 });
-    await must('strata cluster delete', cli('cluster', 'delete', options.name, '--yes'), { show: true, timeoutMs: 60_000 });
+    const r = await run(cli('uninstall', options.name, '--yes'), { show: true, timeoutMs: 900_000 });
+    if (r.code !== 0 && !inLab) throw new QuickstartError('strata uninstall did not end well; look at what it says above, then run this again', r.code);
   }
-  say('==> the lab goes');
-  await run(cli('lab', 'down', '--name', options.name), { show: true, timeoutMs: 120_000 });
-  say('==> the control server stops (its state stays; remove it with `./strata down --purge`)');
+  if (cluster) await must('strata cluster delete', cli('cluster', 'delete', options.name, '--force', '--yes'), { show: true, timeoutMs: 60_000 });
+  if (inLab) {
+    say('==> the lab goes');
+    await must('strata lab down', cli('lab', 'down', '--name', options.name), { show: true, timeoutMs: 120_000 });
+  }
+  say('==> the control server stops');
   const down = await run(cli('down', ...(options.home ? ['--home', options.home] : [])), { show: true, timeoutMs: 120_000 });
   return down.code;
 }
