@@ -59,6 +59,6 @@ export const packagesInstall = defineTask({
         log(`left installed: ${error.message}`);
       });
     await host.files.write(note, JSON.stringify({ ...all, [key]: [] }), { mode: 0o600 });
-    for (const folder of before.emptyFolders) if ((await host.files.stat(folder)) === null) await host.files.mkdir(folder);
+    for (const folder of before.emptyFolders) if ((await host.files.stat(folder)) === null) await host.files.mkdir(folder, { mode: 0o755 });
   },
 }); // prettier-ignore

@@ -37,15 +37,25 @@ describe('what pods and their network leave', () => {
     const host = new MemoryHost('n1', '10.0.0.11');
     host.files.put('/etc/cni/net.d/99-own.conflist', 'own');
     host.files.put('/var/log/syslog', '');
+    await host.files.mkdir('/lib');
     const before = await nodeNetworkBefore(host);
     const snapshot = host.snapshot();
     host.files.put('/etc/cni/net.d/10-flannel.conflist', 'ours');
     host.files.put('/var/lib/kubelet/config.yaml', 'x');
     host.files.put('/var/log/pods/p/0.log', 'x');
+    await host.files.mkdir('/etc/ssl/certs'); // for pods that mount it
+    await host.files.mkdir('/lib/modules');
     host.baseFacts.mtu['flannel.1'] = 1450;
     host.sysctls.set('vm.overcommit_memory', '1');
     await restoreNodeNetwork(host, before);
     expect(host.snapshot()).toEqual(snapshot);
+  });
+  it('leaves what somebody put into a mount point of pods', async () => {
+    const host = new MemoryHost('n1', '10.0.0.11');
+    const before = await nodeNetworkBefore(host);
+    host.files.put('/etc/ssl/certs/ca-certificates.crt', 'came with a package since');
+    await restoreNodeNetwork(host, before);
+    expect(await host.files.read('/etc/ssl/certs/ca-certificates.crt')).toMatch(/since/);
   });
   it('takes only chains of Kubernetes out of iptables', async () => {
     const host = new MemoryHost('n1', '10.0.0.11');

@@ -5,8 +5,11 @@ import { FolderBefore, folderBefore, restoreFolder } from './own-folder';
 /** Folders that kubelet, the CNI plugins and flannel fill while pods run. */
 const folders = [
   '/var/lib/kubelet', '/var/lib/cni', '/var/lib/flannel', '/var/log/pods', '/var/log/containers', '/etc/cni/net.d', '/run/flannel', '/run/kubernetes',
-  // made by kubelet because the control plane's pods mount them
-  '/usr/libexec/kubernetes', '/etc/ca-certificates', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates',
+  '/usr/libexec/kubernetes',
+] as const; // prettier-ignore
+/** Made, empty, because pods of the control plane and of kube-proxy mount them; whatever has been put there since is not ours. Inner ones first. */
+const mountPoints = [
+  '/etc/ca-certificates', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates', '/etc/ssl/certs', '/etc/ssl', '/lib/modules',
 ] as const; // prettier-ignore
 /** What kubelet and kube-proxy set by themselves when they start. */
 const sysctls = [
@@ -23,6 +26,7 @@ export const NodeNetworkBefore = z.strictObject({
   links: z.array(z.string()),
   tables: z.array(z.string()), // "ip filter"
   sysctls: z.record(z.string(), z.string()),
+  absent: z.array(z.string()).default([]), // mount points of pods that were not there
 });
 export type NodeNetworkBefore = z.infer<typeof NodeNetworkBefore>;
 
@@ -36,12 +40,14 @@ async function tables(host: Host): Promise<string[]> {
 export async function nodeNetworkBefore(host: Host, more: readonly string[] = []): Promise<NodeNetworkBefore> {
   const found: Record<string, FolderBefore> = {};
   for (const folder of [...folders, ...more]) found[folder] = await folderBefore(host, folder);
+  const absent: string[] = [];
+  for (const path of mountPoints) if ((await host.files.stat(path)) === null) absent.push(path);
   const values: Record<string, string> = {};
   for (const key of sysctls) {
     const value = await host.kernel.sysctl(key);
     if (value !== null) values[key] = value;
   }
-  return { folders: found, links: await host.network.links(), tables: await tables(host), sysctls: values };
+  return { folders: found, links: await host.network.links(), tables: await tables(host), sysctls: values, absent };
 }
 
 /** How often to look again for containers that were just being started when kubelet was stopped. */
@@ -88,6 +94,10 @@ export async function restoreNodeNetwork(host: Host, before: NodeNetworkBefore):
     if (ownTables.has(name) || (await emptyTable(host, [family, name]))) await host.programs.run(['nft', 'delete', 'table', family, name]);
   }
   for (const [folder, was] of Object.entries(before.folders)) await restoreFolder(host, folder, was);
+  for (const path of before.absent) {
+    const isEmpty = (await host.files.stat(path))?.kind === 'directory' && (await host.files.list(path)).length === 0;
+    if (isEmpty) await host.files.remove(path, { recursive: true });
+  }
   for (const [key, was] of Object.entries(before.sysctls)) {
     const now = await host.kernel.sysctl(key);
     if (now !== null && now !== was) await host.kernel.setSysctl(key, was);
