@@ -39,6 +39,16 @@ describe('decide: going forward', () => {
     const view = { ...play(plan), intent: { kind: 'install' as const, nodes: [], dryRun: true, force: false } };
     expect(names(decide(plan, view, situationOf(plan)).moves)).toEqual(['end planned']);
   });
+  it('gives a place in a pool to the step that most others wait for', () => {
+    const steps = [
+      stepOf('n1/a', { pool: 'packages' }),
+      stepOf('n1/b', { pool: 'packages' }),
+      stepOf('n1/c', { needs: ['n1/b'] }),
+      stepOf('n1/d', { pool: 'packages' }),
+    ];
+    expect(moves(steps, [], { pools: { packages: 1 } })).toEqual(['release n1/b run 1.1']);
+    expect(moves(steps, [], { pools: { packages: 2 } })).toEqual(['release n1/b run 1.1', 'release n1/a run 1.1']);
+  });
   it('fills a pool to its limit, a node and the server each with its own', () => {
     const steps = ['n1/a', 'n1/b', 'n2/a', 'cluster/x', 'cluster/y'].map((key) => stepOf(key, { pool: 'packages' }));
     expect(moves(steps, [], { pools: { packages: 1 } })).toEqual(['release n1/a run 1.1', 'release n2/a run 1.1', 'release cluster/x run 1.1']);

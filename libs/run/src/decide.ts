@@ -133,8 +133,11 @@ function releases(plan: Plan, view: RunView, world: { situation: Situation; stan
     if (place) take(place.key);
   }
   const moves: Move[] = [];
-  for (const step of plan.steps) {
-    if (standings.get(step.key)?.kind !== 'ready') continue;
+  // who has most behind it gets a pool's place first: what the others wait for is not held up by what nobody needs yet
+  const { behind } = graphOf(plan);
+  const ready = plan.steps.filter((step) => standings.get(step.key)?.kind === 'ready');
+  const pooled = ready.filter((s) => s.pool !== null).sort((a, b) => (behind.get(b.key) ?? 0) - (behind.get(a.key) ?? 0));
+  for (const step of [...ready.filter((s) => s.pool === null), ...pooled]) {
     const place = placeOf(step);
     if (place) {
       if ((used.get(place.key) ?? 0) >= situation.poolFree(place.pool, place.node)) {

@@ -8,6 +8,8 @@ export interface Graph {
   dependents: ReadonlyMap<string, readonly string[]>;
   /** Keys so that each comes after all it needs. */
   sorted: readonly string[];
+  /** How many steps wait for a step one behind the other: the longest chain that begins after it. */
+  behind: ReadonlyMap<string, number>;
 }
 
 const graphs = new WeakMap<Plan, Graph>();
@@ -43,7 +45,9 @@ function build(plan: Plan): Graph {
     const circle = plan.steps.filter((s) => missing.get(s.key)! > 0).map((s) => s.key);
     throw new Error(`plan ${plan.id}: these steps need each other in a circle: ${circle.join(', ')}`);
   }
-  return { steps, dependents, sorted };
+  const behind = new Map<string, number>();
+  for (const key of sorted.toReversed()) behind.set(key, Math.max(0, ...(dependents.get(key) ?? []).map((k) => 1 + (behind.get(k) ?? 0))));
+  return { steps, dependents, sorted, behind };
 }
 
 /** Whether a step belongs to a phase after the last one that may be released. */

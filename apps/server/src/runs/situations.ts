@@ -4,8 +4,11 @@ import { decide, isInFlight, type RunView, type SessionState, type Situation } f
 import { Edges } from '../serve/edges';
 import { RunBook } from './run-book';
 
-/** How many steps of a pool may run at once: on one node, or on the server for all runs together. Pools that are not named are unlimited. */
-const nodePools: Readonly<Record<string, number>> = { packages: 1, images: 1 };
+/**
+ * How many steps of a pool may run at once: on one node, or on the server for all runs together. Pools that are not named are unlimited.
+ * A node takes one set of artifacts after the other (several files of it at a time), so that it begins to install the first while the next arrive.
+ */
+const nodePools: Readonly<Record<string, number>> = { packages: 1, images: 1, transfer: 1 };
 const serverPools: Readonly<Record<string, number>> = { artifacts: 2, ssh: 6 };
 
 type Policy = ClusterSpec['spec']['policy'];
