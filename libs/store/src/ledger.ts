@@ -135,7 +135,8 @@ async function write(sql: Sql, { runId, expectedSeq, events, releases, seal }: B
       INSERT INTO "outbox" ("run_id", "cluster_id", "order_id", "attempt", "epoch", "step_key", "action", "target", "node")
       SELECT ${runId}::uuid, "turn"."cluster_id", o.* FROM "turn", jsonb_to_recordset(${storableJson(orders)}::jsonb)
         AS o("order_id" text, "attempt" int, "epoch" int, "step_key" text, "action" text, "target" text, "node" text)
-      ON CONFLICT DO NOTHING
+      ON CONFLICT ("order_id", "attempt", "epoch") DO UPDATE SET "run_id" = excluded."run_id", "cluster_id" = excluded."cluster_id",
+        "step_key" = excluded."step_key", "action" = excluded."action", "target" = excluded."target", "node" = excluded."node", "relayed" = NULL
     ), "settled" AS (
       DELETE FROM "outbox" o USING "turn", jsonb_to_recordset(${storableJson(settled)}::jsonb) AS s("step_key" text, "attempt" int, "epoch" int, "action" text)
       WHERE o."run_id" = ${runId}::uuid AND o."step_key" = s."step_key" AND o."attempt" = s."attempt" AND o."epoch" = s."epoch" AND o."action" = s."action"
