@@ -107,6 +107,8 @@ describe('decide: failures', () => {
   it('calls it refused when a precheck said no and nothing was changed', () => {
     const checks = [stepOf('n1/check', { phase: 'precheck' }), stepOf('n1/a', { needs: ['n1/check'] })];
     expect(moves(checks, life('n1/check', 'refused', stays))).toEqual(['end refused']);
+    const looks = [stepOf('n1/check', { phase: 'precheck' }), stepOf('n2/check', { phase: 'precheck' })];
+    expect(moves(looks, [...life('n1/check', 'satisfied'), ...life('n2/check', 'refused', stays)])).toEqual(['end refused']);
   });
 });
 

@@ -22,8 +22,9 @@ export function endOf(plan: Plan, view: RunView, standings: ReadonlyMap<string, 
     return end('degraded', `${list(plan.absent)} could not be reached when the plan was made; ${words}`);
   }
   const because = leftWords(left, view, standings);
-  if (isPartial(plan, wanted, left)) return end('degraded', because);
   const refused = left.some((s) => s.phase === 'precheck' && view.steps.get(s.key)?.outcome === 'refused');
+  if (refused && wanted.every((s) => s.phase === 'precheck')) return end('refused', because); // of a look nothing can be done in part
+  if (isPartial(plan, wanted, left)) return end('degraded', because);
   if (refused && changed === 0 && !left.some((s) => view.steps.get(s.key)?.outcome === 'lost')) return end('refused', because);
   return end('failed', because);
 
