@@ -51,6 +51,7 @@ export class MemoryHost implements Host {
     this.files.put('/etc/passwd', 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n');
     this.files.put('/etc/fstab', '');
     this.units.seed('ssh.service', { active: true, enabled: true });
+    this.units.seed('systemd-journald.service', { text: '[Service]\nExecStart=/lib/systemd/systemd-journald\n', active: true });
     seedRepository(this);
     seedPrograms(this);
   }

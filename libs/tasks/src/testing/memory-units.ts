@@ -10,6 +10,7 @@ const settings: Record<string, string[]> = {
   'ssh.service': ['/etc/ssh'],
   'chrony.service': ['/etc/chrony'],
   'containerd.service': ['/etc/containerd', '/usr/local/bin/containerd'],
+  'systemd-journald.service': ['/etc/systemd/journald.conf'],
   'systemd-resolved.service': ['/etc/systemd/resolved.conf'],
   'NetworkManager.service': ['/etc/NetworkManager'],
 };
