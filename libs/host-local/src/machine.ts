@@ -22,6 +22,16 @@ async function must(argv: Argv, remedy: string): Promise<void> {
 }
 const sysctlFile = (key: string): string => `/proc/sys/${key.replaceAll('.', '/')}`;
 
+const builtIn = new Set<string>();
+let looking: Promise<Record<string, boolean>> | null = null;
+/** Whether the kernel does this without a module. Its symbols, 8 MB of text, are read once for all who ask together; what is built in stays so. */
+async function isBuiltIn(feature: string): Promise<boolean> {
+  if (builtIn.has(feature)) return true;
+  looking ??= kernelFeatures(localSource).finally(() => (looking = null));
+  if ((await looking)[feature]) builtIn.add(feature);
+  return builtIn.has(feature);
+}
+
 export function localKernel(): Kernel {
   return {
     sysctl: async (key) => (await readFile(sysctlFile(key), 'utf8').catch(() => null))?.trim().replace(/\s+/g, ' ') ?? null,
@@ -39,7 +49,7 @@ export function localKernel(): Kernel {
       if ((await statOf(`/sys/module/${file}`)) !== null) return 'builtin';
       const dry = await localSource.run(['modprobe', '-n', '-q', name]);
       const feature = featureOfModule(file);
-      if (feature !== null && dry?.code !== 0 && (await kernelFeatures(localSource))[feature]) return 'builtin';
+      if (feature !== null && dry?.code !== 0 && (await isBuiltIn(feature))) return 'builtin';
       return dry?.code === 0 ? 'available' : 'absent';
     },
     loadModule: (name) => must(['modprobe', name], `install a kernel of this machine that has ${name}, then retry`),
