@@ -21,7 +21,7 @@ type Answer = { accepted: true } | { accepted: false; code: string; message: str
 /** The sessions that are open, one a node: a newer one replaces the older. Purely in memory: a restarted server hears every agent's Hello again. */
 export class Sessions {
   private readonly open = new Map<string, Session>(); // by node id
-  private readonly awaited = new Map<string, (answer: Answer) => void>(); // `orderId#attempt`
+  private readonly awaited = new Map<string, { session: Session; give: (answer: Answer | null) => void }>(); // `orderId#attempt`
   private readonly listeners = new Set<(session: Session, what: 'opened' | 'closed') => void>();
 
   /** Told when a session opens or closes; a replaced session does not close. */
@@ -44,12 +44,14 @@ export class Sessions {
   admit(session: Session): void {
     const older = this.open.get(session.nodeId);
     this.open.set(session.nodeId, session);
+    if (older && older !== session) this.giveUp(older);
     if (older && older.link !== session.link) older.link.close(new CallRefused('exists', 'a newer session of this node took its place'));
     this.tell(session, 'opened');
   }
 
   /** The stream ended. Ignored when a newer session has taken its place. */
   closed(session: Session): void {
+    this.giveUp(session);
     if (this.open.get(session.nodeId) !== session) return;
     this.open.delete(session.nodeId);
     this.tell(session, 'closed');
@@ -62,13 +64,13 @@ export class Sessions {
 
   /**
    * Sends an order and waits until the agent took or refused it.
-   * @returns null when no answer came within `deadlineMs`: it may or may not have it, so it is to be sent again.
+   * @returns null when no answer came within `deadlineMs`, or the session ended: it may or may not have it, so it is to be sent again.
    */
   async deliver(session: Session, order: { orderId: string; attempt: number; message: ToAgent }, deadlineMs: number): Promise<Answer | null> {
     const key = `${order.orderId}#${order.attempt}`;
     let timer: NodeJS.Timeout | undefined;
     const answer = new Promise<Answer | null>((resolve) => {
-      this.awaited.set(key, resolve);
+      this.awaited.set(key, { session, give: resolve });
       timer = setTimeout(() => resolve(null), deadlineMs);
     });
     try {
@@ -84,7 +86,12 @@ export class Sessions {
 
   /** The agent answered an order: gives the answer to whoever waits for it. */
   answered(order: { orderId: string; attempt: number }, answer: Answer): void {
-    this.awaited.get(`${order.orderId}#${order.attempt}`)?.(answer);
+    this.awaited.get(`${order.orderId}#${order.attempt}`)?.give(answer);
+  }
+
+  /** No answer comes any more through a session that is over. */
+  private giveUp(session: Session): void {
+    for (const waiting of this.awaited.values()) if (waiting.session === session) waiting.give(null);
   }
 
   private tell(session: Session, what: 'opened' | 'closed'): void {
