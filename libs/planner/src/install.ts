@@ -39,6 +39,7 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
   system.step(nativeTasks.hostsBlock, { entries: hostEntries(c, n) });
   system.step(nativeTasks.kernelSysctl, { settings: sysctlSettings(n) });
   system.step(nativeTasks.limitsConfigure, { nofile: Math.min(1_048_576, n.facts.nofile) });
+  system.step(nativeTasks.journaldConfigure, { maxUseMb: 500 });
   system.step(nativeTasks.swapPolicy, { policy: native.swap });
   if (native.dns.servers.length + native.dns.search.length > 0)
     system.step(nativeTasks.dnsConfigure, { servers: native.dns.servers, search: native.dns.search });

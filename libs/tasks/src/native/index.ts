@@ -8,6 +8,7 @@ export { firewallOpen } from './firewall-open';
 export { hostnameSet } from './hostname-set';
 export { hostsBlock } from './hosts-block';
 export { imagesImport } from './images-import';
+export { journaldConfigure } from './journald-configure';
 export { kernelModules } from './kernel-modules';
 export { kernelSysctl } from './kernel-sysctl';
 export { limitsConfigure } from './limits-configure';

@@ -46,6 +46,7 @@ export const nativeSamples: readonly TaskSample[] = [
   { task: 'kernel.sysctl', input: { settings: { 'net.ipv4.ip_forward': '1', 'fs.inotify.max_user_instances': '8192', 'vm.max_map_count': '1000' } } },
   { task: 'swap.policy', input: { policy: 'off' }, prepare: (h) => { h.swaps.push({ device: '/dev/sda2', size: 1e9 }); h.files.put('/etc/fstab', '/dev/sda1 / ext4 defaults 0 1\n/dev/sda2 none swap sw 0 0\n'); } },
   { task: 'limits.configure', input: { nofile: 1_048_576 } },
+  { task: 'journald.configure', input: { maxUseMb: 500 } },
   { task: 'firewall.open', input: { ports: [{ proto: 'tcp', port: 6443, from: [] }, { proto: 'udp', port: 8472, from: ['10.0.0.12/32'] }], trust: ['10.244.0.0/16'], interfaces: ['cni0'] }, prepare: dropping },
   { task: 'localfs.layout', input: { path: '/strata/rootfs' } },
   { task: 'artifacts.fetch', input: { artifacts: [sampleFile('runc'), sampleArchive('containerd'), sampleImage('web')] }, prepare: (h) => onNode(h, sampleFile('runc')) },
