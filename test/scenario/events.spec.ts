@@ -1,6 +1,6 @@
 import { until } from '../lab/support/program';
 import type { TestServer } from '../lab/support/server';
-import { soonMs, startServer, TestCluster } from './support/world';
+import { endServer, soonMs, startServer, TestCluster } from './support/world';
 
 let server: TestServer;
 let cluster: TestCluster;
@@ -9,8 +9,7 @@ beforeAll(async () => {
   cluster = await TestCluster.make(server, 3);
 });
 afterAll(async () => {
-  cluster?.stop();
-  await server?.dispose();
+  await endServer(server);
 });
 
 test('a client that is cut and resumes with Last-Event-ID hears what two others hear: the same events, in order, none missing', async () => {

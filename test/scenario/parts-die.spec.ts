@@ -1,7 +1,7 @@
 import { type Part, TestServer } from '../lab/support/server';
 import { until } from '../lab/support/program';
 import { keysOf, openRedis } from './support/redis';
-import { outcomes, soonMs, startServer, TestCluster } from './support/world';
+import { endServer, outcomes, soonMs, startServer, TestCluster } from './support/world';
 
 /** Work goes on within 5 s of the part being back; three times that is the deadline on a busy machine. */
 const goesOnMs = 15_000;
@@ -16,7 +16,7 @@ beforeAll(async () => {
   calm = cluster.counts();
   cluster.stop();
 });
-afterAll(() => server?.dispose());
+afterAll(() => endServer(server));
 
 /** Where in the run it happens: each is a different kind of waiting. */
 const moments = all ? [/precheck\.os/, /packages\.install/, /artifacts\.fetch@runtime/, /images\.import/] : [/packages\.install/];

@@ -1,11 +1,11 @@
 import type { TestServer } from '../lab/support/server';
-import { outcomes, startServer, TestCluster } from './support/world';
+import { endServer, outcomes, startServer, TestCluster } from './support/world';
 
 let server: TestServer;
 beforeAll(async () => {
   server = await startServer();
 });
-afterAll(() => server?.dispose());
+afterAll(() => endServer(server));
 
 describe('preparing many nodes', () => {
   const sizes = process.env.STRATA_FAULTS === 'all' ? [3, 20, 50] : [3, 20];

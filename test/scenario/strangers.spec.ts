@@ -3,7 +3,7 @@ import { until } from '../lab/support/program';
 import type { TestServer } from '../lab/support/server';
 import { enrollWith } from './support/simulated-agent';
 import { Sql } from './support/sql';
-import { logOf, soonMs, startServer, TestCluster } from './support/world';
+import { endServer, logOf, soonMs, startServer, TestCluster } from './support/world';
 
 let server: TestServer;
 let sql: Sql;
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await sql?.close();
-  await server?.dispose();
+  await endServer(server);
 });
 const enrolledOf = (cluster: TestCluster): Promise<{ name: string; state: string }[]> =>
   cluster.api.must<{ name: string; state: string }[]>('GET', `/v1/clusters/${cluster.name}/nodes`);

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { ClusterSpecInput, OrderBody, RunDetails, RunStarted } from '@strata/model';
 import type { Api, LedgerEvent } from '../../lab/support/api';
 import { until } from '../../lab/support/program';
 import { TestServer } from '../../lab/support/server';
+import { KubeApi } from './kube-api';
 import { Machine } from './machine';
 import { enrollWith, SimulatedAgent } from './simulated-agent';
 import { SimulatedCluster } from './simulated-cluster';
@@ -12,7 +13,7 @@ import { tinyCatalog } from './tiny-catalog';
 
 /** Deadlines, not timings: three times and more what a busy machine needs. */
 export const soonMs = 60_000;
-export const longMs = 150_000;
+export const longMs = 120_000;
 let addresses = 10;
 
 /** A built control server with its own PostgreSQL and Redis, for simulated nodes. */
@@ -22,6 +23,12 @@ export async function startServer(settings: Record<string, string | number> = {}
   return TestServer.start({ under: dir, settings: { advertise: '127.0.0.1', logLevel: 'debug', ...(await tinyCatalog(dir)), ...settings } });
 }
 
+/** Stops every simulated node, also those of tests that failed, and takes the server away. */
+export async function endServer(server: TestServer | undefined): Promise<void> {
+  TestCluster.stopAll();
+  await server?.dispose();
+  if (server) rmSync(dirname(server.dir), { recursive: true, force: true });
+}
 /** What a part has logged so far, with what was rotated away. */
 export function logOf(server: TestServer, part: 'server' | 'postgres' | 'redis' | 'supervisor'): string {
   const dir = join(server.home, 'logs');
@@ -41,12 +48,20 @@ export class TestCluster {
   readonly agents = new Map<string, SimulatedAgent>();
   readonly shared = new SimulatedCluster();
   readonly name = `c${this.shared.mark}`;
+  private kubeApi: KubeApi | null = null;
+  private static readonly living = new Set<TestCluster>();
 
-  private constructor(readonly server: TestServer) {}
+  private constructor(readonly server: TestServer) {
+    TestCluster.living.add(this);
+  }
+  static stopAll(): void {
+    for (const cluster of TestCluster.living) cluster.stop();
+  }
 
   /** Applies the spec, enrolls every node but `without`, and waits until all are online. */
   static async make(server: TestServer, size: number, options: { without?: string[]; spec?: Partial<ClusterSpecInput['spec']> } = {}): Promise<TestCluster> {
     const cluster = new TestCluster(server);
+    cluster.kubeApi = await KubeApi.start(cluster.shared.members, `api.${cluster.name}.strata.internal`);
     const names = Array.from({ length: size }, (_, i) => `n${i + 1}`);
     await cluster.api.must('POST', '/v1/clusters', { body: { spec: cluster.specOf(names, options.spec) } });
     await Promise.all(names.filter((n) => !options.without?.includes(n)).map((n) => cluster.join(n)));
@@ -79,6 +94,8 @@ export class TestCluster {
     const me = await enrollWith({ enrollPort: this.server.ports.enroll }, await this.tokenFor(name), { machineId: machine.host.baseFacts.machineId, name });
     const agent = new SimulatedAgent(machine, me);
     this.agents.set(name, agent);
+    agent.interference.output = (_, output) =>
+      typeof output.kubeconfig === 'string' ? { ...output, kubeconfig: this.kubeApi?.leadingHere(output.kubeconfig) } : output;
     agent.start();
     return agent;
   }
@@ -91,10 +108,15 @@ export class TestCluster {
   }
   /** Waits for the end of a run, whatever may be killed meanwhile. */
   async ended(runId: string, timeoutMs = longMs): Promise<RunDetails> {
-    return until(`run ${runId} to end`, timeoutMs, async () => {
-      const run = await this.run(runId).catch(() => null); // the server may be away
-      return run?.state === 'ended' ? run : null;
-    });
+    try {
+      return await until(`run ${runId} to end`, timeoutMs, async () => {
+        const run = await this.run(runId).catch(() => null); // the server may be away
+        return run?.state === 'ended' ? run : null;
+      });
+    } catch (cause) {
+      const { waits, ...run } = await this.run(runId);
+      throw new Error(`${(cause as Error).message}; it is ${run.state}, and waits: ${JSON.stringify(waits.slice(0, 8), null, 1)}`, { cause });
+    }
   }
   async finished(intent: Intent = prepare): Promise<{ run: RunDetails; events: LedgerEvent[] }> {
     const run = await this.ended(await this.start(intent));
@@ -106,7 +128,8 @@ export class TestCluster {
     const was = interference.beforeTask;
     let open: () => void = () => undefined;
     const opened = new Promise<void>((resolve) => (open = resolve));
-    const reached = new Promise<OrderBody>((resolve) => {
+    const reached = new Promise<OrderBody>((resolve, reject) => {
+      setTimeout(() => reject(new Error(`waited ${longMs / 1000} s for ${node} to come to ${String(step)}`)), longMs).unref();
       interference.beforeTask = async (order) => {
         await was(order);
         if (!step.test(order.step)) return;
@@ -114,6 +137,7 @@ export class TestCluster {
         await opened;
       };
     });
+    reached.catch(() => undefined); // a gate that a test did not wait for
     return { reached, open };
   }
   /** The changes of every machine, by how often each was made. */
@@ -121,7 +145,9 @@ export class TestCluster {
     return Object.fromEntries(this.all.map((a) => [a.name, a.machine.counts]));
   }
   stop(): void {
+    TestCluster.living.delete(this);
     for (const agent of this.all) agent.stop();
+    this.kubeApi?.stop();
   }
 }
 /** What was settled in a run's ledger: `step outcome`, without what came late. */

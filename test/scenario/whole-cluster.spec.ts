@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { NodeAdded, NodeView, RunPage } from '@strata/model';
+import { until } from '../lab/support/program';
+import type { TestServer } from '../lab/support/server';
+import { endServer, longMs, outcomes, soonMs, startServer, TestCluster } from './support/world';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => endServer(server));
+const install = { kind: 'install' };
+const nodesOf = (cluster: TestCluster): Promise<NodeView[]> => cluster.api.must<NodeView[]>('GET', `/v1/clusters/${cluster.name}/nodes`);
+const runsOf = async (cluster: TestCluster): Promise<RunPage['runs']> => (await cluster.api.must<RunPage>('GET', `/v1/runs?cluster=${cluster.name}`)).runs;
+const newNode = (name: string): object => ({ node: { name, join: 'token' } });
+
+test('one node is away: the others become a cluster, the run is degraded, the lease is free, and the node is finished by itself', async () => {
+  const cluster = await TestCluster.make(server, 3, { spec: { policy: { nodeWait: '3s' } } });
+  try {
+    const n3 = cluster.agent('n3');
+    n3.interference.dies = (write, order) => (order.task === 'packages.install' && write === 'accepted' ? (n3.stop(), 'before') : null);
+    const first = await cluster.finished(install);
+    expect([first.run.result, first.run.because]).toEqual(['degraded', expect.stringContaining('n3 is absent')]);
+    expect([...cluster.shared.members.members.keys()].sort()).toEqual(['n1', 'n2']);
+    expect(await cluster.api.must('GET', `/v1/clusters/${cluster.name}`)).toMatchObject({ state: 'degraded', openRun: null });
+
+    const added = await cluster.api.must<NodeAdded>('POST', `/v1/clusters/${cluster.name}/nodes`, { body: newNode('n4') });
+    expect(added).toMatchObject({ node: 'n4', runId: null, waitsFor: null }); // its run starts when it comes
+    await cluster.join('n4');
+    await until('n4 to be a member', longMs, () => cluster.shared.members.members.has('n4'));
+    expect(cluster.shared.members.members.has('n3')).toBe(false);
+
+    n3.interference.dies = () => null;
+    n3.start();
+    await until('n3 to be a member', longMs, () => cluster.shared.members.members.has('n3'));
+    const newest = await until('the run that finishes', longMs, async () => (await runsOf(cluster)).find((r) => r.state === 'ended' && r.result === 'done' && r.intent.kind === 'finish') ?? null); // prettier-ignore
+    expect(newest.steps.failed).toBe(0);
+    expect(await cluster.api.must('GET', `/v1/clusters/${cluster.name}`)).toMatchObject({ state: 'ready', openRun: null });
+    expect([...cluster.shared.members.approved].sort()).toEqual(['n2', 'n3', 'n4'].map((n) => `system:node:${n}`));
+    expect(cluster.shared.kube.made.ca).toBe(1);
+  } finally {
+    cluster.stop();
+  }
+}, 400_000);
+
+describe('nodes that are added', () => {
+  let cluster: TestCluster;
+  beforeAll(async () => {
+    cluster = await TestCluster.make(server, 1);
+    expect((await cluster.finished(install)).run).toMatchObject({ result: 'done' });
+  });
+  afterAll(() => cluster.stop());
+
+  it('are one for the same Idempotency-Key, however often and however close together it comes', async () => {
+    const ask = (key: string) => cluster.api.ask<NodeAdded>('POST', `/v1/clusters/${cluster.name}/nodes`, { body: newNode('same'), headers: { 'idempotency-key': key } });
+    const key = randomUUID();
+    const answers = await Promise.all([ask(key), ask(key), ask(key)]);
+    expect(answers.map((a) => a.status)).toEqual([202, 202, 202]);
+    for (const a of answers) expect(a.body).toEqual(answers[0]?.body);
+    expect(await ask(key)).toMatchObject({ status: 202, body: answers[0]?.body });
+    expect(await ask(randomUUID())).toMatchObject({ status: 409, body: { code: 'node-exists' } });
+    expect((await nodesOf(cluster)).filter((n) => n.name === 'same')).toHaveLength(1);
+    const other = await cluster.api.ask('POST', `/v1/clusters/${cluster.name}/nodes`, { body: newNode('else'), headers: { 'idempotency-key': key } });
+    expect(other).toMatchObject({ status: 422, body: { code: 'idempotency-mismatch' } });
+  }, 240_000); // prettier-ignore
+  it('may come ten at once: each becomes a member, and those that were there get no step', async () => {
+    const names = Array.from({ length: 10 }, (_, i) => `w${i + 1}`);
+    await until('the cluster to be free', longMs, async () => (await runsOf(cluster)).every((r) => r.state === 'ended'));
+    const before = cluster.agent('n1').machine.counts;
+    const answers = await Promise.all(names.map((n) => cluster.api.ask<NodeAdded>('POST', `/v1/clusters/${cluster.name}/nodes`, { body: newNode(n) })));
+    expect(answers.map((a) => a.status)).toEqual(names.map(() => 202));
+    await Promise.all(names.map((n) => cluster.join(n)));
+    await until('all ten to be members', 2 * longMs, () => names.every((n) => cluster.shared.members.members.has(n)));
+    await until('the runs to end', longMs, async () => (await runsOf(cluster)).every((r) => r.state === 'ended'));
+    expect(Object.keys(cluster.agent('n1').machine.counts).filter((k) => !(k in before) && !k.includes('hosts.block') && !k.includes('kubernetes.'))).toEqual(
+      [],
+    );
+    for (const n of names) {
+      const steps = Object.entries(cluster.agent(n).machine.counts).filter(([what]) => what.includes('packages.install '));
+      expect(steps.map(([, times]) => times)).toEqual([1]);
+    }
+    expect(new Set(cluster.shared.members.approved).size).toBe(cluster.shared.members.approved.length);
+    expect((await nodesOf(cluster)).filter((n) => n.state === 'enrolled')).toHaveLength(11);
+  }, 480_000);
+});
+
+test('an install that is repeated changes nothing, and its ledger says so', async () => {
+  const cluster = await TestCluster.make(server, 2);
+  try {
+    expect((await cluster.finished(install)).run.result).toBe('done');
+    const again = await cluster.finished(install);
+    expect([again.run.result, again.run.steps.changed, outcomes(again.events).filter((o) => o.endsWith(' changed'))]).toEqual(['done', 0, []]);
+    await until('both to be there', soonMs, () => cluster.shared.members.members.size === 2);
+  } finally {
+    cluster.stop();
+  }
+}, 300_000);
