@@ -1,5 +1,5 @@
 // node bench/idle.ts [--seconds 600] [--home DIR] [--lab NAME] [--pid PID...]: what server and agents use while nothing happens.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { loadNow, useOf } from './measure/cpu.ts';
@@ -36,18 +36,23 @@ function found(): { name: string; pids: number[] }[] {
   }
   return [...groups].map(([name, pids]) => ({ name, pids }));
 }
-const sum = (pids: readonly number[]): { anonMb: number; rssMb: number; cpu: number } =>
-  pids.map(useOf).reduce((a, b) => ({ anonMb: a.anonMb + b.anonMb, rssMb: a.rssMb + b.rssMb, cpu: a.cpu + b.cpu }), { anonMb: 0, rssMb: 0, cpu: 0 });
+const none = { anonMb: 0, rssMb: 0, cpu: 0 };
+/** What processes use in all; one that ended meanwhile counts for nothing. */
+const sum = (pids: readonly number[], cpuBefore?: ReadonlyMap<number, number>): typeof none =>
+  pids.reduce((all, pid) => {
+    const now = existsSync(`/proc/${pid}/status`) ? useOf(pid) : { ...none, cpu: cpuBefore?.get(pid) ?? 0 };
+    return { anonMb: all.anonMb + now.anonMb, rssMb: all.rssMb + now.rssMb, cpu: all.cpu + now.cpu - (cpuBefore?.get(pid) ?? 0) };
+  }, none);
 
 const groups = found();
-const before = new Map(groups.map((g) => [g.name, sum(g.pids).cpu]));
+const before = new Map(groups.flatMap((g) => g.pids.map((pid) => [pid, sum([pid]).cpu] as const)));
 const seconds = Number(values.seconds);
 process.stdout.write(`watching ${groups.map((g) => g.name).join(', ') || 'nothing'} for ${seconds} s; load ${loadNow()}\n`);
 await sleep(seconds * 1000);
 let over = 0;
 for (const { name, pids } of groups) {
-  const now = sum(pids);
-  const percent = ((now.cpu - (before.get(name) ?? 0)) / seconds) * 100;
+  const now = sum(pids, before);
+  const percent = (now.cpu / seconds) * 100;
   const bad = name.startsWith('agent') && (now.anonMb > agentLimit.anonMb || percent > agentLimit.percent);
   if (bad) over += 1;
   process.stdout.write(

@@ -64,7 +64,7 @@ const partOf = (step: string): Part => {
 
 /**
  * Where the wall time of a run went: the longest chain of steps that waited for each other, from its end backwards. What lies between a step's
- * last need and its own begin is the engine's; `planned` is counted as checks.
+ * last need and its own begin is the engine's (of a transfer: the transfer's before it); `planned` is counted as checks.
  */
 export function criticalPath(run: RunTimes): { parts: Record<Part, number>; chain: { step: string; wait: number; ran: number }[] } {
   const parts: Record<Part, number> = { transfer: 0, agent: 0, checks: run.planned, cluster: 0, engine: 0 };
@@ -76,7 +76,7 @@ export function criticalPath(run: RunTimes): { parts: Record<Part, number>; chai
     const before: StepTime | undefined = at.needs.flatMap((n) => by.get(n) ?? []).sort((a, b) => b.ended - a.ended)[0];
     const from = before?.ended ?? run.planned;
     const began = Math.min(Math.max(at.started, from), at.ended);
-    parts.engine += began - from;
+    parts[at.step.includes('/artifacts.fetch') ? 'transfer' : 'engine'] += began - from; // a transfer waits for the one before it on its node
     parts[partOf(at.step)] += at.ended - began;
     chain.unshift({ step: at.step, wait: began - from, ran: at.ended - began });
     at = before;
