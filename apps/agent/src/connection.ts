@@ -80,13 +80,12 @@ export class Connection {
 
   private async live(orders: Orders, signal: AbortSignal): Promise<void> {
     const tls = this.tls ?? (await readTls(this.o.paths));
+    const facts = await this.facts.digest(); // ahead of the session: on a busy machine the first look takes seconds
     let ended: (error: Error | undefined) => void = () => undefined;
     const end = new Promise<Error | undefined>((resolve) => (ended = resolve));
     const session = await AgentSession.open({ addresses: this.addresses, tls, signal, onEnd: (e) => ended(e), onMessage: (m) => this.hear(m, orders) });
-    this.session = session;
     try {
-      const facts = await this.facts.digest();
-      await session.send({
+      const hello = session.send({
         kind: 'hello',
         agentVersion: version,
         catalogue: [...tasks.values()].filter((t) => t.on === 'node').map((t) => ({ name: t.name, version: t.version })),
@@ -99,6 +98,8 @@ export class Connection {
           .map((h) => ({ orderId: h.body.orderId, runId: h.body.runId, step: h.body.step, epoch: h.epoch, attempt: h.attempt, state: h.state })),
         agentTimeMs: Date.now(),
       });
+      this.session = session; // not before: an order that goes on after a restart would speak ahead of Hello, and the server would hang up
+      await hello;
       const error = await end;
       if (error) throw error;
     } finally {
