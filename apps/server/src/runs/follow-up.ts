@@ -62,16 +62,18 @@ export class FollowUp {
     if (runs.find((r) => !r.intent.dryRun)?.intent.kind === 'uninstall') return null; // nothing is owed to a cluster that is being taken back
     // A finish that was refused may have met a machine in mid-boot: what it was to finish is still owed, later.
     const counts = (r: RunRecord): boolean => !r.intent.dryRun && !(r.intent.kind === 'finish' && r.result === 'refused');
-    const newest = runs.find((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && counts(r));
+    const since = runs.findIndex((r) => ['install', 'finish'].includes(r.intent.kind) && counts(r));
+    // one that only adds a node says nothing of those that the last run of all nodes missed
+    const told = runs.slice(0, since < 0 ? runs.length : since + 1).filter((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && counts(r));
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
-    if (!newest || !spec) return null;
+    if (told.length === 0 || !spec) return null;
     const rows = await this.edges.store.nodes.list(cluster.id);
     const wanted = new Map(spec.spec.nodes.map((n) => [n.name, n]));
     const here = (r: NodeRecord): boolean => (r.state === 'enrolled' ? this.edges.sessions.of(r.id) !== null : wanted.get(r.name)?.ssh !== undefined);
     const strangers = rows.filter((r) => wanted.has(r.name) && here(r));
     const added = strangers.length > 0 ? await this.untried(cluster.id, strangers) : [];
     if (added.length > 0) return intentOf('add-node', added.map((r) => r.name)); // prettier-ignore
-    return this.stragglers({ cluster, newest, spec, rows });
+    return this.stragglers({ cluster, told, spec, rows });
   }
 
   /** Nodes that no run was about since they came. */
@@ -83,14 +85,18 @@ export class FollowUp {
     return rows.filter((row) => !runs.some((run) => about(run, row)));
   }
 
-  private async stragglers(at: { cluster: ClusterRecord; newest: RunRecord; spec: ClusterSpec; rows: NodeRecord[] }): Promise<RunIntent | null> {
-    const { cluster, newest } = at;
-    if (newest.result !== 'degraded') return null;
+  private async stragglers(at: { cluster: ClusterRecord; told: RunRecord[]; spec: ClusterSpec; rows: NodeRecord[] }): Promise<RunIntent | null> {
+    const { cluster } = at;
+    const degraded = at.told.filter((r) => r.result === 'degraded');
+    if (degraded.length === 0) return null;
     const pause = this.pauses.get(cluster.id);
     if (pause && pause.until > this.edges.now()) return null;
-    const view = await this.book.view(newest.id);
-    this.book.forget(newest.id);
-    const missing = new Set([...(view.plan?.absent ?? []), ...view.absent.keys(), ...unreached(view)]);
+    const missing = new Set<string>();
+    for (const { id } of degraded) {
+      const view = await this.book.view(id);
+      this.book.forget(id);
+      for (const name of [...(view.plan?.absent ?? []), ...view.absent.keys(), ...unreached(view)]) missing.add(name);
+    }
     const awaited = at.rows.filter((r) => missing.has(r.name));
     const back = await Promise.all(awaited.map((r) => this.isBack(r, at.spec)));
     const removedSince = missing.size > 0 && awaited.length === 0; // nobody is missed any more: a look at all is all that is owed
