@@ -65,7 +65,9 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
   const limit = AbortSignal.timeout(body.timeoutMs);
   const signal = AbortSignal.any([run.signal, limit]);
   if (held.state === 'accepted') journal.running(body.orderId);
+  const keep = (before: unknown): Promise<void> => befores.keep({ step: body.step, runId: body.runId, task: body.task, before });
   try {
+    if (body.action === 'run' && held.before !== undefined) await keep(held.before); // an earlier life may have died between the two
     const before = await beforeOf(held, befores);
     const ended = await runTask(
       task,
@@ -88,7 +90,7 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
           storedBefore: () => journal.get(body.orderId)?.before,
           before: async (value) => {
             journal.before(body.orderId, value);
-            await befores.keep({ step: body.step, runId: body.runId, task: body.task, before: value });
+            await keep(value);
           },
         },
       },

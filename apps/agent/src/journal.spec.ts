@@ -37,10 +37,18 @@ test('a line torn by a crash announced nothing; one torn in the middle is an err
   writeFileSync(path, `{"seq":1,"kind"\n${readFileSync(path, 'utf8')}`);
   expect(() => Journal.open(path)).toThrow(/line 1 is damaged/);
 });
-test('a later attempt starts without the earlier one’s before', () => {
-  const j = Journal.open(file());
-  j.accepted(body('a'));
-  j.before('a', 1);
-  j.settled('a', { outcome: 'failed', result: { findings: [] } });
-  expect(j.accepted(body('a', 2)).before).toBeUndefined();
+test('a later attempt goes back to what the first one found, also in a new life; not after an undo', () => {
+  const path = file();
+  const first = Journal.open(path);
+  first.accepted(body('a'));
+  first.before('a', { was: 1 });
+  first.settled('a', { outcome: 'failed', result: { findings: [] } });
+  expect(first.accepted(body('a', 2))).toMatchObject({ state: 'accepted', attempt: 2, before: { was: 1 } });
+  first.close();
+  const second = Journal.open(path);
+  expect(second.get('a')).toMatchObject({ state: 'accepted', attempt: 2, before: { was: 1 } });
+  second.settled('a', { outcome: 'failed', result: { findings: [] } });
+  second.accepted({ ...body('a/undo'), action: 'undo' });
+  second.settled('a/undo', { outcome: 'changed', result: { findings: [] } });
+  expect(second.accepted(body('a', 3)).before).toBeUndefined();
 });

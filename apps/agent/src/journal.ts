@@ -88,8 +88,10 @@ export class Journal {
   }
   private fold(e: Entry): void {
     if (e.kind === 'accepted') {
+      // What an earlier attempt found ahead of its changes stands: they may be half made, and this attempt has to make them take effect.
+      const before = this.orders.get(e.body.orderId)?.before;
       this.orders.delete(e.body.orderId); // so that the map stays in the order of the last acceptance
-      this.orders.set(e.body.orderId, { body: e.body, epoch: e.body.epoch, attempt: e.body.attempt, state: 'accepted', seq: e.seq, acked: false });
+      this.orders.set(e.body.orderId, { body: e.body, epoch: e.body.epoch, attempt: e.body.attempt, state: 'accepted', seq: e.seq, before, acked: false });
       this.highest = Math.max(this.highest, e.body.epoch);
       return;
     }
@@ -98,8 +100,15 @@ export class Journal {
     held.seq = e.seq;
     if (e.kind === 'running') held.state = 'running';
     if (e.kind === 'before') held.before = e.before;
-    if (e.kind === 'settled') Object.assign(held, { state: 'settled', outcome: e.outcome, result: e.result });
+    if (e.kind === 'settled') {
+      Object.assign(held, { state: 'settled', outcome: e.outcome, result: e.result });
+      if (held.body.action === 'undo' && e.outcome === 'changed') this.takenBack(held.body);
+    }
     if (e.kind === 'acked') held.acked = true;
+  }
+  /** After an undo nothing of ours is there any more: the same step of the same run would begin afresh. */
+  private takenBack({ runId, step }: OrderBody): void {
+    for (const held of this.orders.values()) if (held.body.runId === runId && held.body.step === step) delete held.before;
   }
   private load(): void {
     let text = '';

@@ -146,7 +146,7 @@ export class SimAgent {
       this.running.get(other.order.orderId)?.abort('cancelled');
       return this.send({ kind: 'refused', order, code: 'busy', message: `${other.order.orderId} is being stopped` });
     }
-    const fresh: HeldOrder = { order, epoch: order.epoch, attempt: order.attempt, state: 'accepted', acked: false };
+    const fresh: HeldOrder = { order, epoch: order.epoch, attempt: order.attempt, state: 'accepted', before: held?.before, acked: false };
     await this.point(this.life, `accepted ${order.step}`, () => {
       this.journal.set(order.orderId, fresh);
       this.highest = Math.max(this.highest, order.epoch);
@@ -189,7 +189,7 @@ export class SimAgent {
       }); // prettier-ignore
       if (!alive()) return;
       await this.point(life, `settled ${order.step}`, () => {
-        if (order.action === 'undo' && ended.outcome === 'changed') this.befores.delete(order.step);
+        if (order.action === 'undo' && ended.outcome === 'changed') this.takenBack(order);
         Object.assign(held, { state: 'settled', ended });
       });
       this.running.delete(order.orderId);
@@ -197,6 +197,10 @@ export class SimAgent {
     } catch (error) {
       if (alive()) time.fail(error);
     }
+  }
+  private takenBack({ runId, step }: SimOrder): void {
+    this.befores.delete(step);
+    for (const held of this.journal.values()) if (held.order.runId === runId && held.order.step === step) delete held.before;
   }
   /** Does one thing that outlives a crash, unless the process dies here. */
   private async point<T>(life: number, name: string, effect: () => T | Promise<T>): Promise<T> {
