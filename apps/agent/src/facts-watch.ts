@@ -2,23 +2,15 @@ import { createHash } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { canonicalJson, type Facts } from '@strata/model';
 import { localSource } from '@strata/host-local';
-import { gatherFacts } from '@strata/tasks';
+import { gatherFacts, isPodLink, stableFacts } from '@strata/tasks';
 
 const lookEveryMs = 10_000;
 const gatherEveryMs = 600_000;
 
-/** Facts without what changes by the minute. */
-function lasting(f: Facts): unknown {
-  const { time: _time, listeners: _listeners, memory, disks, packages: _packages, ...rest } = f;
-  return {
-    ...rest,
-    memory: { total: memory.total, limit: memory.limit, swap: memory.swap },
-    disks: disks.map(({ mount, type, size }) => ({ mount, type, size })),
-  };
-}
+/** What tells whether this machine is still the one that plans were made for. */
 export const digestOf = (f: Facts): string =>
   createHash('sha256')
-    .update(canonicalJson(lasting(f)))
+    .update(canonicalJson(stableFacts(f)))
     .digest('hex');
 
 /** This machine's facts, and word when they change. Addresses are looked at every 10 s at no cost, everything every 10 minutes. */
@@ -41,7 +33,7 @@ export class FactsWatch {
     return this.current;
   }
   start(): void {
-    this.addresses = JSON.stringify(networkInterfaces());
+    this.addresses = ownAddresses();
     this.timers = [setInterval(() => this.look(), lookEveryMs), setInterval(() => void this.compare('facts'), gatherEveryMs)];
     this.timers.forEach((t) => t.unref());
   }
@@ -49,11 +41,10 @@ export class FactsWatch {
     this.timers.forEach(clearInterval);
   }
   private look(): void {
-    const now = JSON.stringify(Object.fromEntries(Object.entries(networkInterfaces()).filter(([n]) => !/^(veth|cni|flannel|cali|docker|br-)/.test(n))));
+    const now = ownAddresses();
     if (now === this.addresses) return;
-    const first = this.addresses === '';
     this.addresses = now;
-    if (!first) void this.compare('addresses');
+    void this.compare('addresses');
   }
   private async compare(what: string): Promise<void> {
     const before = await this.get();
@@ -62,3 +53,7 @@ export class FactsWatch {
     if (digest !== digestOf(before)) this.onChange({ what, before, after, digest });
   }
 }
+
+/** The interfaces that are the machine's own, with their addresses, as text to compare. */
+export const ownAddresses = (interfaces = networkInterfaces()): string =>
+  JSON.stringify(Object.entries(interfaces).filter(([name]) => !isPodLink(name) && !/^(docker|br-)/.test(name)));
