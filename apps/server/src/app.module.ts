@@ -43,6 +43,7 @@ import { CheckNodes } from './runs/check-nodes';
 import { EndRun } from './runs/end-run';
 import { FollowRun } from './runs/follow-run';
 import { FollowUp } from './runs/follow-up';
+import { MissedNodes } from './runs/missed-nodes';
 import { PrepareRun } from './runs/prepare-run';
 import { RunBook } from './runs/run-book';
 import { RunsController } from './runs/runs.controller';
@@ -59,7 +60,7 @@ const clusterCases = [ShowClusters, ApplyCluster, DeleteCluster, ClusterEdges];
 const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, SessionHandler];
-const runCases = [CheckNodes, PrepareRun, AdvanceRuns, EndRun, FollowUp, ChangeRun, ShowRuns, FollowRun];
+const runCases = [CheckNodes, PrepareRun, AdvanceRuns, EndRun, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
 
 @Global()
 @Module({})

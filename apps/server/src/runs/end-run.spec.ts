@@ -4,6 +4,7 @@ const after = (kind: 'install' | 'add-node' | 'remove-node' | 'uninstall' | 'fin
   run: { intent: { kind, nodes: [], dryRun: false, force: false, ...more } },
   view: { result: result as 'done' },
   hasKubeconfig: true,
+  missesNodes: false,
 });
 
 test.each([
@@ -15,6 +16,8 @@ test.each([
   ['ready', after('install', 'planned', { dryRun: true }), 'ready'],
   ['ready', after('install', 'refused'), 'ready'],
   ['ready', after('add-node', 'failed'), 'degraded'],
+  ['degraded', after('add-node', 'done'), 'ready'],
+  ['degraded', { ...after('add-node', 'done'), missesNodes: true }, 'degraded'],
   ['ready', after('remove-node', 'done'), 'ready'],
   ['degraded', after('finish', 'done'), 'ready'],
   ['ready', after('uninstall', 'done'), 'uninstalled'],

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ClusterSpec } from '@strata/model';
 import type { RunView } from '@strata/run';
-import type { ClusterState, RunRecord } from '@strata/store';
+import type { ClusterRecord, ClusterState, RunRecord } from '@strata/store';
 import { OrderPlaces } from '../orders/order-places';
 import { Edges } from '../serve/edges';
 import { countsOf } from './advance-runs';
 import { FollowUp } from './follow-up';
+import { MissedNodes } from './missed-nodes';
 import { RunBook } from './run-book';
 
 /** What a run's end means for the cluster beside the ledger. Safe to repeat: a server that died in the middle does it again. */
@@ -15,6 +16,7 @@ export class EndRun {
   @Inject() private readonly book!: RunBook;
   @Inject() private readonly places!: OrderPlaces;
   @Inject() private readonly followUp!: FollowUp;
+  @Inject() private readonly missedNodes!: MissedNodes;
 
   /** Begins to listen, and does what may have been left undone for each cluster's newest run. */
   async start(): Promise<void> {
@@ -57,8 +59,13 @@ export class EndRun {
   private async setState(run: RunRecord, view: RunView): Promise<void> {
     const cluster = await this.edges.store.clusters.find(run.clusterId);
     if (!cluster) return;
-    const state = stateAfter(cluster.state, { run, view, hasKubeconfig: cluster.kubeconfig !== null });
+    const state = stateAfter(cluster.state, { run, view, hasKubeconfig: cluster.kubeconfig !== null, missesNodes: await this.missesNodes(cluster) });
     if (state !== cluster.state) await this.edges.store.clusters.setState(cluster.id, state);
+  }
+
+  private async missesNodes(cluster: ClusterRecord): Promise<boolean> {
+    const missed = (await this.missedNodes.of(cluster))?.nodes ?? new Set();
+    return missed.size > 0 && (await this.edges.store.nodes.list(cluster.id)).some((row) => missed.has(row.name));
   }
 
   private async uninstalled(run: RunRecord, view: RunView): Promise<void> {
@@ -95,7 +102,7 @@ export class EndRun {
 /** The state of a cluster after a run. */
 export function stateAfter(
   before: ClusterState,
-  after: { run: Pick<RunRecord, 'intent'>; view: Pick<RunView, 'result'>; hasKubeconfig: boolean },
+  after: { run: Pick<RunRecord, 'intent'>; view: Pick<RunView, 'result'>; hasKubeconfig: boolean; missesNodes: boolean },
 ): ClusterState {
   const { intent } = after.run;
   const { result } = after.view;
@@ -104,7 +111,7 @@ export function stateAfter(
   if (intent.kind === 'uninstall') return result === 'done' ? 'uninstalled' : 'degraded';
   if (intent.until !== undefined && intent.until !== 'activate') return result === 'done' && !after.hasKubeconfig ? 'new' : unchanged;
   if (intent.kind === 'remove-node') return unchanged;
-  if (result === 'done') return 'ready';
+  if (result === 'done') return intent.kind === 'add-node' && after.missesNodes ? 'degraded' : 'ready';
   if (result === 'degraded') return 'degraded';
   if (result === 'unwound') return after.hasKubeconfig ? 'degraded' : 'new';
   return after.hasKubeconfig ? 'degraded' : 'failed';

@@ -1,11 +1,10 @@
 import { connect } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ClusterSpec, RunIntent } from '@strata/model';
-import type { RunView } from '@strata/run';
 import type { ClusterRecord, NodeRecord, RunRecord } from '@strata/store';
 import { ProblemError } from '../api/problem';
 import { Edges } from '../serve/edges';
-import { RunBook } from './run-book';
+import { type Missed, MissedNodes, runsLookedAt } from './missed-nodes';
 import { StartRun } from './start-run';
 
 const everyMs = 10_000;
@@ -17,7 +16,7 @@ const reachMs = 3_000;
 @Injectable()
 export class FollowUp {
   @Inject() private readonly edges!: Edges;
-  @Inject() private readonly book!: RunBook;
+  @Inject() private readonly missed!: MissedNodes;
   @Inject() private readonly startRun!: StartRun;
   private readonly pauses = new Map<string, { until: number; ms: number }>(); // by cluster id
   private timer: NodeJS.Timeout | null = null;
@@ -58,22 +57,18 @@ export class FollowUp {
 
   private async owed(cluster: ClusterRecord): Promise<RunIntent | null> {
     if (cluster.state !== 'ready' && cluster.state !== 'degraded') return null;
-    const { runs } = await this.edges.store.runs.list({ clusterId: cluster.id, limit: 50 });
+    const { runs } = await this.edges.store.runs.list({ clusterId: cluster.id, limit: runsLookedAt });
     if (runs.find((r) => !r.intent.dryRun)?.intent.kind === 'uninstall') return null; // nothing is owed to a cluster that is being taken back
-    // A finish that was refused may have met a machine in mid-boot: what it was to finish is still owed, later.
-    const counts = (r: RunRecord): boolean => !r.intent.dryRun && !(r.intent.kind === 'finish' && r.result === 'refused');
-    const since = runs.findIndex((r) => ['install', 'finish'].includes(r.intent.kind) && counts(r));
-    // one that only adds a node says nothing of those that the last run of all nodes missed
-    const told = runs.slice(0, since < 0 ? runs.length : since + 1).filter((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && counts(r));
+    const missed = await this.missed.by(runs);
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
-    if (told.length === 0 || !spec) return null;
+    if (missed === null || !spec) return null;
     const rows = await this.edges.store.nodes.list(cluster.id);
     const wanted = new Map(spec.spec.nodes.map((n) => [n.name, n]));
     const here = (r: NodeRecord): boolean => (r.state === 'enrolled' ? this.edges.sessions.of(r.id) !== null : wanted.get(r.name)?.ssh !== undefined);
     const strangers = rows.filter((r) => wanted.has(r.name) && here(r));
     const added = strangers.length > 0 ? await this.untried(cluster.id, strangers) : [];
     if (added.length > 0) return intentOf('add-node', added.map((r) => r.name)); // prettier-ignore
-    return this.stragglers({ cluster, told, spec, rows });
+    return this.stragglers({ cluster, missed, spec, rows });
   }
 
   /** Nodes that no run was about since they came. */
@@ -85,21 +80,14 @@ export class FollowUp {
     return rows.filter((row) => !runs.some((run) => about(run, row)));
   }
 
-  private async stragglers(at: { cluster: ClusterRecord; told: RunRecord[]; spec: ClusterSpec; rows: NodeRecord[] }): Promise<RunIntent | null> {
-    const { cluster } = at;
-    const degraded = at.told.filter((r) => r.result === 'degraded');
-    if (degraded.length === 0) return null;
+  private async stragglers(at: { cluster: ClusterRecord; missed: Missed; spec: ClusterSpec; rows: NodeRecord[] }): Promise<RunIntent | null> {
+    const { cluster, missed } = at;
+    if (!missed.degraded) return null;
     const pause = this.pauses.get(cluster.id);
     if (pause && pause.until > this.edges.now()) return null;
-    const missing = new Set<string>();
-    for (const { id } of degraded) {
-      const view = await this.book.view(id);
-      this.book.forget(id);
-      for (const name of [...(view.plan?.absent ?? []), ...view.absent.keys(), ...unreached(view)]) missing.add(name);
-    }
-    const awaited = at.rows.filter((r) => missing.has(r.name));
+    const awaited = at.rows.filter((r) => missed.nodes.has(r.name));
     const back = await Promise.all(awaited.map((r) => this.isBack(r, at.spec)));
-    const removedSince = missing.size > 0 && awaited.length === 0; // nobody is missed any more: a look at all is all that is owed
+    const removedSince = missed.nodes.size > 0 && awaited.length === 0; // nobody is missed any more: a look at all is all that is owed
     if (!removedSince && !back.some(Boolean)) return null;
     const ms = Math.min(pause ? pause.ms * 2 : firstPauseMs, longestPauseMs); // if that run ends as this one did, the next waits longer
     this.pauses.set(cluster.id, { until: this.edges.now() + ms, ms });
@@ -115,10 +103,6 @@ export class FollowUp {
   }
 }
 const intentOf = (kind: RunIntent['kind'], nodes: string[]): RunIntent => ({ kind, nodes, dryRun: false, force: false });
-
-/** Nodes whose machine went away before its agent could be installed. */
-const unreached = (view: RunView): string[] =>
-  (view.plan?.steps ?? []).flatMap((s) => (s.task === 'agent.install' && s.node !== null && view.steps.get(s.key)?.state === 'failed' ? [s.node] : []));
 
 /** Whether a TCP connection opens in time. */
 function reaches(host: string, port: number): Promise<boolean> {

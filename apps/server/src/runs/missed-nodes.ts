@@ -1,0 +1,57 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { RunView } from '@strata/run';
+import type { ClusterRecord, RunRecord } from '@strata/store';
+import { Edges } from '../serve/edges';
+import { RunBook } from './run-book';
+
+/** What the newest runs left open. */
+export interface Missed {
+  /** Whether any of the runs that count ended degraded. */
+  degraded: boolean;
+  /** Names of the nodes that were absent or could not be reached, and that no later run brought in. */
+  nodes: ReadonlySet<string>;
+}
+export const runsLookedAt = 50;
+
+/** Which nodes of a cluster the last run of all its nodes, or one that added some since, had to leave out. */
+@Injectable()
+export class MissedNodes {
+  @Inject() private readonly edges!: Edges;
+  @Inject() private readonly book!: RunBook;
+
+  async of(cluster: ClusterRecord): Promise<Missed | null> {
+    return this.by((await this.edges.store.runs.list({ clusterId: cluster.id, limit: runsLookedAt })).runs);
+  }
+  /** @param runs of one cluster, newest first. Null: none of them installed or added anything. */
+  async by(runs: readonly RunRecord[]): Promise<Missed | null> {
+    const telling = tellingRuns(runs);
+    if (telling.length === 0) return null;
+    const nodes = new Set<string>();
+    for (const run of telling.toReversed()) {
+      if (run.result === 'done') run.intent.nodes.forEach((name) => nodes.delete(name));
+      if (run.result === 'degraded') for (const name of await this.leftOutBy(run.id)) nodes.add(name);
+    }
+    return { degraded: telling.some((r) => r.result === 'degraded'), nodes };
+  }
+  private async leftOutBy(runId: string): Promise<string[]> {
+    const view = await this.book.view(runId);
+    this.book.forget(runId);
+    return [...(view.plan?.absent ?? []), ...view.absent.keys(), ...unreached(view)];
+  }
+}
+
+/**
+ * The runs that say which nodes are in, newest first: the newest one of all nodes, and those that added some since. One that only adds a node says
+ * nothing of those that the last run of all nodes missed.
+ */
+export function tellingRuns<R extends Pick<RunRecord, 'intent' | 'result'>>(runs: readonly R[]): R[] {
+  // A finish that was refused may have met a machine in mid-boot: what it was to finish is still owed, later.
+  const counts = (r: R): boolean => !r.intent.dryRun && !(r.intent.kind === 'finish' && r.result === 'refused');
+  const newestOfAll = runs.findIndex((r) => ['install', 'finish'].includes(r.intent.kind) && counts(r));
+  const since = newestOfAll < 0 ? runs : runs.slice(0, newestOfAll + 1);
+  return since.filter((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && counts(r));
+}
+
+/** Nodes whose machine went away before its agent could be installed. */
+const unreached = (view: RunView): string[] =>
+  (view.plan?.steps ?? []).flatMap((s) => (s.task === 'agent.install' && s.node !== null && view.steps.get(s.key)?.state === 'failed' ? [s.node] : []));
