@@ -1,6 +1,7 @@
 import type { NewEvent, Plan, RunEvent } from '@strata/model';
-import { decide, type Decision, type Move, type OrderName } from './decide';
+import { decide, type Decision } from './decide';
 import { advanceView, emptyView } from './fold';
+import type { Move, OrderName } from './moves';
 import type { Ledger, Release, Situation } from './ports';
 import type { RunView } from './view';
 

@@ -1,34 +1,14 @@
-import type { Action, Plan, RunResult, Step } from '@strata/model';
-import { orderIdOf, type Wait } from '@strata/model';
+import type { Plan, Step, Wait } from '@strata/model';
 import { assess, mayMove, type Standing } from './assess';
+import { assessLooks, lookMoves } from './dry-run';
 import { endOf } from './end-of-run';
 import { explainWaits } from './explain-wait';
 import { isInFlight } from './fold';
 import { graphOf, takesBack } from './graph';
+import { cancels, inFlightSteps, lostOrders, type Move, orderOf, releaseOf } from './moves';
 import type { Situation } from './ports';
 import { assessUnwind, isToUndo } from './unwind';
-import type { RunView, StepView } from './view';
-
-/** One order, as moves name it. */
-export interface OrderName {
-  step: string;
-  action: Action;
-  attempt: number;
-  epoch: number;
-  orderId: string;
-  node: string | null;
-  target: 'node' | 'server';
-}
-/** What is to happen next. All but `cancel` become events of the ledger; `cancel` is said again until the order settles, so it must be harmless to repeat. */
-export type Move =
-  | { kind: 'release'; order: OrderName }
-  | { kind: 'lost'; order: OrderName; because: string }
-  | { kind: 'cancel'; order: OrderName; reason: string }
-  | { kind: 'absent'; node: string; lastSeenMs: number; waitedMs: number }
-  | { kind: 'returned'; node: string }
-  | { kind: 'hold'; because: string }
-  | { kind: 'unwind'; because: string }
-  | { kind: 'end'; result: RunResult; because: string };
+import type { RunView } from './view';
 
 export interface Decision {
   moves: readonly Move[];
@@ -46,8 +26,9 @@ export interface Decision {
  */
 export function decide(plan: Plan, view: RunView, situation: Situation): Decision {
   if (view.state === 'ended') return { moves: [], standings: new Map(), waits: [], wakeAt: null };
-  const standings = view.unwinding ? assessUnwind(plan, view, situation) : assess(plan, view, situation);
-  const moves = movesOf(plan, view, { situation, standings });
+  const only = view.intent?.dryRun === true;
+  const standings = only ? assessLooks(plan, view, situation) : view.unwinding ? assessUnwind(plan, view, situation) : assess(plan, view, situation);
+  const moves = (only ? lookMoves : movesOf)(plan, view, { situation, standings });
   let waits: readonly Wait[] | undefined;
   return {
     moves,
@@ -61,7 +42,6 @@ export function decide(plan: Plan, view: RunView, situation: Situation): Decisio
 
 function movesOf(plan: Plan, view: RunView, world: { situation: Situation; standings: Map<string, Standing> }): Move[] {
   const { situation, standings } = world;
-  if (view.intent?.dryRun) return [{ kind: 'end', result: 'planned', because: `a dry run: ${plan.steps.length} steps are planned, nothing was changed` }];
   // First what is known about nodes and orders; everything else is decided with that known.
   const known = [...presence(view, world), ...lostOrders(plan, view, situation)];
   if (known.length > 0) return known;
@@ -93,20 +73,6 @@ function presence(view: RunView, world: { situation: Situation; standings: Map<s
     gone.add(standing.node);
     const lastSeenMs = standing.lastSeen ?? view.startedAt ?? 0;
     moves.push({ kind: 'absent', node: standing.node, lastSeenMs, waitedMs: situation.now - lastSeenMs });
-  }
-  return moves;
-}
-
-/** Orders that an agent took and, by the Hello of a later session, does not hold any more. */
-function lostOrders(plan: Plan, view: RunView, situation: Situation): Move[] {
-  const moves: Move[] = [];
-  for (const step of plan.steps) {
-    const v = view.steps.get(step.key)!;
-    if (step.target !== 'node' || step.node === null || v.startedAt === null || !isInFlight(v)) continue;
-    const session = situation.sessions.get(step.node);
-    if (!session?.connected || session.openedAt === null || session.openedAt <= v.startedAt) continue;
-    if ((session.holds.get(v.orderId ?? '') ?? 0) >= v.attempt) continue;
-    moves.push({ kind: 'lost', order: orderOf(step, v), because: `${step.node} came back and does not hold this order any more` });
   }
   return moves;
 }
@@ -146,19 +112,9 @@ function releases(plan: Plan, view: RunView, world: { situation: Situation; stan
       }
       take(place.key);
     }
-    const v = view.steps.get(step.key)!;
-    const action = view.unwinding ? 'undo' : step.action;
-    const order = { ...orderOf(step, v), action, attempt: v.attempt + 1, epoch: view.epoch, orderId: orderIdOf(view.runId, step.key, action) };
-    moves.push({ kind: 'release', order });
+    moves.push(releaseOf(step, view, view.unwinding ? 'undo' : step.action));
   }
   return moves;
-}
-
-function cancels(plan: Plan, view: RunView, situation: Situation): Move[] {
-  const reachable = (step: Step): boolean => step.target === 'server' || (step.node !== null && situation.sessions.get(step.node)?.connected === true);
-  return inFlightSteps(plan, view)
-    .filter(([step]) => reachable(step))
-    .map(([step, v]) => ({ kind: 'cancel', order: orderOf(step, v), reason: view.because }));
 }
 
 /** The move to the unwinding, once, when a step failed for good and the policy or the step wants it; not when nothing was changed. */
@@ -170,23 +126,6 @@ function unwindMove(plan: Plan, view: RunView, what: { situation: Situation; fai
   return some ? { kind: 'unwind', because: `${failureWords(cause, view)}; what this run changed is taken back` } : null;
 }
 
-const inFlightSteps = (plan: Plan, view: RunView): [Step, StepView][] => {
-  const found: [Step, StepView][] = [];
-  for (const [key, step] of graphOf(plan).steps) {
-    const v = view.steps.get(key)!;
-    if (isInFlight(v)) found.push([step, v]);
-  }
-  return found;
-};
-const orderOf = (step: Step, v: StepView): OrderName => ({
-  step: step.key,
-  action: v.action,
-  attempt: v.attempt,
-  epoch: v.epoch,
-  orderId: v.orderId ?? '',
-  node: step.node,
-  target: step.target,
-});
 const failureWords = (step: Step, view: RunView): string => {
   const v = view.steps.get(step.key)!;
   return `${step.key} failed: ${v.result?.failure?.message ?? v.outcome ?? 'no reason was given'}`;

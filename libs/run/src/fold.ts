@@ -61,12 +61,12 @@ const appliers: Appliers = {
   RunPlanned: (view, event) => {
     view.plan = event.body.plan;
     view.openedAt = event.at;
-    for (const step of event.body.plan.steps) view.steps.set(step.key, freshStep(step.key, step.action));
+    for (const step of event.body.plan.steps) view.steps.set(step.key, freshStep(step.key, plannedAction(view, step.key) ?? step.action));
   },
   OrderReleased: (view, event) => {
     const step = stepOf(view, event);
     const { attempt, epoch, action, orderId } = event.body;
-    const planned = plannedAction(view.plan, step.key);
+    const planned = plannedAction(view, step.key);
     const next = happen(view, event, step, action === planned ? 'release' : 'release-undo');
     if (attempt !== step.attempt + 1) throw illegal(view, event, `attempt ${attempt} after attempt ${step.attempt}`);
     view.steps.set(step.key, {
@@ -156,11 +156,13 @@ function freshStep(key: string, action: Action): StepView {
   }; // prettier-ignore
 }
 const actions = new WeakMap<Plan, Map<string, Action>>();
-function plannedAction(plan: Plan | null, key: string): Action | undefined {
+/** What the plan wants of a step; of a dry run it wants a look where it would have something done. */
+function plannedAction({ plan, intent }: RunView, key: string): Action | undefined {
   if (plan === null) return undefined;
   let known = actions.get(plan);
   if (known === undefined) actions.set(plan, (known = new Map(plan.steps.map((s) => [s.key, s.action]))));
-  return known.get(key);
+  const planned = known.get(key);
+  return planned === 'run' && intent?.dryRun === true ? 'check' : planned;
 }
 function happen(view: RunView, event: RunEvent, ...[step, happening]: [StepView, StepHappening]): StepView['state'] {
   const next = stepTransitions[step.state][happening];

@@ -1,7 +1,7 @@
 import { phases } from '@strata/model';
 import { type Command, Option } from 'commander';
 import { exitCodeOf, followRun } from '../follow/follow-run';
-import { planText } from '../output/plan-text';
+import { looksOf, planText, wouldChange } from '../output/plan-text';
 import { sampleSpec } from '../spec/sample';
 import { readSpecFile } from '../spec/read-spec';
 import { type ApplyFlags, intentOf, sendSpec, startAndFollow } from './apply';
@@ -76,7 +76,10 @@ function plan(cli: Cli, flags: { file: string; detailedExitcode?: boolean } & Co
       });
     }
     if (flags.logFormat !== 'json')
-      show(cli, flags, { value: { result: view.result, because: view.because, findings: view.findings, plan: view.plan }, words: () => planText(view) });
-    cli.exit(code === exitCodes.done && flags.detailedExitcode === true && (view.plan?.steps.length ?? 0) > 0 ? 2 : code);
+      show(cli, flags, {
+        value: { result: view.result, because: view.because, findings: view.findings, plan: view.plan, looks: Object.fromEntries(looksOf(view)) },
+        words: () => planText(view),
+      });
+    cli.exit(code === exitCodes.done && flags.detailedExitcode === true && wouldChange(looksOf(view)) ? 2 : code);
   });
 }

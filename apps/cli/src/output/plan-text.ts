@@ -1,5 +1,5 @@
 import type { Step } from '@strata/model';
-import type { RunView } from '@strata/run';
+import { type Look, lookOf, type RunView } from '@strata/run';
 import { findingLines, findingsOf } from '../follow/end-summary';
 
 /** A plan for people: by node and phase what would be done, what is left out and why, and what was found. */
@@ -9,32 +9,44 @@ export function planText(view: RunView): string {
   const lines = [
     `Plan: ${plan.kind} with ${plan.distribution.kind} ${plan.distribution.version}; ${plan.steps.length} steps on ${plan.nodes.length} node${plan.nodes.length === 1 ? '' : 's'}`,
   ];
+  const looks = looksOf(view);
   for (const node of [...plan.nodes, null]) {
     const steps = plan.steps.filter((s) => s.node === (node?.name ?? null));
     if (steps.length === 0) continue;
-    lines.push('', node === null ? 'the whole cluster' : `${node.name} (${node.role}${node.nodeId === null ? ', new' : ''})`, ...ofPhases(steps));
+    lines.push('', node === null ? 'the whole cluster' : `${node.name} (${node.role}${node.nodeId === null ? ', new' : ''})`, ...ofPhases(steps, looks));
   }
   if (plan.skipped.length > 0) lines.push('', 'Left as it is', ...plan.skipped.map((s) => `  ${s.what}: ${s.because}`));
   if (plan.warnings.length > 0) lines.push('', 'Warnings', ...plan.warnings.map((w) => `  ${w}`));
   const findings = findingsOf(view);
   if (findings.length > 0) lines.push('', 'Findings', ...findings.flatMap(findingLines));
-  return [
-    ...lines,
-    '',
-    plan.steps.length === 0
-      ? 'Nothing to do.'
-      : 'Nothing was changed. Each step looks first and changes only what is not as it should be: strata apply does it.',
-  ].join('\n');
+  return [...lines, '', summary(view, looks)].join('\n');
 }
 
-function ofPhases(steps: readonly Step[]): string[] {
+/** What the dry run found of each step of its plan. */
+export const looksOf = (view: RunView): Map<string, Look> => {
+  const { plan } = view;
+  return new Map(plan?.steps.map((step) => [step.key, lookOf(plan, view, step)]));
+};
+/** Whether an apply would do anything, as far as can be told. */
+export const wouldChange = (looks: ReadonlyMap<string, Look>): boolean => [...looks.values()].some((look) => look.kind !== 'as-it-is');
+
+function summary(view: RunView, looks: ReadonlyMap<string, Look>): string {
+  if (!wouldChange(looks)) return looks.size === 0 ? 'Nothing to do.' : `Nothing to do: all ${looks.size} steps were looked at, and everything is as it should be.`;
+  return `${view.because[0]?.toUpperCase() ?? ''}${view.because.slice(1)}. = is as it should be, + would be done, - taken back, ? cannot be told yet, ! would be refused; strata apply does it.`;
+} // prettier-ignore
+
+const signs: Record<Look['kind'], string> = { 'as-it-is': '=', 'would-change': '+', unknown: '?', refused: '!' };
+
+function ofPhases(steps: readonly Step[], looks: ReadonlyMap<string, Look>): string[] {
   const lines: string[] = [];
   let phase = '';
   for (const step of steps) {
     const head = step.phase === phase ? '' : step.phase;
     phase = step.phase;
-    const sign = step.action === 'undo' ? '-' : step.action === 'check' ? '?' : '+';
-    lines.push(`  ${head.padEnd(9)} ${sign} ${step.title}  (${step.key.slice(step.key.indexOf('/') + 1)})`);
+    const look = looks.get(step.key);
+    const sign = step.action === 'undo' ? '-' : look === undefined ? '+' : signs[look.kind];
+    const why = look === undefined || look.kind === 'as-it-is' || step.action === 'undo' || look.because === '' ? '' : `: ${look.because}`;
+    lines.push(`  ${head.padEnd(9)} ${sign} ${step.title}  (${step.key.slice(step.key.indexOf('/') + 1)})${why}`);
   }
   return lines;
 }

@@ -1,6 +1,6 @@
 import type { NewEvent, Plan, RunEvent } from '@strata/model';
 import { AdvanceRun } from '../advance-run';
-import type { OrderName } from '../decide';
+import type { OrderName } from '../moves';
 import { isInFlight } from '../fold';
 import { graphOf } from '../graph';
 import type { Ledger, SessionState, Situation } from '../ports';
