@@ -151,11 +151,20 @@ describe('a finished cluster', () => {
     const run = await newestRun(world);
     expect(run).toMatchObject({ result: 'done', steps: { changed: 0, failed: 0 } });
   });
+  test('has nothing to do by its plan, which asked every machine', async () => {
+    const looked = await world.server.strata(['plan', '-f', spec, '--detailed-exitcode'], { timeoutMs: long });
+    expect([looked.code, looked.stdout]).toEqual([0, expect.stringMatching(/Nothing to do: all \d+ steps were looked at/)]);
+    await world.lab.must('n2', ['rm', '/etc/systemd/journald.conf.d/90-strata.conf']);
+    const drifted = await world.server.strata(['plan', '-f', spec, '--detailed-exitcode'], { timeoutMs: long });
+    expect([drifted.code, drifted.stdout.split('\n').filter((l) => l.includes(' + '))]).toEqual([2, [expect.stringMatching(/journald\.configure\)/)]]);
+    await world.server.must(['apply', '-f', spec, '--yes'], { timeoutMs: long });
+    expect(await newestRun(world)).toMatchObject({ result: 'done', steps: { changed: 1, failed: 0 } });
+  }, long); // prettier-ignore
   test('is shown by status and lists, whose exit codes say what they found', async () => {
     const { server, cluster } = world;
     const code = async (...args: string[]): Promise<number> => (await server.strata(args)).code;
     expect(await server.must(['status'])).toMatch(new RegExp(`cluster ${cluster}: ready`));
-    expect(JSON.parse(await server.must(['runs', 'list', '-o', 'json']))).toHaveLength(2);
+    expect(JSON.parse(await server.must(['runs', 'list', '-o', 'json']))).toHaveLength(5);
     expect(JSON.parse(await server.must(['node', 'list', '-o', 'json']))).toHaveLength(3);
     expect(await code('runs', 'watch', runId)).toBe(0);
     expect(await code('runs', 'show', 'ffffffff')).toBe(2);

@@ -95,3 +95,30 @@ test('an install that is repeated changes nothing, and its ledger says so', asyn
     cluster.stop();
   }
 }, 300_000);
+
+test('a dry run looks on every machine that is there, changes nothing, and finds what somebody changed', async () => {
+  const cluster = await TestCluster.make(server, 2);
+  const look = async (): Promise<{ because: string; actions: string[]; wouldChange: string[] }> => {
+    const { run, events } = await cluster.finished({ ...install, dryRun: true });
+    expect(run.result).toBe('planned');
+    const settled = events.filter((e) => e.kind === 'OrderSettled');
+    const actions = [...new Set(settled.map((e) => `${String(e.body.action)} ${String(e.body.outcome)}`))];
+    const wouldChange = settled.filter((e) => (e.body.result as { output?: unknown }).output === undefined).map((e) => e.step ?? '');
+    return { because: run.because, actions, wouldChange };
+  };
+  try {
+    const before = await look();
+    expect(before.actions).toContain('check satisfied');
+    expect(before.actions.filter((a) => !a.startsWith('check '))).toEqual([]);
+    expect(before.wouldChange).toEqual(expect.arrayContaining(['n1/kernel.sysctl', 'n2/containerd.install']));
+    expect(cluster.shared.members.members.size).toBe(0);
+
+    expect((await cluster.finished(install)).run.result).toBe('done');
+    expect(await look()).toMatchObject({ actions: ['check satisfied'], wouldChange: [] });
+
+    await cluster.agent('n2').machine.host.files.remove('/etc/systemd/journald.conf.d/90-strata.conf');
+    expect(await look()).toMatchObject({ wouldChange: ['n2/journald.configure'], because: expect.stringContaining('1 would change something') as string });
+  } finally {
+    cluster.stop();
+  }
+}, 300_000);

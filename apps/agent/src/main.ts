@@ -48,11 +48,11 @@ async function run(paths: Paths): Promise<void> {
   orders.resume();
   const afresh = shouldStartAfresh({ orders });
   const looks = setInterval(() => {
-    if (!afresh()) return;
+    void orders.askForSecrets().catch(() => undefined); // without a session the next Welcome asks
+    if (!isUnit(process.env) || !afresh()) return;
     say('starting afresh: the last orders left this process too large');
     stop.abort(new Error('the agent starts afresh'));
   }, lookEveryMs);
-  if (!isUnit(process.env)) clearInterval(looks);
   await connection.run(orders, stop.signal);
   clearInterval(looks);
   journal.close();

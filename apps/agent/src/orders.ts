@@ -37,6 +37,10 @@ export class Orders {
   /** After each Welcome: unacknowledged outcomes, and requests for secrets. */
   async afterWelcome(): Promise<void> {
     for (const held of this.o.journal.all()) if (held.state === 'settled' && !held.acked) await this.report(held);
+    await this.askForSecrets();
+  }
+  /** Asks for the secret values of orders that were under way when an earlier life ended; asked again until they came. */
+  async askForSecrets(): Promise<void> {
     for (const held of this.awaitingSecrets.values()) await this.o.send({ kind: 'secretsWanted', orderId: held.body.orderId, attempt: held.attempt });
   }
   get busy(): boolean {

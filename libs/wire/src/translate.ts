@@ -126,18 +126,24 @@ function pass(table: object, kind: string | undefined, body: unknown): unknown {
   const translate = kind === undefined ? undefined : (table as Record<string, ((body: unknown) => unknown) | undefined>)[kind];
   return translate?.(body);
 }
+/** What is sent is of a kind that we know: anything else would go out as an empty message that nobody hears. */
+function written(table: object, message: { kind: string }): object {
+  const body = pass(table, message.kind, message);
+  if (body === undefined) throw new Error(`nothing can send a message of the kind ${message.kind} this way`);
+  return { [message.kind]: body };
+}
 /** Undefined for a kind that only a newer agent knows: it is ignored. Throws BadMessage. */
 export function fromAgentOfWire(message: AgentMessage__Output): FromAgent | undefined {
   const body = message.body === undefined ? undefined : pass(agentReaders, message.body, message[message.body]);
   return body === undefined ? undefined : ({ kind: message.body, ...body } as FromAgent);
 }
-export const fromAgentToWire = (message: FromAgent): AgentMessage => ({ [message.kind]: pass(agentWriters, message.kind, message) });
+export const fromAgentToWire = (message: FromAgent): AgentMessage => written(agentWriters, message);
 /** Undefined for a kind that only a newer server knows: it is ignored. Throws BadMessage. */
 export function toAgentOfWire(message: ServerMessage__Output): ToAgent | undefined {
   const body = message.body === undefined ? undefined : pass(serverReaders, message.body, message[message.body]);
   return body === undefined ? undefined : ({ kind: message.body, ...body } as ToAgent);
 }
-export const toAgentToWire = (message: ToAgent): ServerMessage => ({ [message.kind]: pass(serverWriters, message.kind, message) });
+export const toAgentToWire = (message: ToAgent): ServerMessage => written(serverWriters, message);
 
 export const enrollRequestToWire = (request: EnrollRequest): WireEnrollRequest => request;
 export const enrollRequestOfWire = (r: EnrollRequest__Output): EnrollRequest => ({

@@ -43,7 +43,7 @@ export class InstallAgent {
     const run = await store.runs.find(at.runId);
     const spec = run && (await store.clusters.spec(at.clusterId, run.specVersion))?.spec.nodes.find((n) => n.name === at.name);
     if (!row || !spec) throw new TaskError('unknown-node', `node ${at.name} is not in the spec of this run`, { remedy: 'plan again: strata apply' });
-    if (row.state === 'enrolled' && (await this.sessionOpens(row, 10_000, doing))) return;
+    if (row.state === 'enrolled' && (await this.edges.sessions.when(row.id, 'open', { ms: 10_000, signal: doing.signal }))) return;
     doing.progress(0, 'connecting');
     const file = await this.files.get();
     const machine = await SshMachine.open(sshTarget(spec, openSshSecrets(keys.master, row.id, row.sshSecrets), doing.signal));
@@ -67,7 +67,7 @@ export class InstallAgent {
       machine.close();
     }
     doing.progress(0.9, 'waiting for the agent to open its session');
-    if (await this.sessionOpens(row, sessionWaitMs, doing)) return;
+    if (await this.edges.sessions.when(row.id, 'open', { ms: sessionWaitMs, signal: doing.signal })) return;
     throw new TaskError('agent-silent', `the agent of ${row.name} was installed and enrolled, but opened no session within ${sessionWaitMs / 1000} s`, {
       remedy: `look at \`journalctl -u stratad\` on ${row.name}, and check that it reaches port ${this.edges.reach.ports.agents} of this server`,
       retry: true,
@@ -131,14 +131,5 @@ export class InstallAgent {
       retry: true,
       detail: said,
     });
-  }
-
-  private async sessionOpens(row: NodeRecord, waitMs: number, doing: Doing): Promise<boolean> {
-    for (let waited = 0; waited < waitMs; waited += 100) {
-      doing.signal.throwIfAborted();
-      if (this.edges.sessions.of(row.id)) return true;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    return false;
   }
 }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { TaskError } from '@strata/tasks';
-import { clock } from '../serve/clock';
 import { Edges } from '../serve/edges';
 
 const goneWaitMs = 20_000;
@@ -23,7 +22,7 @@ export class RemoveAgent {
       });
     if (session) {
       await session.link.send({ kind: 'dismiss', reason: 'the node was removed from its cluster' });
-      for (let waited = 0; waited < goneWaitMs && sessions.of(row.id); waited += 100) await clock.sleep(100, options.signal);
+      await sessions.when(row.id, 'gone', { ms: goneWaitMs, signal: options.signal });
     }
     await store.nodes.tombstone(row.id, await store.epochs.next('node'));
     sessions.revoke(row.id, `node ${at.name} was removed from its cluster`);

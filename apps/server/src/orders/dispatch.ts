@@ -61,9 +61,10 @@ export class Dispatch {
   }
 
   /** After a restart in mid-order the agent asks for the secret values again: it never journaled them. */
-  async answerSecrets(session: Session, wanted: { orderId: string; attempt: number }): Promise<void> {
+  async answerSecrets(session: Session, { orderId, attempt }: { orderId: string; attempt: number }): Promise<void> {
+    const wanted = { orderId, attempt }; // what comes is a whole message: its kind may not stand in ours
     const answer = async (secrets: Record<string, Buffer>, missing: string): Promise<void> =>
-      session.link.send({ kind: 'secrets', ...wanted, secrets, missing });
+      session.link.send({ ...wanted, kind: 'secrets', secrets, missing });
     const place = this.places.of(wanted.orderId);
     if (!place || nodeOf(place.step) !== session.name) return answer({}, 'this server knows no such order of this node');
     const step = (await this.book.view(place.runId)).steps.get(place.step);

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import type { RunRecord } from '@strata/store';
+import { sealSshSecrets } from '../bootstrap/ssh-secrets';
 import { FakeAgent } from '../testing/fake-agent';
 import { beginRun, eventually, specOf, stepOf } from '../testing/planned-run';
 import { TestServer } from '../testing/test-server';
@@ -37,7 +38,8 @@ const kinds = async (runId: string): Promise<string[]> => (await server.edges.st
 test('orders go to the agent one after the other, and the run ends', async () => {
   await agent.connect(server);
   const runId = await beginRun(server, cluster, two());
-  expect(await ended(runId)).toMatchObject({ result: 'done', steps: { total: 2 } });
+  expect(await ended(runId)).toMatchObject({ result: 'done' });
+  await eventually(async () => (await server.edges.store.runs.find(runId))?.steps.total === 2); // counted right after the end
   expect(agent.orders.map((o) => o.body.step)).toEqual(['n1/kernel.modules', 'n1/kernel.sysctl']);
   await eventually(() => [...agent.held.values()].every((h) => h.acked));
   const order = ['OrderReleased', 'OrderStarted', 'OrderSettled'];
@@ -58,6 +60,28 @@ test('an order waits for a node that is offline without spending an attempt, and
   await agent.connect(server);
   expect(await ended(runId)).toMatchObject({ result: 'done' });
   expect(agent.orders.every((o) => o.body.attempt === 1)).toBe(true);
+});
+
+test('an agent that died in mid-order gets the secret values of that order again, and words when there are none', async () => {
+  const nodes = ['n1', 'n2'].map((name, i) => ({ name, role: i === 0 ? 'control-plane' : 'worker', join: 'token' }));
+  await server.call('POST', '/v1/clusters', { body: { spec: specOf(cluster.spec.metadata.name, nodes) } });
+  const { store, keys } = server.edges;
+  const n2 = (await store.nodes.named(cluster.id, 'n2'))?.id ?? '';
+  await store.nodes.keepSshSecrets(n2, sealSshSecrets(keys.master, n2, { password: 'open sesame', knownHosts: [] }));
+  agent.conduct = () => 'hold';
+  await agent.connect(server);
+  const runId = await beginRun(server, cluster, [stepOf('k3s.agent', { token: { $secret: 'ssh:n2' }, endpoint: '10.0.0.1' })]);
+  const [{ body, secrets }] = await eventually(() => (agent.orders[0] === undefined ? null : ([agent.orders[0]] as const)));
+  expect(JSON.stringify(body)).not.toContain('sesame');
+  agent.disconnect();
+  await agent.connect(server);
+  await agent.askSecrets(body);
+  expect(await eventually(() => agent.secrets[0])).toEqual({ orderId: body.orderId, values: secrets, missing: '' });
+  expect(secrets['ssh:n2']).toContain('open sesame');
+  await agent.askSecrets({ orderId: 'nobody’s', attempt: 1 });
+  expect(await eventually(() => agent.secrets[1])).toMatchObject({ values: {}, missing: expect.stringMatching(/knows no such order/) as string });
+  await agent.finish(body.orderId, 'changed');
+  expect(await ended(runId)).toMatchObject({ result: 'done' });
 });
 
 test('the server restarts in mid-order: the outcome that came meanwhile is taken, nothing is done twice', async () => {

@@ -103,16 +103,19 @@ export class CheckNodes {
 
   /** An enrolled node: its session tells. One that has none after a moment is absent: its steps come in the run that finishes it. */
   private async meetAgent(met: Omit<Met, 'via'>): Promise<Met> {
-    for (let waited = 0; ; waited += 100) {
-      const row = (await this.edges.store.nodes.find(met.row.id)) ?? met.row;
-      const facts = Facts.safeParse(row.facts).data ?? null;
-      if (this.edges.sessions.of(row.id) && facts) return { ...met, row, via: 'agent', facts };
-      if (waited >= factsWaitMs) {
-        const silentS = Math.round((this.edges.now() - (row.lastSeenAt?.getTime() ?? 0)) / 1000);
-        return { ...met, row, via: 'agent', facts, reachable: false, message: `its agent has been silent for ${silentS} s` };
-      }
+    const began = this.edges.now();
+    const factsOf = (row: NodeRecord): Facts | null => Facts.safeParse(row.facts).data ?? null;
+    const here = await this.edges.sessions.when(met.row.id, 'open', { ms: factsWaitMs, signal: this.edges.stopping });
+    let row = (await this.edges.store.nodes.find(met.row.id)) ?? met.row;
+    // a session brings its facts within moments of its Hello
+    while (here && factsOf(row) === null && this.edges.now() - began < factsWaitMs) {
       await clock.sleep(100, this.edges.stopping);
+      row = (await this.edges.store.nodes.find(row.id)) ?? row;
     }
+    const facts = factsOf(row);
+    if (facts && this.edges.sessions.of(row.id)) return { ...met, row, via: 'agent', facts };
+    const silentS = Math.round((this.edges.now() - (row.lastSeenAt?.getTime() ?? 0)) / 1000);
+    return { ...met, row, via: 'agent', facts, reachable: false, message: `its agent has been silent for ${silentS} s` };
   }
 
   /** All prechecks of a machine that is no node yet. */

@@ -29,6 +29,26 @@ export class Sessions {
     this.listeners.add(listener);
   }
 
+  /** Waits until a node has a session, or has none. @returns false when it did not come to that in time. @throws what the signal was aborted with */
+  async when(nodeId: string, is: 'open' | 'gone', within: { ms: number; signal: AbortSignal }): Promise<boolean> {
+    const there = (): boolean => (this.of(nodeId) !== null) === (is === 'open');
+    within.signal.throwIfAborted();
+    if (there()) return true;
+    const limit = AbortSignal.any([AbortSignal.timeout(within.ms), within.signal]);
+    const listener = (): void => (there() ? came() : undefined);
+    let came: () => void = () => undefined;
+    try {
+      await new Promise<void>((resolve) => {
+        came = resolve;
+        this.listeners.add(listener);
+        limit.addEventListener('abort', () => resolve(), { once: true });
+      });
+    } finally {
+      this.listeners.delete(listener);
+    }
+    within.signal.throwIfAborted();
+    return there();
+  }
   of(nodeId: string): Session | null {
     return this.open.get(nodeId) ?? null;
   }

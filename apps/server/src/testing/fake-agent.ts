@@ -19,6 +19,8 @@ export class FakeAgent {
   readonly held = new Map<string, Held>();
   /** Every order as it came, repeats included. */
   readonly orders: { body: OrderBody; secrets: Record<string, string> }[] = [];
+  /** The values that came after `askSecrets`, and why some did not. */
+  readonly secrets: { orderId: string; values: Record<string, string>; missing: string }[] = [];
   private session: AgentSession | null = null;
   conduct: Conduct = () => 'changed';
 
@@ -69,6 +71,7 @@ export class FakeAgent {
           const held = this.held.get(m.orderId);
           if (held) held.acked = true;
         }
+        if (m.kind === 'secrets') this.secrets.push({ orderId: m.orderId, values: texts(m.secrets), missing: m.missing });
         if (m.kind === 'cancel') await this.finish(m.orderId, 'cancelled');
         if (m.kind === 'welcome') for (const h of this.held.values()) if (h.state === 'settled' && !h.acked) await this.tell(h);
       },
@@ -82,6 +85,10 @@ export class FakeAgent {
         .filter((h) => !h.acked)
         .map(({ body: b, state }) => ({ orderId: b.orderId, runId: b.runId, step: b.step, epoch: b.epoch, attempt: b.attempt, state })),
     });
+  }
+  /** As after a restart in mid-order: secret values are never journaled. */
+  async askSecrets({ orderId, attempt }: { orderId: string; attempt: number }): Promise<void> {
+    await this.session?.send({ kind: 'secretsWanted', orderId, attempt });
   }
   disconnect(): void {
     this.session?.close();
@@ -102,7 +109,7 @@ export class FakeAgent {
     const key = this.identity.orderKeys.find((k) => k.keyId === m.keyId);
     if (!key || !verifyOrder(m.body, m.signature, key.publicKey)) throw new Error('an order came with a bad signature');
     const body = OrderBody.parse(JSON.parse(m.body.toString('utf8')));
-    this.orders.push({ body, secrets: Object.fromEntries(Object.entries(m.secrets).map(([k, v]) => [k, v.toString('utf8')])) });
+    this.orders.push({ body, secrets: texts(m.secrets) });
     const known = this.held.get(body.orderId);
     const ref = { orderId: body.orderId, epoch: body.epoch, attempt: body.attempt };
     await this.session?.send({ kind: 'accepted', ...ref });
@@ -123,3 +130,4 @@ export class FakeAgent {
     await this.session?.send({ kind: 'settled', orderId, runId, step, epoch, attempt, outcome, result, journalSeq: 1 }).catch(() => undefined);
   }
 }
+const texts = (values: Record<string, Buffer>): Record<string, string> => Object.fromEntries(Object.entries(values).map(([k, v]) => [k, v.toString('utf8')]));

@@ -1,5 +1,4 @@
 /** The tasks of the native layer, and nothing else. One line a task. */
-export { agentUninstall } from './agent-uninstall';
 export { artifactsFetch } from './artifacts-fetch';
 export { cniInstall } from './cni-install';
 export { containerdInstall } from './containerd-install';

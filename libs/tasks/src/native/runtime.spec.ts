@@ -123,32 +123,3 @@ describe('images.import', () => {
     expect(result.reason).toContain('containerd runs');
   });
 });
-
-describe('agent.uninstall', () => {
-  const task = taskNamed('agent.uninstall');
-  function withAgent(): { host: MemoryHost; timers: string[][] } {
-    const host = new MemoryHost();
-    const timers: string[][] = [];
-    host.files.put('/etc/systemd/system/stratad.service', '[Service]\nExecStart=/usr/local/bin/stratad run\n');
-    host.program('systemd-run', (argv) => {
-      timers.push([...argv]);
-      host.files.put('/run/systemd/system/strata-farewell.timer', '[Timer]\n');
-      host.units.active.set('strata-farewell.timer', { pid: 0, failed: false });
-      return said();
-    });
-    return { host, timers };
-  }
-
-  it('leaves to systemd what ends the agent, after this order is settled', async () => {
-    const { host, timers } = withAgent();
-    expect(await tryTask(task, { host }, { input: {} })).toMatchObject({ outcome: 'changed' });
-    expect(timers).toEqual([expect.arrayContaining(['--on-active=3', '--unit=strata-farewell', '/usr/local/bin/stratad', 'uninstall'])]);
-    expect(await tryTask(task, { host }, { input: {} })).toMatchObject({ outcome: 'satisfied' });
-    expect(timers).toHaveLength(1);
-  });
-  it('says what to do where the agent has no unit', async () => {
-    const { result } = await tryTask(task, { host: new MemoryHost() }, { input: {} });
-    expect(result.failure?.code).toBe('no-agent-unit');
-    expect(result.failure?.remedy).toContain('stratad uninstall');
-  });
-});
