@@ -36,10 +36,17 @@ function sealOutput(task: Task, ended: { orderId: string; result: OrderResult },
   return { ...ended.result, output: { ...values, ...Object.fromEntries(boxes) } };
 }
 
-/** What undo goes back to: an unwind brings this run's own `before`, an uninstall means the first one this node ever kept. */
-async function beforeOf(held: Held, befores: FirstBefores): Promise<unknown> {
-  if (held.body.action !== 'undo') return undefined;
-  return held.body.before ?? (await befores.get(held.body.step))?.before;
+/**
+ * What undo goes back to. An uninstall means the first `before` this node ever kept. An unwind brings this run's own; null when its outcome was lost
+ * on the way: then only what this machine itself kept of the same run counts, never an earlier run's.
+ */
+async function beforeOf({ body }: Held, { befores, journal }: Pick<Execution, 'befores' | 'journal'>): Promise<unknown> {
+  if (body.action !== 'undo') return undefined;
+  if (body.before !== undefined && body.before !== null) return body.before;
+  const first = await befores.get(body.step);
+  if (body.before === undefined) return first?.before;
+  const own = journal.all().find((h) => h.body.runId === body.runId && h.body.step === body.step && h.body.action === 'run')?.before;
+  return own ?? (first?.runId === body.runId ? first.before : undefined);
 }
 
 /**
@@ -68,7 +75,7 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
   const keep = (before: unknown): Promise<void> => befores.keep({ step: body.step, runId: body.runId, task: body.task, before });
   try {
     if (body.action === 'run' && held.before !== undefined) await keep(held.before); // an earlier life may have died between the two
-    const before = await beforeOf(held, befores);
+    const before = await beforeOf(held, run);
     const ended = await runTask(
       task,
       { action: body.action, input: body.input, before },

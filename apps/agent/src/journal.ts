@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { OrderBody, type OrderResult, type Outcome } from '@strata/model';
 import type { HeldAttempt } from '@strata/tasks';
@@ -22,6 +22,12 @@ type NewEntry = Entry extends infer E ? (E extends Entry ? Omit<E, 'seq'> : neve
 
 /** How many settled and acknowledged orders are kept, to answer a repeated one. */
 const kept = 2000;
+
+/** On a disk that is nearly full one call may write only a part. */
+function writeWhole(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
+}
 
 /**
  * The agent's write-ahead journal: one JSON line an entry, fsynced before what it announces happens.
@@ -74,10 +80,12 @@ export class Journal {
 
   private write(entry: NewEntry, orderId: string): Held {
     const numbered: Entry = { seq: this.seq + 1, ...entry };
+    const { size } = fstatSync(this.fd);
     try {
-      writeSync(this.fd, `${JSON.stringify(numbered)}\n`);
+      writeWhole(this.fd, `${JSON.stringify(numbered)}\n`);
       if (entry.kind !== 'acked') fsyncSync(this.fd); // a lost ack only costs one more answer
     } catch (cause) {
+      ftruncateSync(this.fd, size); // half a line would swallow the next one
       throw new Error(`the journal ${this.path} could not be written: ${(cause as Error).message}; free space on its disk`, { cause });
     }
     this.seq = numbered.seq;
@@ -148,7 +156,7 @@ export class Journal {
     const last = this.seq;
     const temporary = `${this.path}.new`;
     const fd = openSync(temporary, 'w', 0o600);
-    writeSync(fd, lines.map((l) => `${JSON.stringify(l)}\n`).join(''));
+    writeWhole(fd, lines.map((l) => `${JSON.stringify(l)}\n`).join(''));
     fsyncSync(fd);
     closeSync(fd);
     renameSync(temporary, this.path);

@@ -37,6 +37,10 @@ async function run(paths: Paths): Promise<void> {
   const connection = new Connection({ paths, config, journal, say });
   const orders = new Orders({
     config, journal, say,
+    fatal: (line) => {
+      say(`${line}; this process ends, systemd starts it again`);
+      process.exit(1);
+    },
     befores: new FirstBefores(joinPath(paths.state, 'befores')),
     boxKey: Buffer.from(config.boxKey, 'base64'),
     host: (order) => localHost({ stateDir: paths.state, order, artifacts: () => connection.artifactAccess }),

@@ -15,6 +15,8 @@ export interface OrdersOptions extends Omit<Execution, 'progress' | 'log'> {
   /** Server time by our monotonic clock, or null before the first Welcome. */
   serverNow: () => number | null;
   say: (line: string) => void;
+  /** The journal cannot say how an order ended: this process ends, and its next life looks again. */
+  fatal: (line: string) => void;
 }
 const progressEveryMs = 300;
 
@@ -177,7 +179,7 @@ export class Orders {
         log('agent', `${settled.outcome ?? ''}${settled.result?.failure ? `: ${settled.result.failure.message}` : ''}`);
         return this.report(settled);
       })
-      .catch((error: unknown) => this.o.say(`order ${orderId}: ${(error as Error).message}`))
+      .catch((error: unknown) => this.o.fatal(`order ${orderId}: ${(error as Error).message}`))
       .finally(() => this.running.delete(orderId));
   }
   private async report(held: Held): Promise<void> {

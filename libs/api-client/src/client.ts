@@ -74,8 +74,9 @@ export class ApiClient {
   deleteCluster(idOrName: string, force = false): Promise<void> {
     return this.call({ method: 'DELETE', path: at`/v1/clusters/${idOrName}` + (force ? '?force=true' : ''), answer: nothing });
   }
-  startRun(cluster: string, intent: RunIntent): Promise<RunStarted> {
-    return this.call({ method: 'POST', path: at`/v1/clusters/${cluster}/runs`, body: { intent }, answer: RunStarted });
+  /** `draft`: for a dry run of a spec that the server does not keep. */
+  startRun(cluster: string, intent: RunIntent, draft?: ApplyClusterBody): Promise<RunStarted> {
+    return this.call({ method: 'POST', path: at`/v1/clusters/${cluster}/runs`, body: { intent, ...(draft && { draft }) }, answer: RunStarted });
   }
   /** The admin kubeconfig, YAML. */
   kubeconfig(cluster: string): Promise<string> {

@@ -65,6 +65,7 @@ export async function connect(target: SshTarget, options: { timeoutMs: number; s
     try {
       return await connectOnce(target, families[family] ?? [], options);
     } catch (error) {
+      if (error instanceof SshError && hasNoKeyOfFamily(error) && family !== order.at(-1)) continue;
       if (!(error instanceof SshError) || error.code !== 'host-key-mismatch') {
         if (refused && error instanceof SshError && error.code === 'unreachable') throw refused; // the machine has no key of this family
         throw error;
@@ -74,6 +75,9 @@ export async function connect(target: SshTarget, options: { timeoutMs: number; s
   }
   throw refused ?? new SshError('unreachable', `${target.host} offers no host key that we know how to check`, { remedy: 'check the sshd of that machine' });
 }
+
+/** What ssh2 says when the other side offers no host key of the kinds that we asked for. */
+const hasNoKeyOfFamily = (error: SshError): boolean => /no matching host key format/i.test(error.message);
 
 async function connectOnce(
   target: SshTarget,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { utils } from 'ssh2';
+import { fingerprintOf } from './host-key';
 import { SshMachine, type SshOptions } from './machine';
 import type { SshError } from './ssh-error';
 import { sshServer, type TestServer } from './testing/ssh-server';
@@ -63,6 +64,13 @@ test('a wrong password, an encrypted key and an absent machine are told apart', 
   expect([encrypted.code, encrypted.remedy]).toEqual(['key-encrypted', expect.stringContaining('passphraseFrom')]);
   await server.close();
   expect((await refused(open(server))).code).toBe('unreachable');
+});
+test('a machine that has only an RSA host key is met by its fingerprint too, and refused when that is another', async () => {
+  const server = await serve({ hostKey: 'rsa' });
+  const fingerprint = fingerprintOf(Buffer.from(server.hostKeyLine.split(' ')[1] ?? '', 'base64'));
+  await expect(open(server, { hostKey: { fingerprint, knownHosts: [], acceptNew: false } })).resolves.toMatchObject({ hostKey: { fingerprint } });
+  const other = `SHA256:${'A'.repeat(43)}`;
+  expect((await refused(open(server, { hostKey: { fingerprint: other, knownHosts: [], acceptNew: false } }))).code).toBe('host-key-mismatch');
 });
 test('an account without a shell says so', async () => {
   const error = await refused(open(await serve({ shell: ['/bin/sh', '-c', 'echo This account is currently not available.; exit 1', 'nologin'] })));

@@ -21,7 +21,11 @@ export const ApplyClusterBody = z
   .strictObject({ spec: ClusterSpec, secrets: z.record(z.string(), SshSecrets).default({}) }) // secrets by node name
   .meta({ id: 'ApplyClusterBody' });
 export type ApplyClusterBody = z.infer<typeof ApplyClusterBody>;
-export const StartRunBody = z.strictObject({ intent: RunIntent }).meta({ id: 'StartRunBody' });
+/** `draft`: a dry run of a spec that is not kept: what it would do, while the cluster's own spec stays as it is. */
+export const StartRunBody = z
+  .strictObject({ intent: RunIntent, draft: ApplyClusterBody.optional() })
+  .refine((b) => b.draft === undefined || b.intent.dryRun, { path: ['draft'], message: 'a draft is only for a dry run: set intent.dryRun' })
+  .meta({ id: 'StartRunBody' });
 export type StartRunBody = z.infer<typeof StartRunBody>;
 export const AddNodeBody = z.strictObject({ node: NodeSpec, secrets: SshSecrets.optional() }).meta({ id: 'AddNodeBody' });
 export type AddNodeBody = z.infer<typeof AddNodeBody>;

@@ -32,6 +32,9 @@ export function plan(request: PlanRequest, tasks: (name: string) => Task = taskN
     warnings.push(...addNode(on, { c, d, names: intent.nodes }));
   } else if (intent.kind === 'remove-node') skipped.push(...removeNode(on, { c, d, tasks, request }));
   else skipped.push(...uninstall(on, { c, d, tasks, request }));
+  if (intent.kind === 'install')
+    for (const name of request.dropped ?? [])
+      warnings.push(`${name} is not in the spec any more and stays as it is: \`strata node remove ${name}\` takes it out, or put it back into the spec`);
   const made = assemble(request, { c, d, steps: on.all, skipped, warnings, kind: intent.kind });
   checkPlan(made, { tasks, catalog: request.catalog });
   return made;

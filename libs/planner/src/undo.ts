@@ -18,7 +18,7 @@ export interface Taking {
 /** The steps that an install has on this machine and that can be taken back, the last one first. */
 export function undoOf(t: Taking, node: string): Step[] {
   const list = new Steps('hold-dependents');
-  install(list, t.c, t.d);
+  install(list, withAllThatMayBe(t.c), t.d);
   const versions = new Map(
     list.all.filter((s) => s.task === 'artifact.obtain').map((s) => [(s.input as { name: string }).name, (s.input as { version: string }).version]),
   );
@@ -26,6 +26,19 @@ export function undoOf(t: Taking, node: string): Step[] {
     .filter((s) => s.node === node && s.target === 'node' && takesBack(t.tasks(s.task)))
     .reverse()
     .map((s) => ({ ...s, action: 'undo' as const, input: withoutReferences(s.input, t.c.catalog, versions), title: `taken back: ${s.title}` }));
+}
+/**
+ * The context in which an install has every optional step: an earlier spec may have asked for what this one does not ask for any more. Where it
+ * never did, the node has kept no `before` of that step, and there is nothing to take back.
+ */
+function withAllThatMayBe(c: PlanContext): PlanContext {
+  const { native } = c.spec;
+  const dns = native.dns.servers.length + native.dns.search.length > 0 ? native.dns : { ...native.dns, servers: ['127.0.0.1'] };
+  return {
+    ...c,
+    nodes: c.nodes.map((n) => ({ ...n, spec: { ...n.spec, hostname: 'set' as const } })),
+    spec: { ...c.spec, native: { ...native, dns, ntp: { ...native.ntp, enabled: true }, firewall: 'open-ports' } },
+  };
 }
 const takesBack = (task: Task): boolean => task.changes && typeof task.body.undo === 'function';
 

@@ -179,6 +179,15 @@ describe('decide: cancel and unwind', () => {
     expect(moves([...three, stepOf('n1/d')], [...life('n1/d', 'changed'), ...events, ...undone('failed')])).toEqual(['release n1/d undo 2.1']);
     expect(moves(three, [...events, ...undone('failed')])).toEqual(['end failed']);
   });
+  it('goes on taking back after a resume, also a step that failed in the midst of its changes', () => {
+    const half = [...life('n1/a', 'changed'), ...life('n1/b', 'failed', { result: { before: {}, failure: failureOf('x') } }), unwinding];
+    const ended: NewEvent[] = [
+      { kind: 'RunEnded', body: { result: 'failed', because: 'n1 was away' } },
+      { kind: 'RunResumed', body: { by: 'ops', epoch: 2 } },
+    ];
+    expect(moves(ab, [...half, ...ended])).toEqual(['release n1/b undo 2.2']);
+    expect(moves(ab, [...half, ...ended, ...life('n1/b', 'changed', { action: 'undo', attempt: 2, epoch: 2 })])).toEqual(['release n1/a undo 2.2']);
+  });
   it('does not call it unwound while an order is out on an absent node', () => {
     const absent: NewEvent = { kind: 'NodeAbsent', node: 'n2', body: { lastSeenMs: 0, waitedMs: 1 } };
     const two = [...three, stepOf('n2/x')];

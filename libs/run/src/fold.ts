@@ -119,7 +119,8 @@ const appliers: Appliers = {
   RunResumed: (view, event) => {
     if (event.body.epoch <= view.epoch) throw illegal(view, event, `epoch ${event.body.epoch} is not above ${view.epoch}`);
     for (const step of view.steps.values()) {
-      const state = happen(view, event, step, 'resume');
+      const next = happen(view, event, step, 'resume');
+      const state = view.unwinding && step.state === 'failed' ? step.state : next; // while a run unwinds, a failed step waits for its undo, not for another go
       if (step.state === 'failed' || step.state === 'undo-failed')
         view.steps.set(step.key, { ...step, state, attemptsSinceRetry: 0, retries: step.retries + 1 });
     }

@@ -1,4 +1,4 @@
-import { ClusterSpec, canonicalJson } from '@strata/model';
+import { ClusterSpec, canonicalJson, type NodeSpec } from '@strata/model';
 import { jsonColumn, type Db, type Sql } from './db';
 import type { ClusterModel } from './gen/models';
 
@@ -26,6 +26,9 @@ const record = ({ id, name, state, specVersion, initialized, kubeconfig, created
   kubeconfig,
   createdAt,
 });
+/** The next version of a cluster's spec; drafts have numbers too. */
+const nextVersion = async (sql: Sql, clusterId: string): Promise<number> =>
+  ((await sql.clusterSpecVersion.aggregate({ where: { clusterId }, _max: { version: true } }))._max.version ?? 0) + 1;
 const isId = (text: string): boolean => /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text);
 
 /** Clusters, the versions of their specs, and who may change them now. */
@@ -45,13 +48,32 @@ export class Clusters {
         const last = await sql.clusterSpecVersion.findUnique({ where: { clusterId_version: { clusterId: found.id, version: found.specVersion } } });
         if (last && canonicalJson(last.spec) === canonicalJson(jsonColumn(spec))) return { cluster: record(found), created: false, changed: false };
       }
-      const version = (found?.specVersion ?? 0) + 1;
+      const version = found ? await nextVersion(sql, found.id) : 1;
       const cluster = found
         ? await sql.cluster.update({ where: { id: found.id }, data: { specVersion: version } })
         : await sql.cluster.create({ data: { id, name, specVersion: version } });
       await sql.clusterSpecVersion.create({ data: { clusterId: cluster.id, version, spec: jsonColumn(spec), by } });
       return { cluster: record(cluster), created: !found, changed: true };
     });
+  }
+
+  /** Keeps a spec as a version that only a dry run looks at: the cluster's own stays what it was. Gives its number. */
+  keepDraft({ clusterId, spec, by }: { clusterId: string; spec: ClusterSpec; by: string }): Promise<number> {
+    return this.db.atomic(async (sql) => {
+      await sql.$queryRaw`SELECT pg_advisory_xact_lock(hashtext('cluster-name'), hashtext(${spec.metadata.name}))::text`;
+      const version = await nextVersion(sql, clusterId);
+      await sql.clusterSpecVersion.create({ data: { clusterId, version, spec: jsonColumn(spec), by } });
+      return version;
+    });
+  }
+
+  /** What the newest spec that named them said of nodes that the spec of `before` does not name any more. */
+  async formerNodes(clusterId: string, before: number, names: readonly string[]): Promise<NodeSpec[]> {
+    const found = new Map<string, NodeSpec>();
+    for (let version = before; version > 0 && found.size < names.length; version -= 1)
+      for (const node of (await this.spec(clusterId, version))?.spec.nodes ?? [])
+        if (names.includes(node.name) && !found.has(node.name)) found.set(node.name, node);
+    return [...found.values()];
   }
 
   /** A live cluster by id or name. */

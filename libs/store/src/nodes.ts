@@ -90,6 +90,12 @@ export class Nodes {
     await this.db.run((sql) => sql.node.update({ where: { id: nodeId }, data: { state: 'removed', epoch, sshSecrets: null } }));
   }
 
+  /** Removes machines that no run made a node and that are not of these names: what a dry run's draft brought. */
+  async forgetPlanned(clusterId: string, butNot: readonly string[], epoch: number): Promise<void> {
+    const where = { clusterId, state: 'planned', name: { notIn: [...butNot] } };
+    await this.db.run((sql) => sql.node.updateMany({ where, data: { state: 'removed', epoch, sshSecrets: null } }));
+  }
+
   async recordFacts(nodeId: string, { facts, digest, agentVersion }: { facts: unknown; digest: string; agentVersion?: string }): Promise<void> {
     const data = { facts: jsonColumn(facts), factsDigest: digest, ...(agentVersion === undefined ? {} : { agentVersion }) };
     await this.db.run((sql) => sql.node.update({ where: { id: nodeId }, data }));

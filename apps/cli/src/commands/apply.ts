@@ -1,6 +1,6 @@
 import type { ApiClient } from '@strata/api-client';
 import { ApiError } from '@strata/api-client';
-import type { ClusterView, Phase, RunIntent } from '@strata/model';
+import type { ApplyClusterBody, ClusterView, Phase, RunIntent } from '@strata/model';
 import type { ServerContext } from '../context/context';
 import { followRun } from '../follow/follow-run';
 import { readSpecFile } from '../spec/read-spec';
@@ -15,6 +15,11 @@ export interface ApplyFlags extends FollowFlags {
 
 /** Reads the spec, sends it with what opens its machines, and gives the cluster as the server now knows it. Nothing happens on a machine yet. */
 export async function sendSpec(cli: Cli, file: string, server: { client: ApiClient; context: ServerContext }): Promise<ClusterView> {
+  return server.client.applyCluster(await readSpec(cli, file, server));
+}
+
+/** The spec of a file, with what opens its machines: asked for only where a machine has no agent yet. */
+export async function readSpec(cli: Cli, file: string, server: { client: ApiClient; context: ServerContext }): Promise<ApplyClusterBody> {
   const { spec, written } = readSpecFile(file);
   const enrolled = await enrolledNodes(server.client, spec.metadata.name);
   const collector = new SecretCollector({ env: cli.env, terminal: cli.terminal, serverIsLocal: isLocal(server.context.url) });
@@ -29,7 +34,7 @@ export async function sendSpec(cli: Cli, file: string, server: { client: ApiClie
       if (collected) secrets[node.name] = collected.secrets;
     }
   }
-  return server.client.applyCluster({ spec: { ...spec, spec: { ...spec.spec, nodes } }, secrets });
+  return { spec: { ...spec, spec: { ...spec.spec, nodes } }, secrets };
 }
 
 /** Nodes that have an agent: nothing is asked for them any more. */

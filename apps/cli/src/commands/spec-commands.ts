@@ -1,10 +1,11 @@
-import { phases } from '@strata/model';
+import { type ApiClient, ApiError } from '@strata/api-client';
+import { type ApplyClusterBody, phases, type RunStarted } from '@strata/model';
 import { type Command, Option } from 'commander';
 import { exitCodeOf, followRun } from '../follow/follow-run';
 import { looksOf, planText, wouldChange } from '../output/plan-text';
 import { sampleSpec } from '../spec/sample';
 import { readSpecFile } from '../spec/read-spec';
-import { type ApplyFlags, intentOf, sendSpec, startAndFollow } from './apply';
+import { type ApplyFlags, intentOf, readSpec, sendSpec, startAndFollow } from './apply';
 import { type Cli, type ContextFlags, type FollowFlags, type OutputFlags, show, withContext, withFollow, withOutput, withServer, withYes } from './cli';
 import { CliError } from '../cli-error';
 import { exitCodes } from '@strata/model';
@@ -62,10 +63,20 @@ function apply(cli: Cli, flags: ApplyFlags & ContextFlags): Promise<void> {
   });
 }
 
+/** A look at a cluster that is there keeps nothing of the spec; a new one is only given its name. */
+async function startDryRun(client: ApiClient, draft: ApplyClusterBody): Promise<RunStarted> {
+  const intent = intentOf('install', { dryRun: true });
+  try {
+    return await client.startRun(draft.spec.metadata.name, intent, draft);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 404)) throw error;
+    return client.startRun((await client.applyCluster(draft)).id, intent);
+  }
+}
+
 function plan(cli: Cli, flags: { file: string; detailedExitcode?: boolean } & ContextFlags & OutputFlags & FollowFlags): Promise<void> {
   return withServer(cli, flags, async (client, context) => {
-    const cluster = await sendSpec(cli, flags.file, { client, context });
-    const { runId } = await client.startRun(cluster.id, intentOf('install', { dryRun: true }));
+    const { runId } = await startDryRun(client, await readSpec(cli, flags.file, { client, context }));
     const quiet = flags.output !== 'table' || flags.logFormat !== 'json';
     const { view } = await followRun(client, runId, { terminal: cli.terminal, options: { json: flags.logFormat === 'json', timeoutMs: flags.timeout, quiet } });
     const code = exitCodeOf(view.result);

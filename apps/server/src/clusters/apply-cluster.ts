@@ -18,13 +18,7 @@ export class ApplyCluster {
   /** @throws ProblemError when secrets come for a node that the spec does not name. */
   async run(body: ApplyClusterBody, by: string): Promise<ClusterView> {
     const { spec, secrets } = body;
-    const strangers = Object.keys(secrets).filter((name) => !spec.spec.nodes.some((n) => n.name === name));
-    if (strangers.length > 0)
-      throw new ProblemError(422, 'unknown-node', {
-        title: 'secrets for nobody',
-        detail: `secrets came for ${strangers.join(', ')}, which the spec does not name`,
-        remedy: 'send secrets only for nodes of the spec',
-      });
+    mustNameNodes(body);
     const id = await this.edges.store.transaction(async (store) => {
       const { cluster, created, changed } = await store.clusters.keepSpec({ id: randomUUID(), spec, by });
       for (const node of spec.spec.nodes) await planNode(store, this.edges, { clusterId: cluster.id, node, secrets: secrets[node.name] });
@@ -39,6 +33,17 @@ export class ApplyCluster {
     });
     return this.show.one(id);
   }
+}
+
+/** @throws ProblemError when secrets come for a node that the spec does not name. */
+export function mustNameNodes({ spec, secrets }: ApplyClusterBody): void {
+  const strangers = Object.keys(secrets).filter((name) => !spec.spec.nodes.some((n) => n.name === name));
+  if (strangers.length === 0) return;
+  throw new ProblemError(422, 'unknown-node', {
+    title: 'secrets for nobody',
+    detail: `secrets came for ${strangers.join(', ')}, which the spec does not name`,
+    remedy: 'send secrets only for nodes of the spec',
+  });
 }
 
 /** Gives a node of the spec its row, and keeps the secrets of first contact sealed until it is enrolled. */

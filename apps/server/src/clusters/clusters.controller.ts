@@ -52,7 +52,7 @@ export class ClustersController {
   @ApiOperation({ operationId: 'startRun' })
   @ApiResponse({ status: 202, standardSchema: RunStarted })
   start(@Param('id', { schema: Ref }) id: string, @Body({ schema: StartRunBody }) body: StartRunBody, @By() by: string): Promise<RunStarted> {
-    return this.startRun.run(id, body.intent, by);
+    return this.startRun.run(id, body, by);
   }
 
   @Get(':id/kubeconfig')

@@ -47,7 +47,7 @@ export class AddNode {
     const at = { clusterId: cluster.id, node: node.name };
     if (node.join) return { ...at, runId: null, waitsFor: null }; // it comes with its join command; its run starts when its agent says hello
     try {
-      const { runId } = await this.startRun.run(cluster.id, { kind: 'add-node', nodes: [node.name], dryRun: false, force: false }, by);
+      const { runId } = await this.startRun.run(cluster.id, { intent: { kind: 'add-node', nodes: [node.name], dryRun: false, force: false } }, by);
       return { ...at, runId, waitsFor: null };
     } catch (error) {
       if (!(error instanceof ProblemError) || error.code !== 'cluster-busy') throw error;

@@ -21,6 +21,6 @@ export class RemoveNode {
         `node "${node.name}" is the control plane: without it there is no cluster`,
         'uninstall the whole cluster: strata uninstall',
       );
-    return this.startRun.run(at.id, { kind: 'remove-node', nodes: [node.name], dryRun: false, force: options.force }, options.by);
+    return this.startRun.run(at.id, { intent: { kind: 'remove-node', nodes: [node.name], dryRun: false, force: options.force } }, options.by);
   }
 }

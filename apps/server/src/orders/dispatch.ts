@@ -154,7 +154,7 @@ export class Dispatch {
       version: order.planned.version,
       action: order.stepView.action,
       input,
-      ...(unwinds ? { before: order.stepView.before } : {}),
+      ...(unwinds ? { before: order.stepView.before ?? null } : {}), // null: the ledger knows none of this run's own
       audience: session.nodeId,
       nonce: randomBytes(16).toString('base64url'),
       issuedAtMs: this.edges.now(),

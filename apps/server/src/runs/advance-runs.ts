@@ -16,6 +16,7 @@ export class AdvanceRuns {
   private readonly engine: AdvanceRun;
   private readonly counting = new Set<string>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly wantPlace = new Set<string>(); // runs of which a step waits for a place in a pool
 
   constructor(
     private readonly edges: Edges,
@@ -43,7 +44,10 @@ export class AdvanceRuns {
     clearTimeout(this.timers.get(runId));
     this.timers.delete(runId);
     void this.engine.advance(runId).then(
-      ({ wakeAt, view }) => {
+      ({ wakeAt, view, decision }) => {
+        const waits = decision !== null && [...decision.standings.values()].some((s) => s.kind === 'pool');
+        if (waits) this.wantPlace.add(runId);
+        else this.wantPlace.delete(runId);
         if (view.state === 'ended') this.engine.forget(runId);
         else if (wakeAt !== null) this.wake(runId, wakeAt - this.edges.now());
       },
@@ -61,6 +65,8 @@ export class AdvanceRuns {
 
   private heard(runId: string, events: readonly RunEvent[]): void {
     if (events.some((e) => moves.has(e.kind))) this.poke(runId);
+    // the server's places are shared: what one run gives back, another may wait for
+    if (events.some((e) => e.kind === 'OrderSettled' || e.kind === 'RunEnded')) for (const other of this.wantPlace) if (other !== runId) this.poke(other);
   }
 
   private async pokeCluster(clusterId: string): Promise<void> {

@@ -39,6 +39,7 @@ export class EndRun {
       await store.runs.recordCounts(runId, countsOf(view));
       if (run.intent.kind === 'uninstall') await this.uninstalled(run, view);
       else if (run.intent.kind === 'remove-node') await this.removed(run, view);
+      if (run.intent.dryRun) await this.forgetDraft(run.clusterId);
       await this.setState(run, view);
       this.book.forget(runId);
       this.places.forgetRun(runId);
@@ -61,6 +62,14 @@ export class EndRun {
     if (!cluster) return;
     const state = stateAfter(cluster.state, { run, view, hasKubeconfig: cluster.kubeconfig !== null, missesNodes: await this.missesNodes(cluster) });
     if (state !== cluster.state) await this.edges.store.clusters.setState(cluster.id, state);
+  }
+
+  /** Machines that only a dry run's draft named are nobody's any more. */
+  private async forgetDraft(clusterId: string): Promise<void> {
+    const { clusters, nodes, epochs } = this.edges.store;
+    const cluster = await clusters.find(clusterId);
+    const spec = cluster && (await clusters.spec(clusterId, cluster.specVersion));
+    if (spec) await nodes.forgetPlanned(clusterId, spec.spec.nodes.map((n) => n.name), await epochs.next('node')); // prettier-ignore
   }
 
   private async missesNodes(cluster: ClusterRecord): Promise<boolean> {

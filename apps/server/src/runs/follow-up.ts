@@ -42,7 +42,7 @@ export class FollowUp {
       if (!cluster || (await this.edges.store.clusters.lease(clusterId))) return;
       const intent = await this.owed(cluster);
       if (!intent) return;
-      const { runId } = await this.startRun.run(clusterId, intent, 'server');
+      const { runId } = await this.startRun.run(clusterId, { intent }, 'server');
       this.edges.log.info({ runId, cluster: cluster.name, intent }, 'a run was started by itself');
     } catch (error) {
       if (error instanceof ProblemError && error.code === 'cluster-busy') return;
@@ -58,7 +58,8 @@ export class FollowUp {
   private async owed(cluster: ClusterRecord): Promise<RunIntent | null> {
     if (cluster.state !== 'ready' && cluster.state !== 'degraded') return null;
     const { runs } = await this.edges.store.runs.list({ clusterId: cluster.id, limit: runsLookedAt });
-    if (runs.find((r) => !r.intent.dryRun)?.intent.kind === 'uninstall') return null; // nothing is owed to a cluster that is being taken back
+    const didNothing = (r: RunRecord): boolean => r.intent.dryRun || r.result === 'refused' || (r.result === 'cancelled' && r.steps.changed === 0);
+    if (runs.find((r) => !didNothing(r))?.intent.kind === 'uninstall') return null; // nothing is owed to a cluster that is being taken back
     const missed = await this.missed.by(runs);
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
     if (missed === null || !spec) return null;
@@ -75,6 +76,7 @@ export class FollowUp {
   private async untried(clusterId: string, rows: NodeRecord[]): Promise<NodeRecord[]> {
     const { runs } = await this.edges.store.runs.list({ clusterId, limit: 200 });
     const about = (run: RunRecord, row: NodeRecord): boolean =>
+      !run.intent.dryRun &&
       run.startedAt >= row.createdAt &&
       (run.intent.kind === 'add-node' ? run.intent.nodes.includes(row.name) : run.intent.kind === 'install' || run.intent.kind === 'finish');
     return rows.filter((row) => !runs.some((run) => about(run, row)));

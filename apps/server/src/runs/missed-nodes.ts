@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { RunIntent } from '@strata/model';
 import type { RunView } from '@strata/run';
 import type { ClusterRecord, RunRecord } from '@strata/store';
 import { Edges } from '../serve/edges';
@@ -46,7 +47,8 @@ export class MissedNodes {
  */
 export function tellingRuns<R extends Pick<RunRecord, 'intent' | 'result'>>(runs: readonly R[]): R[] {
   // A finish that was refused may have met a machine in mid-boot: what it was to finish is still owed, later.
-  const counts = (r: R): boolean => !r.intent.dryRun && !(r.intent.kind === 'finish' && r.result === 'refused');
+  const whole = ({ until }: RunIntent): boolean => until === undefined || until === 'activate';
+  const counts = (r: R): boolean => !r.intent.dryRun && whole(r.intent) && !(r.intent.kind === 'finish' && r.result === 'refused');
   const newestOfAll = runs.findIndex((r) => ['install', 'finish'].includes(r.intent.kind) && counts(r));
   const since = newestOfAll < 0 ? runs : runs.slice(0, newestOfAll + 1);
   return since.filter((r) => ['install', 'finish', 'add-node'].includes(r.intent.kind) && counts(r));

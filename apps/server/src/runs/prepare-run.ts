@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { ClusterSpec, Finding, Plan, RunIntent, RunResult } from '@strata/model';
+import type { ClusterSpec, Finding, NodeSpec, Plan, RunIntent, RunResult } from '@strata/model';
 import { plan, PlanRefused } from '@strata/planner';
-import { isTransient } from '@strata/store';
+import { isTransient, type RunRecord } from '@strata/store';
 import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
 import { sealOf } from '../orders/released-orders';
 import { Edges } from '../serve/edges';
@@ -14,6 +14,17 @@ import { Bundles } from '../artifacts/bundles';
 const ofAbsence = new Set(['control-plane.absent', 'node.unreachable']);
 
 const againMs = 3_000;
+
+interface Prepared {
+  runId: string;
+  clusterId: string;
+  specVersion: number;
+  spec: ClusterSpec;
+  intent: RunIntent;
+  /** Names of nodes that are in, but not in the spec any more. */
+  dropped: string[];
+}
+const withNodes = (spec: ClusterSpec, nodes: NodeSpec[]): ClusterSpec => ({ ...spec, spec: { ...spec.spec, nodes } });
 
 /** From the wish to the plan: first contact, then the plan, sealed. Done again from the start when the server died in between: nothing was changed. */
 @Injectable()
@@ -62,11 +73,15 @@ export class PrepareRun {
     const spec = run && (await store.clusters.spec(run.clusterId, run.specVersion));
     if (!run || !spec) throw new Error(`the spec of run ${runId} is not in the database; restore it from a backup`);
     const { intent, clusterId } = run;
-    const concerned = await this.concerned(clusterId, spec, intent);
+    const concerned = await this.concerned(run, spec);
+    const dropped = await this.droppedNodes(run, concerned);
     const contact = await this.checks.run({ runId, clusterId, spec: concerned, intent });
     if ((await this.book.view(runId)).cancelled) return this.end(runId, 'cancelled', 'cancelled before anything was changed');
     const blockers = contact.findings.filter((f) => f.severity === 'blocker');
-    const made = await this.planOrRefusal({ runId, clusterId, specVersion: run.specVersion, spec: concerned, intent }, contact);
+    const made = await this.planOrRefusal(
+      { runId, clusterId, specVersion: run.specVersion, spec: concerned, intent, dropped: dropped.map((n) => n.name) },
+      contact,
+    );
     if (blockers.length > 0) return this.blocked(runId, blockers, made instanceof PlanRefused && !ofAbsence.has(made.code) ? made : null);
     if (made instanceof PlanRefused) return this.refused(runId, made);
     await store.runs.seal(runId, sealOf(this.edges.keys.planSeal, { runId, clusterId, plan: made, spec }));
@@ -75,12 +90,22 @@ export class PrepareRun {
   }
 
   /** A run that adds nodes is about these and the ones that are in already: another newcomer's trouble must not stop it. */
-  private async concerned(clusterId: string, spec: ClusterSpec, intent: RunIntent): Promise<ClusterSpec> {
+  private async concerned(run: RunRecord, spec: ClusterSpec): Promise<ClusterSpec> {
+    const { clusterId, intent } = run;
+    if (intent.kind === 'uninstall' || intent.kind === 'remove-node') return withNodes(spec, [...spec.spec.nodes, ...(await this.droppedNodes(run, spec))]);
     if (intent.kind !== 'add-node') return spec;
     const rows = await this.edges.store.nodes.brief(clusterId);
     const inAlready = new Set(rows.filter((r) => r.state === 'enrolled').map((r) => r.name));
     const nodes = spec.spec.nodes.filter((n) => inAlready.has(n.name) || intent.nodes.includes(n.name));
-    return { ...spec, spec: { ...spec.spec, nodes } };
+    return withNodes(spec, nodes);
+  }
+
+  /** Nodes that a later spec does not name any more: they stay as they are until they are removed, and no plan passes over them in silence. */
+  private async droppedNodes({ clusterId, specVersion }: RunRecord, spec: ClusterSpec): Promise<NodeSpec[]> {
+    const named = new Set(spec.spec.nodes.map((n) => n.name));
+    const rows = await this.edges.store.nodes.brief(clusterId);
+    const names = rows.filter((r) => r.state === 'enrolled' && !named.has(r.name)).map((r) => r.name);
+    return names.length === 0 ? [] : this.edges.store.clusters.formerNodes(clusterId, specVersion, names);
   }
 
   private async planOrRefusal(...asked: Parameters<PrepareRun['plan']>): Promise<Plan | PlanRefused> {
@@ -92,7 +117,7 @@ export class PrepareRun {
     }
   }
 
-  private async plan(run: { runId: string; clusterId: string; specVersion: number; spec: ClusterSpec; intent: RunIntent }, contact: Contact): Promise<Plan> {
+  private async plan(run: Prepared, contact: Contact): Promise<Plan> {
     return plan({
       id: randomUUID(),
       clusterId: run.clusterId,
@@ -105,6 +130,7 @@ export class PrepareRun {
       unobtainable: await this.artifacts.unobtainable(run.spec),
       bundles: await this.bundles.read(run.spec.spec.bundles),
       intent: run.intent,
+      dropped: run.dropped,
       now: this.edges.now(),
       sha256: (text) => createHash('sha256').update(text).digest('hex'),
     });

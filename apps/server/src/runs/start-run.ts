@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { RunIntent, RunStarted } from '@strata/model';
-import type { ClusterRecord } from '@strata/store';
-import { clusterBusy, conflict, notFound } from '../api/problem';
+import type { ApplyClusterBody, RunIntent, RunStarted, StartRunBody } from '@strata/model';
+import type { ClusterRecord, Work } from '@strata/store';
+import { clusterBusy, conflict, notFound, ProblemError } from '../api/problem';
+import { mustNameNodes, planNode } from '../clusters/apply-cluster';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
 
@@ -15,8 +16,9 @@ export class StartRun {
   ) {}
 
   /** @throws ProblemError 404, or 409 `cluster-busy` naming the run that holds the lease. */
-  async run(idOrName: string, intent: RunIntent, by: string): Promise<RunStarted> {
+  async run(idOrName: string, { intent, draft }: StartRunBody, by: string): Promise<RunStarted> {
     const cluster = await this.clusters.record(idOrName);
+    if (draft) mustBeOf(cluster, draft);
     await this.mustMakeSense(cluster, intent);
     const runId = randomUUID();
     const { store, ledger } = this.edges;
@@ -25,7 +27,7 @@ export class StartRun {
       const lease = await work.clusters.takeLease({ clusterId: cluster.id, runId, epoch });
       if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId);
       const current = await work.clusters.find(cluster.id); // a newer spec may have come since
-      const specVersion = current?.specVersion ?? cluster.specVersion;
+      const specVersion = draft ? await keepDraft(work, this.edges, { cluster, draft, by }) : (current?.specVersion ?? cluster.specVersion);
       await work.runs.create({ id: runId, clusterId: cluster.id, intent, epoch, specVersion });
       await work.audit.record({ by, action: 'run.start', object: `cluster/${cluster.name}`, body: { runId, intent } });
       const written = await work.ledger.append(runId, 0, { events: [{ kind: 'RunRequested', body: { intent, specVersion, epoch, by } }] });
@@ -43,4 +45,26 @@ export class StartRun {
       if (strangers.length > 0) throw notFound(`node ${strangers.join(', ')} in cluster "${cluster.name}"`, `strata node list ${cluster.name}`);
     }
   }
+}
+
+function mustBeOf(cluster: ClusterRecord, draft: ApplyClusterBody): void {
+  mustNameNodes(draft);
+  const { name } = draft.spec.metadata;
+  if (name === cluster.name) return;
+  throw new ProblemError(422, 'other-cluster', {
+    title: 'a draft of another cluster',
+    detail: `the draft is of cluster "${name}", the run of "${cluster.name}"`,
+    remedy: 'set metadata.name of the spec to the name of the cluster',
+  });
+}
+
+/** The spec of a dry run, and the machines that it names; those that are new are forgotten when the run ends. */
+async function keepDraft(work: Work, edges: Pick<Edges, 'keys'>, what: { cluster: ClusterRecord; draft: ApplyClusterBody; by: string }): Promise<number> {
+  const { cluster, by } = what;
+  const { spec, secrets } = what.draft;
+  for (const node of spec.spec.nodes) {
+    if ((await work.nodes.named(cluster.id, node.name))?.state !== 'enrolled')
+      await planNode(work, edges, { clusterId: cluster.id, node, secrets: secrets[node.name] });
+  }
+  return work.clusters.keepDraft({ clusterId: cluster.id, spec, by });
 }

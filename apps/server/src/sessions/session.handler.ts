@@ -22,11 +22,13 @@ export class SessionHandler {
   /** The listener of a stream that was admitted. */
   open(link: AgentLink): LinkListener {
     let session: Session | null = null;
+    let over = false;
     return {
       onMessage: async (message) => {
         if (message.kind === 'hello') {
           if (session) throw new CallRefused('bad-request', 'Hello came twice');
           session = await this.greet(link, message);
+          if (over) this.edges.sessions.closed(session); // it ended while it was greeted
           return;
         }
         if (!session) throw new CallRefused('bad-request', `${message.kind} came before Hello`);
@@ -34,6 +36,7 @@ export class SessionHandler {
         await this.take(session, message);
       },
       onEnd: (end) => {
+        over = true;
         if (!session) return;
         this.edges.log.info({ node: session.name, why: end.why }, 'a session ended');
         this.edges.sessions.closed(session);

@@ -10,8 +10,10 @@ export interface TestServer {
   close(): Promise<void>;
 }
 /** An SSH server on loopback that runs commands with a login shell of the test's choice; password `right`. */
-export async function sshServer(options: { shell?: readonly [string, ...string[]]; greeting?: string; silent?: boolean } = {}): Promise<TestServer> {
-  const keys = utils.generateKeyPairSync('ed25519');
+export async function sshServer(
+  options: { shell?: readonly [string, ...string[]]; greeting?: string; silent?: boolean; hostKey?: 'ed25519' | 'rsa' } = {},
+): Promise<TestServer> {
+  const keys = options.hostKey === 'rsa' ? utils.generateKeyPairSync('rsa', { bits: 2048 }) : utils.generateKeyPairSync('ed25519');
   const commands: string[] = [];
   const shell = options.shell ?? (['/bin/sh', '-c'] as const);
   const server = new Server({ hostKeys: [keys.private], banner: 'Authorised use only.\r\n'.repeat(50) }, (client) => {

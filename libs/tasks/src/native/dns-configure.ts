@@ -5,6 +5,7 @@ import { FileImage, type Host } from '../ports/host';
 import { must } from '../programs';
 import { TaskError } from '../task-error';
 import { withBlockFirst, withoutBlock } from './marked-block';
+import { ownMode } from './own-mode';
 
 interface Wanted {
   servers: string[];
@@ -72,7 +73,7 @@ export const dnsConfigure = defineTask({
       if (!(await host.network.reaches(server, 53, 5000)))
         throw new TaskError('dns-unreachable', `the name server ${server} does not answer on port 53/tcp: the resolver was left as it is`, { remedy: 'see `native.dns.servers` in the spec, and the way to that server', retry: true });
     const way = await wayOf(host);
-    await host.files.write(way.file, way.text((await host.files.read(way.file)) ?? '', input), { mode: (await host.files.stat(way.file))?.mode });
+    await host.files.write(way.file, way.text((await host.files.read(way.file)) ?? '', input), { mode: await ownMode(host, way.file) });
   },
   async verify({ host }) {
     await (await wayOf(host)).tell(host);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defineTask } from '../define-task';
 import { FileImage } from '../ports/host';
 import { withBlock, withoutBlock } from './marked-block';
+import { ownMode } from './own-mode';
 
 const file = '/etc/hosts';
 /** cloud-init may write /etc/hosts anew at every boot. */
@@ -26,14 +27,14 @@ export const hostsBlock = defineTask({
   },
   async apply({ host, input, before }) {
     const text = (await host.files.read(file)) ?? '';
-    await host.files.write(file, withBlock(text, lines(input.entries)), { mode: (await host.files.stat(file))?.mode });
+    await host.files.write(file, withBlock(text, lines(input.entries)), { mode: await ownMode(host, file) });
     if (before.cloud) await host.files.write(cloud, cloudText);
   },
   /** Takes only our part out: what others wrote since stays. */
   async undo({ host, before }) {
     const text = await host.files.read(file);
     if (before.file.kind === 'absent' && withoutBlock(text ?? '') === '') await host.files.restore(before.file);
-    else if (text !== null) await host.files.write(file, withoutBlock(text), { mode: (await host.files.stat(file))?.mode });
+    else if (text !== null) await host.files.write(file, withoutBlock(text), { mode: await ownMode(host, file) });
     if (before.cloud) await host.files.restore(before.cloud);
   },
 }); // prettier-ignore

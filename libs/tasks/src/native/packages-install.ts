@@ -52,13 +52,17 @@ export const packagesInstall = defineTask({
   /** Purges precisely what came with us. What somebody else has come to need meanwhile stays, and the log says so. */
   async undo({ host, input, before, log, signal }) {
     const [all, key] = [await notes(host), keyOf(input.packages)];
-    const ours = all[key] ?? (await added(host, before.installed)); // died before it could take note: nothing else came since
+    const there = new Set(before.installed);
+    // by all notes, not that of this list alone: a later spec or another look at the machine asks for other packages than the first did
+    const noted = [...new Set(Object.values(all).flat())].filter((name) => !there.has(name)).sort(); // prettier-ignore
+    const ours = Object.keys(all).length > 0 ? noted : await added(host, before.installed); // died before it could take note: nothing else came since
     if (ours.length > 0)
       await host.packages.remove(ours, { durable: 'purge', signal }).catch((error: unknown) => {
         if (!(error instanceof TaskError) || error.code !== 'package-needed') throw error;
         log(`left installed: ${error.message}`);
       });
-    await host.files.write(note, JSON.stringify({ ...all, [key]: [] }), { mode: 0o600 });
+    const left = Object.entries(all).map(([what, names]) => [what, names.filter((name) => there.has(name))] as const);
+    await host.files.write(note, JSON.stringify({ ...Object.fromEntries(left), ...(left.length === 0 && { [key]: [] }) }), { mode: 0o600 });
     for (const folder of before.emptyFolders) if ((await host.files.stat(folder)) === null) await host.files.mkdir(folder, { mode: 0o755 });
   },
 }); // prettier-ignore

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineTask } from '../define-task';
 import { FileImage, type Host } from '../ports/host';
+import { ownMode } from './own-mode';
 
 const fstab = '/etc/fstab';
 const mark = '# off by Strata: ';
@@ -26,7 +27,7 @@ export const swapPolicy = defineTask({
   },
   async apply({ host }) {
     const { devices, table } = await look(host);
-    if (quiet(table) !== table) await host.files.write(fstab, quiet(table), { mode: (await host.files.stat(fstab))?.mode });
+    if (quiet(table) !== table) await host.files.write(fstab, quiet(table), { mode: await ownMode(host, fstab) });
     for (const device of devices) await host.mounts.swapOff(device);
   },
   async undo({ host, before }) {
