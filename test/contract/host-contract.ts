@@ -43,6 +43,11 @@ scratch('says null for what is not there, and removes it without complaint', asy
   await files.remove(path);
   await files.remove(path, { recursive: true });
 });
+scratch('says which path it is where a directory stands in the place of a file', async ({ files }, folder) => {
+  await files.mkdir(`${folder}/conf`);
+  await assert.rejects(files.read(`${folder}/conf`), code('not-a-file'));
+  await assert.rejects(files.write(`${folder}/conf`, 'text'), code('not-a-file'));
+});
 scratch('gives a file back: content, mode, kind', async ({ files }, folder) => {
   const path = `${folder}/conf`;
   await files.write(path, 'theirs', { mode: 0o640 });

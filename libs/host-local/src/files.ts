@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ArchiveArtifact, Artifact, FileArtifact } from '@strata/model';
 import type { FileImage, Files, FileStat } from '@strata/tasks';
-import { TaskError } from '@strata/tasks';
+import { notAFile, TaskError } from '@strata/tasks';
 import { unpackMembers } from './unpack';
 
 const maxText = 4 * 1024 * 1024;
@@ -70,9 +70,10 @@ export async function replaceFile(
     await syncDirectory(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
-    throw diskFull(error) ? diskFullError(path, error) : error;
+    throw diskFull(error) ? diskFullError(path, error) : isDirectory(error) ? notAFile(path, error) : error;
   }
 }
+const isDirectory = (e: unknown): boolean => (e as NodeJS.ErrnoException).code === 'EISDIR';
 async function overwrite(from: string, to: string, mode: number): Promise<void> {
   const handle = await open(to, 'r+');
   try {
@@ -126,7 +127,9 @@ export function localFiles(stateDir: string, fetch?: (artifact: Artifact) => Pro
       if (s === null) return null;
       if (s.size > maxText)
         throw new TaskError('file-too-large', `${path} has ${s.size} bytes; text of more than 4 MiB is not read`, { remedy: 'see why this file is so large' });
-      return orNull(readFile(path, 'utf8'));
+      return orNull(readFile(path, 'utf8')).catch((error: unknown) => {
+        throw isDirectory(error) ? notAFile(path, error) : error;
+      });
     },
     stat: statOf,
     list: async (path) => (await orNull(readdir(path)))?.sort() ?? [],

@@ -16,3 +16,7 @@ export class TaskError extends Error {
     this.detail = options.detail ?? [];
   }
 }
+
+/** A directory stands where a file belongs. */
+export const notAFile = (path: string, cause?: unknown): TaskError =>
+  new TaskError('not-a-file', `${path} is a directory, and a file belongs there`, { remedy: 'see what it holds and move it away, then retry the step', cause }); // prettier-ignore

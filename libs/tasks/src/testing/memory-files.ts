@@ -1,5 +1,5 @@
 import type { FileImage, Files, FileStat } from '../ports/host';
-import { TaskError } from '../task-error';
+import { notAFile, TaskError } from '../task-error';
 import type { Effects } from './effects';
 
 export type MemoryNode =
@@ -80,6 +80,7 @@ export class MemoryFiles implements Files {
   }
 
   async read(path: string): Promise<string | null> {
+    if (this.tree.get(path)?.kind === 'directory') throw notAFile(path);
     return Promise.resolve(this.text(path));
   }
   async stat(path: string): Promise<FileStat | null> {
@@ -132,6 +133,7 @@ export class MemoryFiles implements Files {
   async write(path: string, content: string, options?: { mode?: number }): Promise<void> {
     await this.effects.run(`files.write ${path}`, () => {
       const now = this.tree.get(path);
+      if (now?.kind === 'directory') throw notAFile(path);
       const own = now?.kind === 'file' ? { uid: now.uid, gid: now.gid } : { uid: 0, gid: 0 };
       this.place(path, { kind: 'file', content, mode: options?.mode ?? 0o644, ...own });
     });
