@@ -4,7 +4,8 @@ COPY . .
 RUN npm ci && node tools/set-up.mjs
 
 FROM node:24-bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates openssh-client && rm -rf /var/lib/apt/lists/*
+# The lists stay: recipes build images from the packages that they name; pip brings Go where a recipe compiles.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates openssh-client python3 python3-pip gcc libc6-dev
 WORKDIR /opt/strata
 COPY --from=build /src/package.json /src/strata ./
 COPY --from=build /src/node_modules node_modules

@@ -1,7 +1,7 @@
 // npm test [-- --only unit,suite,scenario,lab] [--faults]: everything that proves Strata, from a fresh clone, on any Node >= 20.
 // Ends with one line summed over all runners: "N passed, N failed, N skipped".
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUp, root, environment } from './set-up.mjs';
 
@@ -27,10 +27,29 @@ function stage(name, argv, { cwd = root, results, env = {} } = {}) {
   } else if (r.status === 0) n.passed = 1;
   if (r.status !== 0 && n.failed === 0) n.failed = 1;
   for (const k of Object.keys(sum)) sum[k] += n[k];
-  lines.push(`${name.padEnd(10)} ${String(n.passed).padStart(5)} passed ${String(n.failed).padStart(3)} failed ${String(n.skipped).padStart(3)} skipped  ${seconds} s`);
+  lines.push(
+    `${name.padEnd(10)} ${String(n.passed).padStart(5)} passed ${String(n.failed).padStart(3)} failed ${String(n.skipped).padStart(3)} skipped  ${seconds} s`,
+  );
+}
+
+/** Specs start Redis processes of their own; a new machine has no program for it. The distribution's service is neither started nor enabled. */
+function needRedis() {
+  const there = spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0;
+  if (there || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return;
+  console.log('==> installing redis-server (apt-get; its service stays off)');
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args) => spawnSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
+  const install = () => apt('install', '-y', '--no-remove', '--no-install-recommends', 'redis-server');
+  if (!install()) apt('update') && install();
+  if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['disable', '--now', 'redis-server'], { stdio: 'ignore' });
+  if (ours) rmSync(policy, { force: true });
 }
 
 setUp({ bundles: true });
+needRedis();
 mkdirSync(out, { recursive: true });
 const jest = (name, config, extra = []) => {
   const results = join(out, `${name}.json`);

@@ -43,9 +43,14 @@ export async function debianVersions(context: BuildContext, packages: readonly s
   context.progress({ bytes: 0, total: 0, note: `installing ${missing.join(', ')}` });
   const env = { ...context.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
   const argv = ['apt-get', 'install', '-y', '-q', '--no-remove', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', ...missing] as const;
-  await runProgram([...argv], { env, deadlineMs: 10 * 60_000, ...(context.signal ? { signal: context.signal } : {}) }).catch((cause: unknown) => {
-    throw new Error(`this build needs the Debian packages ${missing.join(', ')}, and installing them failed: ${reasonOf(cause)}. Run: ${command}`, { cause });
-  });
+  const options = { env, deadlineMs: 10 * 60_000, ...(context.signal ? { signal: context.signal } : {}) };
+  const install = (): Promise<string> => runProgram([...argv], options);
+  const afterUpdate = (): Promise<string> => runProgram(['apt-get', 'update', '-q'], options).then(install); // a new machine has no lists yet, or old ones
+  await install()
+    .catch(afterUpdate)
+    .catch((cause: unknown) => {
+      throw new Error(`this build needs the Debian packages ${missing.join(', ')}, and installing them failed: ${reasonOf(cause)}. Run: ${command}`, { cause });
+    });
   return installedVersions(packages);
 }
 

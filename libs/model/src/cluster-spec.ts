@@ -99,6 +99,12 @@ export const ClusterSpec = z
     });
     const planes = c.spec.nodes.filter((n) => n.role === 'control-plane').length;
     if (planes === 0) ctx.addIssue({ code: 'custom', path: ['spec', 'nodes'], message: 'no node has the role control-plane: give it to one' });
+    if (c.spec.network.proxy !== undefined)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['spec', 'network', 'proxy'],
+        message: 'proxies are not supported yet: leave it out, and let the control server and the nodes reach what they need without one',
+      });
     if (planes > 1)
       ctx.addIssue({
         code: 'custom',

@@ -25,7 +25,9 @@ export function precheckSteps(spec: ClusterSpec, node: string, world: { facts: R
     const f = world.facts.get(m.name);
     return f ? [{ name: m.name, hostname: f.hostname, machineId: f.machineId }] : [];
   });
-  const peers = others.flatMap((m) => (m.ssh !== undefined && m.address !== undefined && /^\d/.test(m.address) ? [{ name: m.name, address: m.address }] : []));
+  const peers = others.flatMap((m) =>
+    m.ssh !== undefined && m.address !== undefined && /^\d/.test(m.address) ? [{ name: m.name, address: m.address, port: m.ssh.port }] : [],
+  );
   return [
     look(precheckOs, {}),
     look(precheckInit, {}),

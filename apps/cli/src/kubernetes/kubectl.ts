@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApiError, type ApiClient } from '@strata/api-client';
 import { CliError } from '../cli-error';
-import { exitCodes } from '@strata/model';
+import { type ClusterView, exitCodes } from '@strata/model';
 import { cacheHome } from '../context/paths';
 import type { Cli } from '../commands/cli';
 import { readKubeconfig } from './kubeconfig';
@@ -23,7 +23,7 @@ interface At {
 export async function runKubectl({ cli, client, cluster }: At, args: readonly string[]): Promise<number> {
   const found = await client.cluster(cluster);
   const [program, kubeconfig] = await Promise.all([
-    kubectlProgram(client, { version: found.spec.spec.distribution.version, env: cli.env }),
+    kubectlProgram(client, { version: await installedVersion(client, found), env: cli.env }),
     client.kubeconfig(found.id),
   ]);
   const dir = await mkdtemp(join(cli.env.XDG_RUNTIME_DIR ?? tmpdir(), 'strata-kubectl-')); // 0700
@@ -34,6 +34,16 @@ export async function runKubectl({ cli, client, cluster }: At, args: readonly st
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** The version of Kubernetes that the spec names, or else the one that the last run that planned anything installed. */
+async function installedVersion(client: ApiClient, cluster: ClusterView): Promise<string | undefined> {
+  const { version } = cluster.spec.spec.distribution;
+  if (version !== undefined) return version;
+  const { runs } = await client.runs({ cluster: cluster.id, limit: 50 });
+  for (const run of runs.filter((r) => r.intent.kind === 'install' && !r.intent.dryRun && (r.result === 'done' || r.result === 'degraded')))
+    for await (const event of client.follow(run.id)) if (event.kind === 'RunPlanned') return event.body.plan.distribution.version;
+  return undefined;
 }
 
 /** Its signals are its own: Ctrl-C reaches it as it reaches us, and we clean up when it is gone. */

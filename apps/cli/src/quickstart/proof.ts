@@ -8,6 +8,8 @@ export interface Proof {
   /** Node -> the nodes from which the service answered there. */
   answers: Record<string, string[]>;
 }
+/** Of the workload, in bundles/demo. */
+const copies = 3;
 export type Kubectl = (args: readonly string[], timeoutMs?: number) => Promise<string>;
 
 export function kubectlOf(strata: readonly [string, ...string[]], cluster: string): Kubectl {
@@ -15,7 +17,7 @@ export function kubectlOf(strata: readonly [string, ...string[]], cluster: strin
 }
 
 /**
- * Sees with its own eyes that the cluster works: all nodes Ready, one copy of the workload on each,
+ * Sees with its own eyes that the cluster works: all nodes Ready, the copies of the workload each on a node of its own,
  * and the service answering by its name from every node.
  * @throws QuickstartError naming the node and what was seen.
  */
@@ -33,7 +35,8 @@ export async function prove(kubectl: Kubectl, nodes: number): Promise<Proof> {
     throw new QuickstartError(`only ${seen.filter((n) => n.ready).length} of ${nodes} nodes are Ready: ${JSON.stringify(seen)}`, 1);
   const pods = (JSON.parse(podText) as PodList).items.filter((p) => p.status.phase === 'Running');
   const on = new Set(pods.map((p) => p.spec.nodeName));
-  if (on.size < nodes) throw new QuickstartError(`the workload runs on ${on.size} of ${nodes} nodes: ${[...on].join(', ')}`, 1);
+  const wanted = Math.min(nodes, copies);
+  if (on.size < wanted) throw new QuickstartError(`the workload runs on ${on.size} of ${wanted} nodes: ${[...on].join(', ')}`, 1);
   const answers: Record<string, string[]> = {};
   const ask = async (pod: PodList['items'][number]): Promise<void> => {
     const from = new Set<string>();

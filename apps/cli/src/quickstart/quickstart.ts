@@ -89,11 +89,16 @@ function summary(s: { options: QuickstartOptions; proof: Proof; timings: { what:
   say('  npm run quickstart -- --remove');
 }
 
-/** Turns `user@a,user@b` into a spec; host keys are taken from known_hosts, never unseen. */
-function specOfHosts(options: QuickstartOptions): string {
-  const nodes = (options.hosts ?? '').split(',').filter(Boolean).map((h, i) => {
-    const [user, address] = h.includes('@') ? [h.slice(0, h.indexOf('@')), h.slice(h.indexOf('@') + 1)] : ['root', h];
-    return `    - { name: n${i + 1}, address: ${address}, role: ${i === 0 ? 'control-plane' : 'worker'}, ssh: { user: ${user} } }`;
+const hostText = /^(?:([^@\s]+)@)?([A-Za-z0-9.-]+)(?::(\d+))?$/;
+
+/** Turns `user@a,user@b:2222` into a spec; host keys are taken from known_hosts, never unseen. @throws QuickstartError naming what is no host */
+export function specOfHosts(options: Pick<QuickstartOptions, 'hosts' | 'name'>): string {
+  const nodes = (options.hosts ?? '').split(',').filter(Boolean).map((text, i) => {
+    const [, user = 'root', host, port] = hostText.exec(text.trim()) ?? [];
+    if (host === undefined) throw new QuickstartError(`--hosts: "${text}" is not USER@HOST or USER@HOST:PORT`, 2);
+    const isAddress = /^\d+\.\d+\.\d+\.\d+$/.test(host);
+    const ssh = [`user: ${user}`, ...(isAddress ? [] : [`host: ${host}`]), ...(port ? [`port: ${port}`] : [])].join(', ');
+    return `    - { name: n${i + 1}, ${isAddress ? `address: ${host}, ` : ''}role: ${i === 0 ? 'control-plane' : 'worker'}, ssh: { ${ssh} } }`;
   }); // prettier-ignore
   return `apiVersion: strata/v1\nkind: Cluster\nmetadata: { name: ${options.name} }\nspec:\n  distribution: { kind: kubernetes, version: 1.37.2 }\n  nodes:\n${nodes.join('\n')}\n`;
 }
@@ -119,6 +124,11 @@ async function remove(options: QuickstartOptions, cli: (...args: string[]) => [s
   if (inLab) {
     say('==> the lab goes');
     await must('strata lab down', cli('lab', 'down', '--name', options.name), { show: true, timeoutMs: 120_000 });
+  }
+  const others = clusters.filter((c) => c.name !== options.name).map((c) => c.name);
+  if (others.length > 0) {
+    say(`==> the control server stays: it also serves ${others.join(', ')}`);
+    return 0;
   }
   say('==> the control server stops');
   const down = await run(cli('down', ...(options.home ? ['--home', options.home] : [])), { show: true, timeoutMs: 120_000 });

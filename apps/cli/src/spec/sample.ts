@@ -12,7 +12,6 @@ spec:
   network:
     podCidr: 10.244.0.0/16 # neither may overlap a network of your machines
     serviceCidr: 10.96.0.0/12
-    # proxy: { http: "http://proxy:3128", https: "http://proxy:3128", noProxy: [] }
   nodes:
     - name: n1
       address: 10.0.0.11

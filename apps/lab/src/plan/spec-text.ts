@@ -21,7 +21,7 @@ export interface SpecChoice {
 }
 
 /** Versions that a spec names when the caller does not. */
-export const defaultVersions: Readonly<Record<SpecChoice['distribution'], string>> = { kubernetes: '1.37.2', k3s: '1.37.2+k3s1' };
+export const defaultVersions: Readonly<Record<SpecChoice['distribution'], string>> = { kubernetes: '1.37.2', k3s: '1.34.4+k3s1' };
 
 function access(choice: SpecChoice, hostKey: string): object {
   const password = `file:${choice.passwordFile}`;

@@ -15,6 +15,8 @@ interface Doing {
 }
 /** Where the agent may live: the first that lets programs run. */
 const homes = ['/usr/local/bin', '/opt/strata/bin'];
+/** A machine that did not become a node keeps no program of ours: nobody would take it away. */
+const unlessJoined = '[ -e /etc/systemd/system/stratad.service ] || rm -f "$1"';
 const tokenLifeMs = 15 * 60_000;
 const sessionWaitMs = 90_000;
 
@@ -62,7 +64,10 @@ export class InstallAgent {
       doing.progress(0.1, 'uploading the agent');
       const binary = await this.place(machine, file, doing);
       doing.progress(0.8, 'enrolling');
-      await this.join(machine, { row, binary, hosts }, doing);
+      await this.join(machine, { row, binary, hosts }, doing).catch(async (error: unknown) => {
+        await machine.exec(['sh', '-c', unlessJoined, 'clean', binary]).catch(() => undefined);
+        throw error;
+      });
     } finally {
       machine.close();
     }

@@ -14,7 +14,7 @@ async function sh(line: string, programs: Record<string, string>): Promise<{ std
   const dir = mkdtempSync('/tmp/strata-line-');
   const bin = join(dir, 'bin');
   mkdirSync(bin);
-  for (const [name, text] of Object.entries(programs)) {
+  for (const [name, text] of Object.entries({ uname: '#!/bin/sh\necho x86_64\n', ...programs })) {
     writeFileSync(join(bin, name), text);
     chmodSync(join(bin, name), 0o755);
   }
@@ -37,6 +37,10 @@ test.each([
 
 test('says what to do on a machine that has neither', async () => {
   await expect(sh(line, {})).rejects.toThrow('install curl or wget');
+});
+
+test('says on another kind of processor that the agent does not run there', async () => {
+  await expect(sh(line, { uname: '#!/bin/sh\necho aarch64\n' })).rejects.toThrow('this machine is aarch64, and the agent is for x86_64 only');
 });
 
 test('does not run anything but the agent of this line', async () => {

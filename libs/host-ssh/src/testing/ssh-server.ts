@@ -28,6 +28,7 @@ export async function sshServer(
         const child = spawn(shell[0], [...shell.slice(1), info.command], { stdio: 'pipe' });
         child.stdin.on('error', () => undefined);
         channel.pipe(child.stdin);
+        channel.on('close', () => child.stdin.end()); // as sshd does: the program's input ends with its channel
         child.stdout.pipe(channel, { end: false });
         child.stderr.pipe(channel.stderr, { end: false });
         child.on('close', (code) => {

@@ -7,10 +7,10 @@ import { warning } from './findings';
 export const precheckPeers = definePrecheck({
   name: 'precheck.peers', version: 1, timeout: '2m',
   title: 'The other nodes can be reached from here',
-  input: z.strictObject({ peers: z.array(z.strictObject({ name: NodeName, address: Ipv4 })), ports: z.array(Port).default([22]) }),
+  input: z.strictObject({ peers: z.array(z.strictObject({ name: NodeName, address: Ipv4, port: Port })) }), // port: of its sshd, the one that listens ahead of an install
   async look({ host, input }) {
     const tried = await Promise.all(
-      input.peers.flatMap((peer) => input.ports.map(async (port) => ({ peer, port, open: await host.network.reaches(peer.address, port, 3000) }))),
+      input.peers.map(async (peer) => ({ peer, port: peer.port, open: await host.network.reaches(peer.address, peer.port, 3000) })),
     );
     return tried
       .filter((t) => !t.open)

@@ -17,7 +17,7 @@ const network = { podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' };
 const all: [string, object][] = [
   ['precheck.os', {}], ['precheck.init', {}], ['precheck.kernel', {}], ['precheck.resources', { role: 'control-plane' }], ['precheck.ports', { role: 'control-plane' }],
   ['precheck.runtime', {}], ['precheck.identity', { name: 'n1' }], ['precheck.network', network], ['precheck.clock', { serverTimeMs: 0 }], ['precheck.dns', {}],
-  ['precheck.packages', {}], ['precheck.security', {}], ['precheck.peers', { peers: [{ name: 'n2', address: '10.0.0.12' }] }],
+  ['precheck.packages', {}], ['precheck.security', {}], ['precheck.peers', { peers: [{ name: 'n2', address: '10.0.0.12', port: 22 }] }],
 ]; // prettier-ignore
 
 it.each(all)('%s finds nothing on an ordinary machine', async (task, input) => {
@@ -99,6 +99,6 @@ it('names an interrupted dpkg, and the packages', async () => {
   expect(r).toMatchObject({ outcome: 'refused', findings: [{ code: 'package.interrupted', message: expect.stringContaining('chrony') as string }] });
 });
 it('tells of nodes that do not answer', async () => {
-  const r = await found('precheck.peers', { peers: [{ name: 'n2', address: '10.0.0.12' }, { name: 'n3', address: '10.0.0.13' }] }, {}, (h) => { h.reachable = (host) => host !== '10.0.0.13'; }); // prettier-ignore
+  const r = await found('precheck.peers', { peers: [{ name: 'n2', address: '10.0.0.12', port: 22 }, { name: 'n3', address: '10.0.0.13', port: 22 }] }, {}, (h) => { h.reachable = (host) => host !== '10.0.0.13'; }); // prettier-ignore
   expect(r).toMatchObject({ outcome: 'satisfied', findings: [{ code: 'peers.unreachable', message: expect.stringContaining('n3') as string }] });
 });

@@ -37,10 +37,9 @@ export const K3sSettings = z.strictObject({
 export type K3sSettings = z.infer<typeof K3sSettings>;
 
 const kubeletArgs = (k: KubeletConstraints): string[] => [
-  'image-gc-high-threshold=100',
   ...(k.oomScoreAdj === undefined ? [] : ['oom-score-adj=0']),
   ...(k.failCgroupV1 === undefined ? [] : ['fail-cgroupv1=false']),
-  ...(k.nearlyFullDisk ? ['eviction-hard=memory.available<100Mi,nodefs.available<500Mi,imagefs.available<500Mi'] : []),
+  ...(k.nearlyFullDisk ? ['image-gc-high-threshold=100', 'eviction-hard=memory.available<100Mi,nodefs.available<500Mi,imagefs.available<500Mi'] : []),
 ];
 const proxyArgs = (p: ProxySettings): string[] => [
   ...(p.oomScoreAdj === undefined ? [] : ['oom-score-adj=0']),

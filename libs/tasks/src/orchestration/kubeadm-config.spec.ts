@@ -39,7 +39,6 @@ describe('what kubeadm is told', () => {
       apiVersion: 'kubelet.config.k8s.io/v1beta1',
       kind: 'KubeletConfiguration',
       cgroupDriver: 'systemd',
-      imageGCHighThresholdPercent: 100,
     });
     expect(proxy).toEqual({ apiVersion: 'kubeproxy.config.k8s.io/v1alpha1', kind: 'KubeProxyConfiguration', mode: 'nftables' });
     expect(parse(kubeletPatch({}))).toEqual({ apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' });
@@ -51,6 +50,7 @@ describe('what kubeadm is told', () => {
       oomScoreAdj: 0,
       failCgroupV1: false,
       failSwapOn: false,
+      imageGCHighThresholdPercent: 100,
       evictionHard: { 'nodefs.available': '500Mi' },
     });
   });

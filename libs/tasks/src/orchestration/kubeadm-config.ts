@@ -69,7 +69,7 @@ export function initConfiguration(node: NodeRegistration, control: ControlPlaneS
         extraVolumes: [{ name: 'encryption', hostPath: paths.encryption, mountPath: paths.encryption, readOnly: true, pathType: 'File' }],
       },
     },
-    { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration', cgroupDriver: 'systemd', imageGCHighThresholdPercent: 100 },
+    { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration', cgroupDriver: 'systemd' },
     {
       apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
       kind: 'KubeProxyConfiguration',
@@ -111,6 +111,7 @@ export function kubeletPatch(c: KubeletConstraints): string {
     oomScoreAdj: c.oomScoreAdj,
     failCgroupV1: c.failCgroupV1,
     failSwapOn: c.failSwapOn,
+    imageGCHighThresholdPercent: c.nearlyFullDisk && 100, // never: the disk is full of other things, and no image would make room
     evictionHard: c.nearlyFullDisk && { 'memory.available': '100Mi', 'nodefs.available': '500Mi', 'imagefs.available': '500Mi', 'nodefs.inodesFree': '1%' },
   });
 }
