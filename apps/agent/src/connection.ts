@@ -13,11 +13,13 @@ import { takeAway } from './unit';
 import { version } from './version';
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+const renewalLookMs = 6 * 3600_000;
 const firstRetryMs = 200;
 
 /** Keeps the agent's one session open for as long as the agent lives: reconnects with jitter, says Hello, hands on what the server says. */
 export class Connection {
   private session: AgentSession | null = null;
+  private renewing = false;
   private tls: Tls | null = null;
   private addresses: string[];
   private welcome: { serverTimeMs: number; at: number } | null = null;
@@ -58,6 +60,7 @@ export class Connection {
   async run(orders: Orders, signal: AbortSignal): Promise<void> {
     this.tls = await readTls(this.o.paths);
     this.facts.start();
+    const renewals = setInterval(() => void this.renewIfDue(), renewalLookMs).unref(); // a session may last longer than a certificate
     for (let failures = 0; !signal.aborted;) {
       const began = performance.now();
       try {
@@ -75,6 +78,7 @@ export class Connection {
       const wait = Math.min(firstRetryMs * 2 ** failures, most);
       await sleep(wait / 2 + (Math.random() * wait) / 2, undefined, { signal }).catch(() => undefined);
     }
+    clearInterval(renewals);
     this.facts.stop();
   }
 
@@ -155,9 +159,10 @@ export class Connection {
   /** A certificate that has lived a third of its time is renewed; the old one stays good, so a failure only waits. */
   private async renewIfDue(): Promise<void> {
     const tls = this.tls;
-    if (!tls || !renewalDue(validityOf(tls.certPem), this.serverNow() ?? Date.now())) return;
-    const keys = await newKeys();
+    if (!tls || this.renewing || !renewalDue(validityOf(tls.certPem), this.serverNow() ?? Date.now())) return;
+    this.renewing = true;
     try {
+      const keys = await newKeys();
       const identity = await renew({ addresses: this.addresses, tls }, await makeCsr(keys));
       this.tls = { caPem: identity.caPem, certPem: identity.certificatePem, keyPem: await keyPem(keys.privateKey) };
       await writeTls(this.o.paths, this.tls);
@@ -165,6 +170,8 @@ export class Connection {
       this.o.say('the certificate was renewed');
     } catch (error) {
       this.o.say(`the certificate could not be renewed yet: ${(error as Error).message}`);
+    } finally {
+      this.renewing = false;
     }
   }
 }

@@ -4,17 +4,22 @@ import type { EnrollNode } from '../enrollment/enroll-node';
 import type { SessionHandler } from '../sessions/session.handler';
 import type { Edges } from './edges';
 
+/** What a listener for agents shows, with the CA that it asks of them. */
+export const listenerTls = (edges: Pick<Edges, 'keys'>, certificate: ServerCertificate): ListenerTls => ({
+  ...certificate,
+  caPem: edges.keys.authority.certPem,
+});
+
 /** Opens the two listeners for agents: sessions (client certificate required) and enrollment. */
 export function listenForAgents(
   edges: Edges,
   tls: { agent: ServerCertificate; enrollment: ServerCertificate },
   cases: { enroll: EnrollNode; sessions: SessionHandler },
 ): Promise<AgentServer> {
-  const withCa = (c: ServerCertificate): ListenerTls => ({ ...c, caPem: edges.keys.authority.certPem });
   const { agents, enrollment } = edges.settings.listen;
   return AgentServer.listen({
-    session: { ...agents, tls: withCa(tls.agent) },
-    enrollment: { ...enrollment, tls: withCa(tls.enrollment) },
+    session: { ...agents, tls: listenerTls(edges, tls.agent) },
+    enrollment: { ...enrollment, tls: listenerTls(edges, tls.enrollment) },
     handlers: {
       admit: (peer) => cases.enroll.admit(peer),
       onEnroll: (request) => cases.enroll.enroll(request),

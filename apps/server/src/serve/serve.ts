@@ -21,6 +21,7 @@ import { ensureAdminToken } from './admin-token';
 import { listenForAgents } from './agents';
 import { createApi } from './api';
 import { Edges } from './edges';
+import { keepListenersFresh, type Listening } from './renew-listeners';
 import { startRetention } from './retention';
 import { createLog, type Log } from './log';
 
@@ -32,6 +33,7 @@ export interface Serving {
   app: INestApplication;
   edges: Edges;
   ports: { api: number; agents: number; enrollment: number; artifacts: number };
+  listening: Listening;
   /** Ends in peace: what is under way at agents goes on there, and is taken up by the next start. */
   stop(): Promise<void>;
 }
@@ -68,9 +70,11 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
   edges.reach.ports = ports;
   await begin(app);
   startRetention(store, log, stopping.signal);
+  const listening: Listening = { edges, hosts, agents, api, artifacts, tls };
+  keepListenersFresh(listening, stopping.signal);
   await writePorts(settings.home, ports);
   log.info({ ports, epoch, hosts }, 'the control server is up');
-  return { app, edges, ports, stop: () => stop({ app, agents, artifacts, store, lock, stopping, log, home: settings.home }) };
+  return { app, edges, ports, listening, stop: () => stop({ app, agents, artifacts, store, lock, stopping, log, home: settings.home }) };
 }
 
 /** Everything that moves by itself, in the order in which each may need the one before. */
