@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { NodeAdded, NodeView, RunPage } from '@strata/model';
+import type { ClusterView, NodeAdded, NodeView, RunPage, RunStarted } from '@strata/model';
 import { until } from '../lab/support/program';
 import type { TestServer } from '../lab/support/server';
 import { endServer, longMs, outcomes, soonMs, startServer, TestCluster } from './support/world';
@@ -118,6 +118,46 @@ test('a dry run looks on every machine that is there, changes nothing, and finds
 
     await cluster.agent('n2').machine.host.files.remove('/etc/systemd/journald.conf.d/90-strata.conf');
     expect(await look()).toMatchObject({ wouldChange: ['n2/journald.configure'], because: expect.stringContaining('1 would change something') as string });
+  } finally {
+    cluster.stop();
+  }
+}, 300_000);
+
+test('a plan of an edited spec keeps nothing of it: not the spec, not the machines that it names', async () => {
+  const cluster = await TestCluster.make(server, 1);
+  try {
+    expect((await cluster.finished(install)).run.result).toBe('done');
+    const draft = { spec: cluster.specOf(['n1', 'n9']) };
+    const before = await cluster.api.must<ClusterView>('GET', `/v1/clusters/${cluster.name}`);
+    const refused = await cluster.api.ask('POST', `/v1/clusters/${cluster.name}/runs`, { body: { intent: install, draft } });
+    expect(refused).toMatchObject({ status: 400, body: { errors: [{ path: 'draft' }] } });
+    const { runId } = await cluster.api.must<RunStarted>('POST', `/v1/clusters/${cluster.name}/runs`, { body: { intent: { ...install, dryRun: true }, draft } });
+    expect(await cluster.ended(runId)).toMatchObject({ result: 'planned' });
+    const planned = (await cluster.api.eventsOf(runId)).find((e) => e.kind === 'RunPlanned')?.body.plan as { skipped: { what: string }[] };
+    expect(planned.skipped.map((s) => s.what)).toContain('n9');
+    const after = await cluster.api.must<ClusterView>('GET', `/v1/clusters/${cluster.name}`);
+    expect([after.specVersion, after.spec]).toEqual([before.specVersion, before.spec]);
+    await until('n9 to be forgotten', soonMs, async () => (await nodesOf(cluster)).every((n) => n.name !== 'n9'));
+    expect((await cluster.finished(install)).run).toMatchObject({ result: 'done', steps: { changed: 0 } });
+  } finally {
+    cluster.stop();
+  }
+}, 300_000);
+
+test('a node that a later spec does not name is told of, left as it is, and taken back with the cluster', async () => {
+  const cluster = await TestCluster.make(server, 2);
+  try {
+    expect((await cluster.finished(install)).run.result).toBe('done');
+    await cluster.api.must('POST', '/v1/clusters', { body: { spec: cluster.specOf(['n1']) } });
+    const { run, events } = await cluster.finished(install);
+    expect(run).toMatchObject({ result: 'done', steps: { changed: 0 } });
+    const { warnings } = events.find((e) => e.kind === 'RunPlanned')?.body.plan as { warnings: string[] };
+    expect(warnings).toEqual([expect.stringMatching(/n2 is not in the spec any more.*strata node remove n2/)]);
+    expect(cluster.shared.members.members.has('n2')).toBe(true);
+    const kubelet = '/etc/systemd/system/kubelet.service';
+    expect(await cluster.agent('n2').machine.host.files.read(kubelet)).not.toBeNull();
+    expect((await cluster.finished({ kind: 'uninstall' })).run.result).toBe('done');
+    for (const name of ['n1', 'n2']) expect(await cluster.agent(name).machine.host.files.read(kubelet)).toBeNull();
   } finally {
     cluster.stop();
   }
