@@ -131,7 +131,9 @@ test('a plan of an edited spec keeps nothing of it: not the spec, not the machin
     const before = await cluster.api.must<ClusterView>('GET', `/v1/clusters/${cluster.name}`);
     const refused = await cluster.api.ask('POST', `/v1/clusters/${cluster.name}/runs`, { body: { intent: install, draft } });
     expect(refused).toMatchObject({ status: 400, body: { errors: [{ path: 'draft' }] } });
-    const { runId } = await cluster.api.must<RunStarted>('POST', `/v1/clusters/${cluster.name}/runs`, { body: { intent: { ...install, dryRun: true }, draft } });
+    const { runId } = await cluster.api.must<RunStarted>('POST', `/v1/clusters/${cluster.name}/runs`, {
+      body: { intent: { ...install, dryRun: true }, draft },
+    });
     expect(await cluster.ended(runId)).toMatchObject({ result: 'planned' });
     const planned = (await cluster.api.eventsOf(runId)).find((e) => e.kind === 'RunPlanned')?.body.plan as { skipped: { what: string }[] };
     expect(planned.skipped.map((s) => s.what)).toContain('n9');
