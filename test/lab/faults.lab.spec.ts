@@ -121,13 +121,17 @@ describe.each(rows)('$name', ({ at }) => {
     process.stdout.write(`${table.at(-1) ?? ''}\n`);
     return one;
   }
-  /** What tells that work goes on: a line of the ledger; if an agent was away, one of its own machine, or, when nothing is to be done there, its session. */
+  /**
+   * What tells that work goes on: a line of the ledger; if an agent was away, one of its own machine, or, when nothing is to be done there, its
+   * session. Where all that is left is under way, a session that was heard since, by the database's word, tells it too.
+   */
   async function signOfWork({ moment, fault, back }: { moment: Moment; fault: FaultName; back: number }): Promise<{ at: number; by: string }> {
     const node = ofMachine.has(fault) ? worker : fault === 'agent' ? moment.node : null;
     return until(`work to go on after ${fault} at ${moment.name}`, 60_000, async () => {
       const event = watch.events.find((e) => e.at >= back && isWork(e) && (node === null || e.node === node));
       if (event) return { at: event.at, by: `${event.kind} ${event.step ?? ''}` };
-      const seen = (await nodes()).find((n) => n.name === node && n.online && Date.parse(n.lastSeenAt ?? '') >= back);
+      const heard = node ?? (moment.allUnderWay ? worker : null);
+      const seen = (await nodes()).find((n) => n.name === heard && n.online && Date.parse(n.lastSeenAt ?? '') >= back);
       return seen ? { at: Date.parse(seen.lastSeenAt ?? ''), by: `session of ${seen.name}` } : null;
     });
   }

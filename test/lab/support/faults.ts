@@ -16,6 +16,8 @@ export interface Moment {
   node: string;
   /** Where to look, and a condition in shell that is true as soon as the moment is there. */
   look: { node: string; condition: string };
+  /** Nothing is to be released at this moment: all that is left is under way already, so that the ledger may well be silent for seconds by itself. */
+  allUnderWay?: true;
 }
 export const worker = 'n2';
 const csr = 'kubectl --kubeconfig /etc/kubernetes/admin.conf get csr -o name 2>/dev/null | grep -q .';
@@ -24,7 +26,7 @@ export const moments: readonly Moment[] = [
   { name: 'image import', step: 'n2/images.import@pods', node: worker, look: { node: worker, condition: `grep ' ctr .* import ' /var/log/witness.log | tail -n 1 | grep -q ^begin` } },
   { name: 'etcd, no API yet', step: 'n1/kubernetes.api', node: 'n1', look: { node: 'n1', condition: `grep -q ':094B 00000000:0000 0A' /proc/net/tcp` } },
   { name: 'join after CSR', step: 'n2/kubernetes.join', node: worker, look: { node: 'n1', condition: csr } },
-  { name: 'network rollout', step: 'cluster/network.ready', node: worker, look: { node: worker, condition: 'true' } },
+  { name: 'network rollout', step: 'cluster/network.ready', node: worker, look: { node: worker, condition: 'true' }, allUnderWay: true },
 ]; // prettier-ignore
 
 /** Waits, on the machine itself, until a moment is there. @param timeoutMs how long at most */
