@@ -51,8 +51,8 @@ test('a step that failed: its dependents wait and say for what, the others go on
   const gate = cluster.gate('n2', /packages\.install/);
   const runId = await cluster.start();
   await gate.reached;
-  const wait = await until('the failure', soonMs, async () => (await cluster.run(runId)).waits.find((w) => w.for.includes('packages.install') && w.step.startsWith('n1/')) ?? null);
-  expect(wait.endedBy).toMatch(/retry/);
+  const wait = await until('the failure', soonMs, async () => (await cluster.run(runId)).waits.find((w) => w.for.includes('packages.install') && w.step.startsWith('n1/') && /retry/.test(w.endedBy)) ?? null); // until it has failed, its end is what is waited for
+  expect(wait.for).toMatch(/failed/);
   expect(await retry(runId, 'n1/no.such')).toMatchObject({ status: 404 });
   expect(await retry(runId, 'n1/hosts.block')).toMatchObject({ status: 409, body: { code: 'step-not-failed' } });
   expect((await retry(runId, 'n1/packages.install')).status).toBe(202);
