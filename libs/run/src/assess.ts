@@ -45,14 +45,22 @@ export function absentAt(session: SessionState | undefined, at: { view: RunView;
   return heard + situation.nodeWaitMs;
 }
 
+/** Where steps stand that were asked before: what a later one may look at. */
+export type Standings = ReadonlyMap<string, Standing>;
+
+/** Asks each step of a plan once where it stands, in the given order of keys. */
+export function standEach(plan: Plan, order: readonly string[], stand: (step: Step, before: Standings) => Standing): Map<string, Standing> {
+  const { steps } = graphOf(plan);
+  const standings = new Map<string, Standing>();
+  for (const key of order) standings.set(key, stand(steps.get(key)!, standings));
+  return standings;
+}
+
 /** Where each step of a plan stands, going forward. One pass in the order of needs. */
 export function assess(plan: Plan, view: RunView, situation: Situation): Map<string, Standing> {
-  const graph = graphOf(plan);
-  const standings = new Map<string, Standing>();
-  for (const key of graph.sorted) standings.set(key, stand(graph.steps.get(key)!));
-  return standings;
+  return standEach(plan, graphOf(plan).sorted, stand);
 
-  function stand(step: Step): Standing {
+  function stand(step: Step, standings: Standings): Standing {
     const v = view.steps.get(step.key)!;
     if (v.state === 'done') return { kind: 'done' };
     if (v.state === 'undone' || v.state === 'undo-failed') return { kind: 'undone' };
@@ -61,11 +69,11 @@ export function assess(plan: Plan, view: RunView, situation: Situation): Map<str
     if (v.state === 'failed' && !mayRetry(v, step)) return { kind: 'failed' };
     if (view.cancelled) return { kind: 'cancelled' };
     if (view.unwinding) return { kind: 'unwinding' };
-    const unmet = unmetNeeds(step);
+    const unmet = unmetNeeds(step, standings);
     if (unmet !== null) return unmet;
     return atItsPlace(step, v);
   }
-  function unmetNeeds(step: Step): Standing | null {
+  function unmetNeeds(step: Step, standings: Standings): Standing | null {
     const needs: string[] = [];
     let beyond = false;
     for (const need of step.needs) {

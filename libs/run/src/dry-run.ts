@@ -1,5 +1,5 @@
 import { isOutputRef, type Plan, type Step } from '@strata/model';
-import { inFlightStanding, mayMove, type Standing } from './assess';
+import { inFlightStanding, mayMove, type Standing, standEach, type Standings } from './assess';
 import { isInFlight } from './fold';
 import { graphOf, isBeyond } from './graph';
 import { cancels, lostOrders, type Move, orderOf, releaseOf } from './moves';
@@ -31,12 +31,9 @@ export function lookOf(plan: Plan, view: RunView, step: Step): Look {
 
 /** Where each step of a dry run stands: all is looked at that can be, in the order of needs, whatever the looks before it said. */
 export function assessLooks(plan: Plan, view: RunView, situation: Situation): Map<string, Standing> {
-  const graph = graphOf(plan);
-  const standings = new Map<string, Standing>();
-  for (const key of graph.sorted) standings.set(key, stand(graph.steps.get(key)!));
-  return standings;
+  return standEach(plan, graphOf(plan).sorted, stand);
 
-  function stand(step: Step): Standing {
+  function stand(step: Step, standings: Standings): Standing {
     const v = view.steps.get(step.key)!;
     if (v.state === 'done') return { kind: 'done' };
     if (isInFlight(v)) return inFlightStanding(step, view, situation);

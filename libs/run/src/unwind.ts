@@ -1,5 +1,5 @@
 import type { Plan, Step } from '@strata/model';
-import { inFlightStanding, mayRetry, retryAt, type Standing } from './assess';
+import { inFlightStanding, mayRetry, retryAt, type Standing, standEach, type Standings } from './assess';
 import { isInFlight } from './fold';
 import { graphOf } from './graph';
 import type { Situation } from './ports';
@@ -11,11 +11,9 @@ export const isToUndo = (step: StepView): boolean => step.changed || step.state 
 /** Where each step stands while a run unwinds: taken back after everything that needs it, in the reverse order of needs. */
 export function assessUnwind(plan: Plan, view: RunView, situation: Situation): Map<string, Standing> {
   const graph = graphOf(plan);
-  const standings = new Map<string, Standing>();
-  for (const key of [...graph.sorted].reverse()) standings.set(key, stand(graph.steps.get(key)!));
-  return standings;
+  return standEach(plan, graph.sorted.toReversed(), stand);
 
-  function stand(step: Step): Standing {
+  function stand(step: Step, standings: Standings): Standing {
     const v = view.steps.get(step.key)!;
     if (isInFlight(v)) return inFlightStanding(step, view, situation);
     if (v.state === 'undo-failed' && !mayRetry(v, step)) return { kind: 'failed' };
