@@ -60,7 +60,12 @@ export class EndRun {
   private async setState(run: RunRecord, view: RunView): Promise<void> {
     const cluster = await this.edges.store.clusters.find(run.clusterId);
     if (!cluster) return;
-    const state = stateAfter(cluster.state, { run, view, hasKubeconfig: cluster.kubeconfig !== null, missesNodes: await this.missesNodes(cluster) });
+    const state = stateAfter(cluster.state, {
+      run,
+      view,
+      hasKubeconfig: cluster.kubeconfig !== null,
+      missesNodes: run.intent.kind === 'add-node' && (await this.missesNodes(cluster)),
+    });
     if (state !== cluster.state) await this.edges.store.clusters.setState(cluster.id, state);
   }
 
@@ -73,7 +78,7 @@ export class EndRun {
   }
 
   private async missesNodes(cluster: ClusterRecord): Promise<boolean> {
-    const missed = (await this.missedNodes.of(cluster))?.nodes ?? new Set();
+    const missed = await this.missedNodes.of(cluster);
     return missed.size > 0 && (await this.edges.store.nodes.list(cluster.id)).some((row) => missed.has(row.name));
   }
 

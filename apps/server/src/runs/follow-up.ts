@@ -4,7 +4,7 @@ import type { ClusterSpec, RunIntent } from '@strata/model';
 import type { ClusterRecord, NodeRecord, RunRecord } from '@strata/store';
 import { ProblemError } from '../api/problem';
 import { Edges } from '../serve/edges';
-import { type Missed, MissedNodes, runsLookedAt } from './missed-nodes';
+import { MissedNodes, runsLookedAt, tellingRuns } from './missed-nodes';
 import { StartRun } from './start-run';
 
 const everyMs = 10_000;
@@ -60,16 +60,16 @@ export class FollowUp {
     const { runs } = await this.edges.store.runs.list({ clusterId: cluster.id, limit: runsLookedAt });
     const didNothing = (r: RunRecord): boolean => r.intent.dryRun || r.result === 'refused' || (r.result === 'cancelled' && r.steps.changed === 0);
     if (runs.find((r) => !didNothing(r))?.intent.kind === 'uninstall') return null; // nothing is owed to a cluster that is being taken back
-    const missed = await this.missed.by(runs);
+    const telling = tellingRuns(runs);
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
-    if (missed === null || !spec) return null;
+    if (telling.length === 0 || !spec) return null;
     const rows = await this.edges.store.nodes.list(cluster.id);
     const wanted = new Map(spec.spec.nodes.map((n) => [n.name, n]));
     const here = (r: NodeRecord): boolean => (r.state === 'enrolled' ? this.edges.sessions.of(r.id) !== null : wanted.get(r.name)?.ssh !== undefined);
     const strangers = rows.filter((r) => wanted.has(r.name) && here(r));
     const added = strangers.length > 0 ? await this.untried(cluster.id, strangers) : [];
     if (added.length > 0) return intentOf('add-node', added.map((r) => r.name)); // prettier-ignore
-    return this.stragglers({ cluster, missed, spec, rows });
+    return this.stragglers({ cluster, telling, spec, rows });
   }
 
   /** Nodes that no run was about since they came. */
@@ -82,14 +82,15 @@ export class FollowUp {
     return rows.filter((row) => !runs.some((run) => about(run, row)));
   }
 
-  private async stragglers(at: { cluster: ClusterRecord; missed: Missed; spec: ClusterSpec; rows: NodeRecord[] }): Promise<RunIntent | null> {
-    const { cluster, missed } = at;
-    if (!missed.degraded) return null;
+  private async stragglers(at: { cluster: ClusterRecord; telling: RunRecord[]; spec: ClusterSpec; rows: NodeRecord[] }): Promise<RunIntent | null> {
+    const { cluster } = at;
+    if (!at.telling.some((r) => r.result === 'degraded')) return null;
     const pause = this.pauses.get(cluster.id);
     if (pause && pause.until > this.edges.now()) return null;
-    const awaited = at.rows.filter((r) => missed.nodes.has(r.name));
+    const missed = await this.missed.by(at.telling);
+    const awaited = at.rows.filter((r) => missed.has(r.name));
     const back = await Promise.all(awaited.map((r) => this.isBack(r, at.spec)));
-    const removedSince = missed.nodes.size > 0 && awaited.length === 0; // nobody is missed any more: a look at all is all that is owed
+    const removedSince = missed.size > 0 && awaited.length === 0; // nobody is missed any more: a look at all is all that is owed
     if (!removedSince && !back.some(Boolean)) return null;
     const ms = Math.min(pause ? pause.ms * 2 : firstPauseMs, longestPauseMs); // if that run ends as this one did, the next waits longer
     this.pauses.set(cluster.id, { until: this.edges.now() + ms, ms });

@@ -5,13 +5,6 @@ import type { ClusterRecord, RunRecord } from '@strata/store';
 import { Edges } from '../serve/edges';
 import { RunBook } from './run-book';
 
-/** What the newest runs left open. */
-export interface Missed {
-  /** Whether any of the runs that count ended degraded. */
-  degraded: boolean;
-  /** Names of the nodes that were absent or could not be reached, and that no later run brought in. */
-  nodes: ReadonlySet<string>;
-}
 export const runsLookedAt = 50;
 
 /** Which nodes of a cluster the last run of all its nodes, or one that added some since, had to leave out. */
@@ -20,19 +13,18 @@ export class MissedNodes {
   @Inject() private readonly edges!: Edges;
   @Inject() private readonly book!: RunBook;
 
-  async of(cluster: ClusterRecord): Promise<Missed | null> {
-    return this.by((await this.edges.store.runs.list({ clusterId: cluster.id, limit: runsLookedAt })).runs);
+  /** Names of the nodes that were absent or could not be reached, and that no later run brought in. */
+  async of(cluster: ClusterRecord): Promise<Set<string>> {
+    return this.by(tellingRuns((await this.edges.store.runs.list({ clusterId: cluster.id, limit: runsLookedAt })).runs));
   }
-  /** @param runs of one cluster, newest first. Null: none of them installed or added anything. */
-  async by(runs: readonly RunRecord[]): Promise<Missed | null> {
-    const telling = tellingRuns(runs);
-    if (telling.length === 0) return null;
+  /** The same by the runs of one cluster that tell it, newest first. Reads the whole ledger of each that ended degraded. */
+  async by(telling: readonly RunRecord[]): Promise<Set<string>> {
     const nodes = new Set<string>();
     for (const run of telling.toReversed()) {
       if (run.result === 'done') run.intent.nodes.forEach((name) => nodes.delete(name));
       if (run.result === 'degraded') for (const name of await this.leftOutBy(run.id)) nodes.add(name);
     }
-    return { degraded: telling.some((r) => r.result === 'degraded'), nodes };
+    return nodes;
   }
   private async leftOutBy(runId: string): Promise<string[]> {
     const view = await this.book.view(runId);

@@ -73,8 +73,8 @@ export class PrepareRun {
     const spec = run && (await store.clusters.spec(run.clusterId, run.specVersion));
     if (!run || !spec) throw new Error(`the spec of run ${runId} is not in the database; restore it from a backup`);
     const { intent, clusterId } = run;
-    const concerned = await this.concerned(run, spec);
-    const dropped = await this.droppedNodes(run, concerned);
+    const dropped = await this.droppedNodes(run, spec);
+    const concerned = await this.concerned(run, spec, dropped);
     const contact = await this.checks.run({ runId, clusterId, spec: concerned, intent });
     if ((await this.book.view(runId)).cancelled) return this.end(runId, 'cancelled', 'cancelled before anything was changed');
     const blockers = contact.findings.filter((f) => f.severity === 'blocker');
@@ -90,9 +90,8 @@ export class PrepareRun {
   }
 
   /** A run that adds nodes is about these and the ones that are in already: another newcomer's trouble must not stop it. */
-  private async concerned(run: RunRecord, spec: ClusterSpec): Promise<ClusterSpec> {
-    const { clusterId, intent } = run;
-    if (intent.kind === 'uninstall' || intent.kind === 'remove-node') return withNodes(spec, [...spec.spec.nodes, ...(await this.droppedNodes(run, spec))]);
+  private async concerned({ clusterId, intent }: RunRecord, spec: ClusterSpec, dropped: NodeSpec[]): Promise<ClusterSpec> {
+    if (intent.kind === 'uninstall' || intent.kind === 'remove-node') return withNodes(spec, [...spec.spec.nodes, ...dropped]);
     if (intent.kind !== 'add-node') return spec;
     const rows = await this.edges.store.nodes.brief(clusterId);
     const inAlready = new Set(rows.filter((r) => r.state === 'enrolled').map((r) => r.name));
