@@ -1,7 +1,7 @@
 // npm test [-- --only unit,suite,scenario,lab] [--faults]: everything that proves Strata, from a fresh clone, on any Node >= 20.
 // Ends with one line summed over all runners: "N passed, N failed, N skipped".
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setUp, root, environment } from './set-up.mjs';
 
@@ -32,20 +32,13 @@ function stage(name, argv, { cwd = root, results, env = {} } = {}) {
   );
 }
 
-/** Specs start Redis processes of their own; a new machine has no program for it. The distribution's service is neither started nor enabled. */
+/** Specs start Redis processes of their own; where there is no program for it, it comes the way it comes for `strata up`. What it says when it cannot is enough: those specs then fail. */
 function needRedis() {
-  const there = spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0;
-  if (there || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return;
-  console.log('==> installing redis-server (apt-get; its service stays off)');
-  const policy = '/usr/sbin/policy-rc.d';
-  const ours = !existsSync(policy);
-  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const apt = (...args) => spawnSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env }).status === 0;
-  const install = () => apt('install', '-y', '--no-remove', '--no-install-recommends', 'redis-server');
-  if (!install()) apt('update') && install();
-  if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['disable', '--now', 'redis-server'], { stdio: 'ignore' });
-  if (ours) rmSync(policy, { force: true });
+  const program = `
+    const { findRedis } = require('@strata/queue/redis');
+    const { installRedis } = require('./apps/server/dist/supervisor/install-redis.js');
+    if (!findRedis()) installRedis({ say: console.log, stopping: new AbortController().signal }).catch((error) => console.error(error.message));`;
+  spawnSync('node', ['-e', program], { cwd: root, stdio: 'inherit', env: environment() });
 }
 
 setUp({ bundles: true });
