@@ -1,5 +1,5 @@
 import { type ApiClient, ApiError } from '@strata/api-client';
-import { type ApplyClusterBody, phases, type RunStarted } from '@strata/model';
+import { type ApplyClusterBody, exitCodes, phases, type RunStarted } from '@strata/model';
 import { type Command, Option } from 'commander';
 import { exitCodeOf, followRun } from '../follow/follow-run';
 import { looksOf, planText, wouldChange } from '../output/plan-text';
@@ -8,7 +8,6 @@ import { readSpecFile } from '../spec/read-spec';
 import { type ApplyFlags, intentOf, readSpec, sendSpec, startAndFollow } from './apply';
 import { type Cli, type ContextFlags, type FollowFlags, type OutputFlags, show, withContext, withFollow, withOutput, withServer, withYes } from './cli';
 import { CliError } from '../cli-error';
-import { exitCodes } from '@strata/model';
 
 const withFile = (command: Command): Command => command.requiredOption('-f, --file <path>', 'the cluster spec; - is standard input');
 
@@ -86,11 +85,12 @@ function plan(cli: Cli, flags: { file: string; detailedExitcode?: boolean } & Co
         findings: view.findings.filter((f) => f.severity !== 'info'),
       });
     }
+    const looks = looksOf(view);
     if (flags.logFormat !== 'json')
       show(cli, flags, {
-        value: { result: view.result, because: view.because, findings: view.findings, plan: view.plan, looks: Object.fromEntries(looksOf(view)) },
+        value: { result: view.result, because: view.because, findings: view.findings, plan: view.plan, looks: Object.fromEntries(looks) },
         words: () => planText(view),
       });
-    cli.exit(code === exitCodes.done && flags.detailedExitcode === true && wouldChange(looksOf(view)) ? 2 : code);
+    cli.exit(code === exitCodes.done && flags.detailedExitcode === true && wouldChange(looks) ? 2 : code);
   });
 }

@@ -43,9 +43,9 @@ function ofPhases(steps: readonly Step[], looks: ReadonlyMap<string, Look>): str
   for (const step of steps) {
     const head = step.phase === phase ? '' : step.phase;
     phase = step.phase;
-    const look = looks.get(step.key);
-    const sign = step.action === 'undo' ? '-' : look === undefined ? '+' : signs[look.kind];
-    const why = look === undefined || look.kind === 'as-it-is' || step.action === 'undo' || look.because === '' ? '' : `: ${look.because}`;
+    const look = looks.get(step.key)!;
+    const sign = step.action === 'undo' ? '-' : signs[look.kind];
+    const why = look.kind === 'as-it-is' || step.action === 'undo' || look.because === '' ? '' : `: ${look.because}`;
     lines.push(`  ${head.padEnd(9)} ${sign} ${step.title}  (${step.key.slice(step.key.indexOf('/') + 1)})${why}`);
   }
   return lines;

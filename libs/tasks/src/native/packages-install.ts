@@ -54,7 +54,7 @@ export const packagesInstall = defineTask({
     const [all, key] = [await notes(host), keyOf(input.packages)];
     const there = new Set(before.installed);
     // by all notes, not that of this list alone: a later spec or another look at the machine asks for other packages than the first did
-    const noted = [...new Set(Object.values(all).flat())].filter((name) => !there.has(name)).sort(); // prettier-ignore
+    const noted = [...new Set(Object.values(all).flat())].filter((name) => !there.has(name)).sort();
     const ours = Object.keys(all).length > 0 ? noted : await added(host, before.installed); // died before it could take note: nothing else came since
     if (ours.length > 0)
       await host.packages.remove(ours, { durable: 'purge', signal }).catch((error: unknown) => {

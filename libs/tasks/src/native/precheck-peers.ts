@@ -10,10 +10,10 @@ export const precheckPeers = definePrecheck({
   input: z.strictObject({ peers: z.array(z.strictObject({ name: NodeName, address: Ipv4, port: Port })) }), // port: of its sshd, the one that listens ahead of an install
   async look({ host, input }) {
     const tried = await Promise.all(
-      input.peers.map(async (peer) => ({ peer, port: peer.port, open: await host.network.reaches(peer.address, peer.port, 3000) })),
+      input.peers.map(async (peer) => ({ peer, open: await host.network.reaches(peer.address, peer.port, 3000) })),
     );
     return tried
       .filter((t) => !t.open)
-      .map((t) => warning('peers.unreachable', `${t.peer.name} (${t.peer.address}) does not answer on port ${t.port}/tcp from here`, 'see whether a firewall or a route between the two machines is in the way'));
+      .map((t) => warning('peers.unreachable', `${t.peer.name} (${t.peer.address}) does not answer on port ${t.peer.port}/tcp from here`, 'see whether a firewall or a route between the two machines is in the way'));
   },
 }); // prettier-ignore

@@ -54,7 +54,7 @@ export const sshdConfigure = defineTask({
     const real = await realKeysFile(host);
     const text = (await host.files.read(real)) ?? '';
     const [folder, keys, file] = [await host.files.image('/root/.ssh'), await host.files.image(real), await host.files.image(dropIn)];
-    const present = text.split('\n').map((line) => line.trim()).filter((line) => line !== ''); // prettier-ignore
+    const present = text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
     return { state: 'unsatisfied', reason: added.length > 0 ? `${added.length} keys are not authorised` : 'passwords are accepted', before: { dropIn: file, keys, folder, added, present, newline: text === '' || text.endsWith('\n') } };
   },
   async apply({ host, input, before }) {
