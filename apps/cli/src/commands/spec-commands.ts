@@ -91,6 +91,6 @@ function plan(cli: Cli, flags: { file: string; detailedExitcode?: boolean } & Co
         value: { result: view.result, because: view.because, findings: view.findings, plan: view.plan, looks: Object.fromEntries(looks) },
         words: () => planText(view),
       });
-    cli.exit(code === exitCodes.done && flags.detailedExitcode === true && wouldChange(looks) ? 2 : code);
+    cli.exit(code === exitCodes.done && flags.detailedExitcode === true && wouldChange(view, looks) ? 2 : code);
   });
 }

@@ -27,12 +27,15 @@ export const looksOf = (view: RunView): Map<string, Look> => {
   const { plan } = view;
   return new Map(plan?.steps.map((step) => [step.key, lookOf(plan, view, step)]));
 };
-/** Whether an apply would do anything, as far as can be told. */
-export const wouldChange = (looks: ReadonlyMap<string, Look>): boolean => [...looks.values()].some((look) => look.kind !== 'as-it-is');
+/** Whether an apply would do anything, as far as can be told: a machine that could not be asked is still to be finished. */
+export const wouldChange = ({ plan }: RunView, looks: ReadonlyMap<string, Look>): boolean =>
+  (plan?.absent.length ?? 0) > 0 || [...looks.values()].some((look) => look.kind !== 'as-it-is');
 
 function summary(view: RunView, looks: ReadonlyMap<string, Look>): string {
-  if (!wouldChange(looks)) return looks.size === 0 ? 'Nothing to do.' : `Nothing to do: all ${looks.size} steps were looked at, and everything is as it should be.`;
-  return `${view.because[0]?.toUpperCase() ?? ''}${view.because.slice(1)}. = is as it should be, + would be done, - taken back, ? cannot be told yet, ! would be refused; strata apply does it.`;
+  if (!wouldChange(view, looks)) return looks.size === 0 ? 'Nothing to do.' : `Nothing to do: all ${looks.size} steps were looked at, and everything is as it should be.`;
+  const absent = view.plan?.absent ?? [];
+  const unasked = absent.length === 0 ? '' : ` ${absent.join(', ')} could not be asked.`;
+  return `${view.because[0]?.toUpperCase() ?? ''}${view.because.slice(1)}. = is as it should be, + would be done, - taken back, ? cannot be told yet, ! would be refused; strata apply does it.${unasked}`;
 } // prettier-ignore
 
 const signs: Record<Look['kind'], string> = { 'as-it-is': '=', 'would-change': '+', unknown: '?', refused: '!' };
