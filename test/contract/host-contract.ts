@@ -46,6 +46,7 @@ scratch('says null for what is not there, and removes it without complaint', asy
 scratch('says which path it is where a directory stands in the place of a file', async ({ files }, folder) => {
   await files.mkdir(`${folder}/conf`);
   await assert.rejects(files.read(`${folder}/conf`), code('not-a-file'));
+  await assert.rejects(files.sha256(`${folder}/conf`), code('not-a-file'));
   await assert.rejects(files.write(`${folder}/conf`, 'text'), code('not-a-file'));
 });
 scratch('gives a file back: content, mode, kind', async ({ files }, folder) => {
@@ -200,7 +201,7 @@ system('installs packages with what they bring, and purges exactly those named',
   same([await packages.lockHolder(), await packages.interrupted()], [null, []]);
 });
 system('refuses a package that no source has', async ({ packages }) => {
-  await assert.rejects(packages.install(['strata-no-such-package'], { durable: 'install-nothing' }), code('package-failed'));
+  await assert.rejects(packages.install(['strata-no-such-package'], { durable: 'install-nothing' }), code('package-unknown'));
 });
 system('changes the name of the machine', async (host) => {
   const was = await host.hostname();

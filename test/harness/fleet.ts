@@ -3,7 +3,17 @@ import { type Facts, isSecretRef, type Plan } from '@strata/model';
 import type { RunView } from '@strata/run';
 import { forever, type SimContext, type SimEnded, type SimOrder, Simulation, type SimulationOptions } from '@strata/run/testing';
 import { type Common, judgeOrder, runTask, sealedFields, type Task, TaskError, taskNamed } from '@strata/tasks';
-import { MemoryCluster, MemoryControl, MemoryHost, simulateK3s, simulateKubernetes, type SimulatedKubernetes } from '@strata/tasks/testing';
+import {
+  MemoryCluster,
+  MemoryControl,
+  MemoryHost,
+  sampleIdentity,
+  seedStorage,
+  type SharedMemory,
+  simulateK3s,
+  simulateKubernetes,
+  type SimulatedKubernetes,
+} from '@strata/tasks/testing';
 import { catalogOf } from '@strata/planner/testing';
 
 type Faults = Pick<SimulationOptions, 'agentDies' | 'serverDies'>;
@@ -41,6 +51,7 @@ export class Fleet {
   private readonly atWork = new Map<string, () => boolean>();
   private readonly working = new AsyncLocalStorage<Working>();
   private readonly secretValues = new Map<string, string>(); // sealed in the server's store: outlives it
+  private readonly storage: SharedMemory = { key: null, machines: [] };
   private troubles: Troubles = {};
 
   constructor(
@@ -65,6 +76,7 @@ export class Fleet {
   private addMachine(name: string, address: string): void {
     const host = new MemoryHost(name, address);
     (this.kind === 'k3s' ? simulateK3s : simulateKubernetes)(host, this.kube, { name, address });
+    seedStorage(host, this.storage);
     const run = host.effects.run.bind(host.effects);
     // Every change of a machine is a point at which its agent may die, and counts for the order that makes it.
     host.effects.run = async (effect, change) => {
@@ -161,6 +173,8 @@ export class Fleet {
   }
   /** A token is minted once an attempt, however often the order is sent. */
   private secretValue(name: string, order: SimOrder): string {
+    if (name.startsWith('mint:storage-identity:')) return sampleIdentity;
+    if (name.startsWith('derive:storage-')) return name; // the same each time, as the server derives them
     const minted = /^mint:bootstrap-token:(.+)$/.exec(name)?.[1];
     const key = minted === undefined ? name : `${name}#${order.attempt}`;
     const known = this.secretValues.get(key);
@@ -212,6 +226,7 @@ const broken = (order: SimOrder, retry: boolean): TaskError => new TaskError('in
 const byChance: readonly (readonly [path: string, value: RegExp])[] = [
   ['/etc/kubernetes/encryption.yaml', /secret: \S+/],
   ['/etc/rancher/k3s/agent-token', /\S+/],
+  ...['n1', 'n2', 'n3'].map((name) => [`/strata/rootfs/.strata/view/${name}`, / at \d+/] as const),
 ];
 function withoutChance(snapshot: Record<string, unknown>): unknown {
   const files = { ...(snapshot.files as Record<string, { content?: string }>) };

@@ -77,6 +77,11 @@ export const scenarios: readonly Scenario[] = [
       return uninstallOf(fleet, 2);
     },
   },
+  {
+    name: 'install with a shared file system',
+    machines: ['n1', 'n2'],
+    prepare: async (fleet) => plan(requestOf(specOf({ nodes: nodesOf(2), storage: { kind: 'juicefs' } }), { facts: await fleet.facts() })),
+  },
   { name: 'install with K3s', machines: ['n1', 'n2'], kind: 'k3s', prepare: (fleet) => k3sOf(fleet) },
   {
     name: 'uninstall K3s',

@@ -16,7 +16,7 @@ const obstacles: { step: string; path: string; code: number; sample?: true }[] =
   { step: 'n2/limits.configure', path: '/etc/security/limits.d/90-strata.conf', code: 4 }, // the rest became a cluster
   { step: 'n2/containerd.install', path: '/etc/crictl.yaml', code: 4, sample: true },
   { step: 'n1/kubernetes.kubelet-unit', path: '/etc/systemd/system/kubelet.service', code: 1 },
-  { step: 'n1/kubernetes.encryption', path: '/etc/kubernetes/encryption.yaml', code: 1 },
+  { step: 'n1/kubernetes.binaries', path: '/usr/local/bin/kubeadm', code: 1 }, // nothing below /etc/kubernetes: that is taken for an old cluster
 ];
 const sampledCancel = 'n1/kubernetes.kubelet-start';
 const every = 5;

@@ -14,6 +14,7 @@ const changedOnBare = [
   'limits.configure',
   'journald.configure',
   'packages.install',
+  'upgrades.hold',
   'localfs.layout',
   'artifacts.fetch@runtime',
   'runc.install',
@@ -26,7 +27,7 @@ const changedOnBare = [
  * In the list of every install, but with nothing to do here: this kernel has the features without modules, chrony keeps the clock from the moment that
  * packages.install brings it, and there is no swap, no key in the spec, no firewall.
  */
-const satisfiedOnBare = ['kernel.modules', 'ntp.configure', 'swap.policy', 'sshd.configure', 'firewall.open'];
+const satisfiedOnBare = ['kernel.modules', 'outside.configure', 'ntp.configure', 'swap.policy', 'sshd.configure', 'firewall.open'];
 const notOnBare = [
   'curl',
   'sudo',
@@ -157,8 +158,10 @@ describe('a finished cluster', () => {
     await world.lab.must('n2', ['rm', '/etc/systemd/journald.conf.d/90-strata.conf']);
     const drifted = await world.server.strata(['plan', '-f', spec, '--detailed-exitcode'], { timeoutMs: long });
     expect([drifted.code, drifted.stdout.split('\n').filter((l) => /^ +(\w+ +)?\+ /.test(l))]).toEqual([2, [expect.stringMatching(/journald\.configure\)/)]]);
+    await world.lab.must('n3', ['rm', '/etc/kubernetes/kubelet.conf', '/var/lib/kubelet/config.yaml']); // what a node in the cluster cannot ask for again
     await world.server.must(['apply', '-f', spec, '--yes'], { timeoutMs: long });
-    expect(await newestRun(world)).toMatchObject({ result: 'done', steps: { changed: 1, failed: 0 } });
+    expect(await newestRun(world)).toMatchObject({ result: 'done', steps: { changed: 2, failed: 0 } });
+    expect(await ready(world)).toEqual({ n1: true, n2: true, n3: true });
   }, long); // prettier-ignore
   test('is shown by status and lists, whose exit codes say what they found', async () => {
     const { server, cluster } = world;

@@ -67,7 +67,7 @@ const ledgerEdits: [string, string][] = [
   ['an input in the plan', `UPDATE run_event SET body = replace(body::text, '"nofile": ', '"nofile": 1')::jsonb WHERE kind = 'RunPlanned'`],
   ['the task of a step', `UPDATE run_event SET body = replace(body::text, '"task": "hosts.block"', '"task": "swap.policy"')::jsonb WHERE kind = 'RunPlanned'`],
   ['an output that later steps take in', `UPDATE run_event SET body = replace(body::text, '"sha256": "', '"sha256": "0000')::jsonb WHERE kind = 'OrderSettled' AND step_key LIKE 'cluster/artifact.obtain%'`],
-  ['an outcome', `UPDATE run_event SET body = jsonb_set(body, '{outcome}', '"satisfied"') WHERE kind = 'OrderSettled' AND step_key = 'n1/precheck.os'`],
+  ['an outcome', `UPDATE run_event SET body = jsonb_set(body, '{outcome}', '"changed"') WHERE kind = 'OrderSettled' AND step_key = 'n1/precheck.os'`],
   ['the step of a line', `UPDATE run_event SET step_key = 'n2/packages.install' WHERE kind = 'OrderReleased' AND step_key = 'n2/hosts.block'`],
   ['a seal', `UPDATE run_event SET mac = repeat('0', 64) WHERE seq = 1`],
   ['the seal of the plan', `UPDATE run SET plan_seal = repeat('0', 64) WHERE $1 = $1`],

@@ -2,13 +2,17 @@ import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyPem, makeCsr, newKeys, renewalDue, validityOf } from '@strata/pki';
+import { localHost } from '@strata/host-local';
 import { tasks } from '@strata/tasks';
 import { AgentSession, CallRefused, type FromAgent, renew, type ToAgent } from '@strata/wire';
 import { type AgentConfig, configOf, readTls, type Tls, writeConfig, writeTls } from './config';
 import { FactsWatch } from './facts-watch';
 import type { Journal } from './journal';
+import { answerLook, lookNames } from './looks';
 import type { Orders } from './orders';
 import type { Paths } from './paths';
+import { MountWatch } from './mount-watch';
+import { learnt } from './server-addresses';
 import { takeAway } from './unit';
 import { version } from './version';
 
@@ -20,6 +24,8 @@ const firstRetryMs = 200;
 export class Connection {
   private session: AgentSession | null = null;
   private renewing = false;
+  /** Looks that are being answered. */
+  looking = 0;
   private tls: Tls | null = null;
   private addresses: string[];
   private welcome: { serverTimeMs: number; at: number } | null = null;
@@ -30,8 +36,11 @@ export class Connection {
     ({ what, before, after, digest }) => void this.send({ kind: 'factsChanged', what, before, after, digest }).catch(() => undefined),
   );
 
+  readonly mount: MountWatch;
+
   constructor(private readonly o: { paths: Paths; config: AgentConfig; journal: Journal; say: (line: string) => void }) {
     this.addresses = o.config.sessionAddresses;
+    this.mount = new MountWatch({ host: localHost({ stateDir: o.paths.state }), say: o.say, onChange: () => this.beat() });
   }
   get artifactAccess(): { addresses: string[]; tls: { ca: string; cert: string; key: string } } {
     if (!this.tls) throw new Error('the agent has no certificate yet');
@@ -60,6 +69,7 @@ export class Connection {
   async run(orders: Orders, signal: AbortSignal): Promise<void> {
     this.tls = await readTls(this.o.paths);
     this.facts.start();
+    this.mount.start();
     const renewals = setInterval(() => void this.renewIfDue(), renewalLookMs).unref(); // a session may last longer than a certificate
     for (let failures = 0; !signal.aborted;) {
       const began = performance.now();
@@ -80,6 +90,7 @@ export class Connection {
     }
     clearInterval(renewals);
     this.facts.stop();
+    this.mount.stop();
   }
 
   private async live(orders: Orders, signal: AbortSignal): Promise<void> {
@@ -101,6 +112,7 @@ export class Connection {
           .filter((h) => !h.acked)
           .map((h) => ({ orderId: h.body.orderId, runId: h.body.runId, step: h.body.step, epoch: h.epoch, attempt: h.attempt, state: h.state })),
         agentTimeMs: Date.now(),
+        looks: lookNames,
       });
       this.session = session; // not before: an order that goes on after a restart would speak ahead of Hello, and the server would hang up
       await hello;
@@ -121,6 +133,7 @@ export class Connection {
         clearInterval(this.heartbeat);
         this.heartbeat = setInterval(() => this.beat(), m.heartbeatIntervalMs || 10_000);
         this.o.say(`session ${m.sessionId} is open`);
+        this.learn(m);
         if (m.wantsFacts) void this.tell();
         void orders.afterWelcome().catch(() => undefined);
         return;
@@ -142,6 +155,18 @@ export class Connection {
         this.o.say(`the server dismisses this agent: ${m.reason}`);
         await takeAway();
         return;
+      case 'ask': {
+        const world = {
+          paths: this.o.paths,
+          nodeName: this.o.config.nodeName,
+          journal: this.o.journal,
+          serverNow: () => this.serverNow(),
+          mount: () => this.mount.health,
+        };
+        this.looking += 1;
+        void answerLook(m, world, (answer) => this.send(answer)).finally(() => (this.looking -= 1)); // beside whatever else is said: an order must not wait for it
+        return;
+      }
       case 'drain':
         this.o.say(`the server asks to move on: ${m.reason}`);
         if (m.addresses.length > 0) this.addresses = [...new Set([...m.addresses, ...this.o.config.sessionAddresses])];
@@ -149,12 +174,27 @@ export class Connection {
         return;
     }
   }
+  /** Where the server is to be found from now on; kept, so that it may move while this machine is off. */
+  private learn(told: Extract<ToAgent, { kind: 'welcome' }>): void {
+    const next = learnt(this.o.config, told, this.session?.address);
+    if (next === null) return;
+    this.o.config = { ...this.o.config, ...next };
+    this.addresses = next.sessionAddresses;
+    writeConfig(this.o.paths, this.o.config).catch((error: Error) => this.o.say(`where the server is could not be kept: ${error.message}`));
+  }
   private async tell(): Promise<void> {
     const facts = await this.facts.fresh();
     await this.send({ kind: 'facts', digest: await this.facts.digest(), facts }).catch(() => undefined);
   }
   private beat(): void {
-    this.session?.offer({ kind: 'heartbeat', load: loadavg()[0] ?? 0, agentTimeMs: Date.now(), rssMb: process.memoryUsage.rss() / 1e6 });
+    const mount = this.mount.health;
+    this.session?.offer({
+      kind: 'heartbeat',
+      load: loadavg()[0] ?? 0,
+      agentTimeMs: Date.now(),
+      rssMb: process.memoryUsage.rss() / 1e6,
+      ...(mount && { mount }),
+    });
   }
   /** A certificate that has lived a third of its time is renewed; the old one stays good, so a failure only waits. */
   private async renewIfDue(): Promise<void> {
@@ -166,7 +206,9 @@ export class Connection {
       const identity = await renew({ addresses: this.addresses, tls }, await makeCsr(keys));
       this.tls = { caPem: identity.caPem, certPem: identity.certificatePem, keyPem: await keyPem(keys.privateKey) };
       await writeTls(this.o.paths, this.tls);
-      await writeConfig(this.o.paths, configOf(identity, this.o.config.caPin));
+      const config = configOf(identity, this.o.config.caPin);
+      this.o.config = { ...config, ...learnt(this.o.config, config, this.session?.address) };
+      await writeConfig(this.o.paths, this.o.config);
       this.o.say('the certificate was renewed');
     } catch (error) {
       this.o.say(`the certificate could not be renewed yet: ${(error as Error).message}`);

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSecretRef, type OrderResult, type Outcome, sealedOutputContext, type SecretRef } from '@strata/model';
 import { sealTo } from '@strata/pki';
-import { type Clock, failureOf, type Host, runTask, sealedFields, type Task, tasks } from '@strata/tasks';
+import { type Clock, deadline, failureOf, type Host, runTask, sealedFields, type Task, tasks } from '@strata/tasks';
 import type { FirstBefores } from './befores';
 import type { Held, Journal } from './journal';
 
 export const realClock: Clock = { now: () => Date.now(), sleep: (ms, signal) => sleep(ms, undefined, { signal }) };
+
+const realTimers = { start: (ms: number, then: () => void) => setTimeout(then, ms), stop: (timer: NodeJS.Timeout) => clearTimeout(timer) };
 
 export interface Execution {
   journal: Journal;
@@ -69,10 +71,10 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
         retry: false,
       },
     });
-  const limit = AbortSignal.timeout(body.timeoutMs);
-  const signal = AbortSignal.any([run.signal, limit]);
+  const limit = deadline(task.timeoutFrom, body.timeoutMs, realTimers);
+  const signal = AbortSignal.any([run.signal, limit.signal]);
   if (held.state === 'accepted') journal.running(body.orderId);
-  const keep = (before: unknown): Promise<void> => befores.keep({ step: body.step, runId: body.runId, task: body.task, before });
+  const keep = (before: unknown): Promise<void> => befores.keep({ step: body.step, runId: body.runId, task: body.task, before, input: body.input });
   try {
     if (body.action === 'run' && held.before !== undefined) await keep(held.before); // an earlier life may have died between the two
     const before = await beforeOf(held, run);
@@ -83,7 +85,10 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
         ports: { host: run.host({ orderId: body.orderId, attempt: body.attempt }) },
         common: {
           clock: realClock,
-          progress: run.progress,
+          progress: (fraction, note) => {
+            limit.alive();
+            run.progress(fraction, note);
+          },
           log: (line) => run.log('task', line),
           signal,
           serverNow: run.serverNow,
@@ -106,6 +111,8 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
     return settle(ended.outcome, sealOutput(task, { orderId: body.orderId, result: ended.result }, run.boxKey));
   } catch (error) {
     return settle('failed', { findings: [], failure: failureOf(error, signal) });
+  } finally {
+    limit.end();
   }
 }
 /** After an undo: an uninstall forgets the first `before`; an unwind only if its own run made it. */

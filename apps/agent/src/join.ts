@@ -78,22 +78,31 @@ async function settledBinary(): Promise<string> {
   throw new Error(`the agent could not be placed: ${problems.join('; ')}`);
 }
 
-/** Takes the agent away: unit, configuration, state, binary. What tasks changed is taken back by the server's uninstall, before this. */
-export async function uninstall(paths: Paths, say: (line: string) => void): Promise<void> {
-  const host = localHost({ stateDir: paths.state });
+/**
+ * Takes the agent away: unit, configuration, state, binary. What tasks changed is taken back before this: by the server's uninstall, or by
+ * `takeBack`. With `stop: 'last'` the agent's session ends when all else is gone: so the server knows.
+ */
+export async function uninstall(paths: Paths, o: { stop: 'first' | 'last'; say: (line: string) => void }): Promise<void> {
+  const { units } = localHost({ stateDir: paths.state });
+  const unit = 'stratad.service';
   const binary = /^ExecStart=(\S+)/m.exec(await readFile(paths.unit, 'utf8').catch(() => ''))?.[1];
-  if ((await host.units.state('stratad.service')).load === 'loaded') {
-    await host.units.disable('stratad.service');
-    await host.units.stop('stratad.service');
-  }
+  const loaded = (await units.state(unit)).load === 'loaded';
+  if (loaded) await units.disable(unit);
+  if (loaded && o.stop === 'first') await units.stop(unit);
   await rm(paths.unit, { force: true });
-  await host.units.daemonReload();
   await rm(dirname(paths.config), { recursive: true, force: true });
-  for (const name of await readdir(paths.state).catch(() => [])) await rm(resolve(paths.state, name), { recursive: true, force: true });
-  await rmdir(paths.state).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EBUSY' && error.code !== 'ENOENT') throw error; // a mount point of its own stays, empty
-  });
+  await emptied(paths.state).catch(() => undefined); // an agent that still runs may write there
   for (const home of homes) if (binary === `${home}/stratad`) await rm(binary, { force: true });
   await rm('/opt/strata', { recursive: true, force: true });
-  say('the agent is gone from this machine');
+  if (loaded && o.stop === 'last') await units.stop(unit);
+  await emptied(paths.state);
+  await units.daemonReload();
+  o.say('the agent is gone from this machine');
+}
+/** Removes a folder; a mount point of its own stays, empty. */
+async function emptied(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) await rm(resolve(folder, name), { recursive: true, force: true });
+  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EBUSY' && error.code !== 'ENOENT') throw error;
+  });
 }

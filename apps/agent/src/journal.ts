@@ -39,14 +39,21 @@ export class Journal {
   private seq = 0;
   private highest = 0;
 
-  private constructor(readonly path: string) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  private constructor(
+    readonly path: string,
+    writes = true,
+  ) {
+    if (writes) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.load();
-    this.fd = this.compact();
+    this.fd = writes ? this.compact() : -1;
   }
   /** @throws Error if the file is damaged or cannot be written. */
   static open(path: string): Journal {
     return new Journal(path);
+  }
+  /** Only to look into it: nothing is written, and the agent that owns it may run. @throws Error if the file is damaged */
+  static read(path: string): Pick<Journal, 'all'> {
+    return new Journal(path, false);
   }
 
   get highestEpoch(): number {

@@ -2,20 +2,29 @@ import { mkdirSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { parseArgs } from 'node:util';
 import { localHost, pruneResults } from '@strata/host-local';
+import { changesText } from '@strata/model';
+import { changesOf, renewCertificates } from '@strata/tasks';
 import { FirstBefores } from './befores';
 import { readConfig } from './config';
+import { realClock } from './execute-order';
 import { Connection } from './connection';
+import { doctor } from './doctor';
 import { Journal } from './journal';
-import { join, uninstall } from './join';
+import { join } from './join';
+import { journalForReading, keptOf } from './kept';
 import { isUnit, shouldStartAfresh } from './lean';
 import { Orders } from './orders';
 import { defaultPaths, type Paths } from './paths';
+import { takeAll } from './take-all';
 import { version } from './version';
 
 const usage = `stratad ${version}: the Strata agent
   stratad join --server HOST:PORT [--server …] [--ca-pin PIN] [--name NAME]   make this machine a node; the token comes on standard input
   stratad run                                                                 what stratad.service runs
-  stratad uninstall                                                           take the agent away from this machine
+  stratad renew-certificates [--now]                                          what strata-renew-certificates.timer runs
+  stratad changes [-o json]                                                   everything on this machine that Strata owns, with what was there before
+  stratad uninstall [--force] [--agent-only]                                  without a server: take back every change, the last one first, then the agent
+  stratad doctor [--all] [-o json]                                            what is wrong with this machine, told without a server
   stratad --version
 options for tests: --config FILE --state DIR --no-start`;
 const lookEveryMs = 15_000;
@@ -50,7 +59,15 @@ async function run(paths: Paths): Promise<void> {
   }); // prettier-ignore
   say(`stratad ${version}: node ${config.nodeName}`);
   orders.resume();
-  const afresh = shouldStartAfresh({ orders });
+  const work = {
+    get begun() {
+      return orders.begun;
+    },
+    get busy() {
+      return orders.busy || connection.looking > 0; // nor in the middle of a look
+    },
+  };
+  const afresh = shouldStartAfresh({ orders: work });
   const looks = setInterval(() => {
     void orders.askForSecrets().catch(() => undefined); // without a session the next Welcome asks
     if (!isUnit(process.env) || !afresh()) return;
@@ -72,6 +89,11 @@ async function main(): Promise<number> {
       config: { type: 'string' },
       state: { type: 'string' },
       'no-start': { type: 'boolean' },
+      now: { type: 'boolean' },
+      output: { type: 'string', short: 'o' },
+      all: { type: 'boolean' },
+      force: { type: 'boolean' },
+      'agent-only': { type: 'boolean' },
       version: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -89,9 +111,20 @@ async function main(): Promise<number> {
     case 'run':
       await run(paths);
       return 0;
-    case 'uninstall':
-      await uninstall(paths, say);
+    case 'renew-certificates': {
+      const host = localHost({ stateDir: paths.state });
+      await renewCertificates({ host, clock: realClock, signal: AbortSignal.timeout(30 * 60_000), log: say }, { now: values.now === true });
       return 0;
+    }
+    case 'doctor':
+      return doctor(paths, { json: values.output === 'json', all: values.all === true, out: (text) => void process.stdout.write(`${text}\n`) });
+    case 'changes': {
+      const changes = await changesOf(localHost({ stateDir: paths.state }), await keptOf(paths, journalForReading(paths)));
+      process.stdout.write(`${values.output === 'json' ? JSON.stringify({ changes }, null, 2) : changesText(changes)}\n`);
+      return 0;
+    }
+    case 'uninstall':
+      return takeAll(paths, { force: values.force === true, agentOnly: values['agent-only'] === true, say });
   }
   (values.help ? process.stdout : process.stderr).write(`${usage}\n`);
   return values.help ? 0 : 2;

@@ -24,7 +24,7 @@ const head = [
   '',
   '**Exit codes:** 0 done or nothing to do · 1 failed · 2 wrong command, file or option, nothing was sent (`plan --detailed-exitcode`: something would be done) · 3 a precheck said no, nothing was changed · 4 degraded: some workers are left behind; those that were away are finished by themselves when they return, those where a step failed by `runs resume` · 5 another run is at work on the cluster · 124 not over in time, the run goes on · 130 left with Ctrl-C, the run goes on. `kubectl` and `lab exec` end with the code of what they ran.',
   '',
-  '**Secrets** for the first contact by SSH never stand in the spec or in arguments: `passwordFrom`, `sudoPasswordFrom` and `passphraseFrom` are `prompt`, `env:NAME` or `file:PATH` (`sudoPasswordFrom` also `same`). They are sent once, over TLS. `~/.ssh/config`, `~/.ssh/known_hosts` and the usual key files are read here, on the machine of whoever types.',
+  '**Secrets** for the first contact by SSH never stand in the spec or in arguments: `passwordFrom`, `sudoPasswordFrom` and `passphraseFrom` are `prompt`, `env:NAME` or `file:PATH` (`sudoPasswordFrom` also `same`). They are sent once, over TLS. `~/.ssh/config`, `~/.ssh/known_hosts` and the usual key files are read here, on the machine of whoever types. With `ssh.agent: true` (or `--agent`) your own ssh agent is used when you type on the control host: the path of its socket goes along, the key never leaves the agent; a server whose own environment has `SSH_AUTH_SOCK` falls back to that one.',
   '',
   '**On a terminal** a run is a live tree; anywhere else it is one line for each thing that happens; with `--log-format json` it is one event of the ledger a line.',
   '',

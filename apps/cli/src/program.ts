@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import { addCareCommands } from './commands/care-commands';
 import { addClusterCommands } from './commands/cluster-commands';
+import { addStorageCommands } from './commands/storage-commands';
 import type { Cli } from './commands/cli';
 import { addHostCommands } from './commands/host-commands';
 import { addNodeCommands } from './commands/node-commands';
@@ -22,6 +24,8 @@ export function strataProgram(cli: Cli): Command {
   addNodeCommands(program, cli);
   addRunCommands(program, cli);
   addClusterCommands(program, cli);
+  addStorageCommands(program, cli);
+  addCareCommands(program, cli);
   addCompletion(program);
   return program;
 }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { endFuse } from './fuse';
 import { waitFor } from './programs';
 import type { CgroupPlan, CgroupTree } from './plan/cgroup-plan';
 
@@ -70,8 +71,14 @@ function thaw(dir: string): void {
 
 /** Kills everything in the planned folders and removes them; false when something outlives `deadline` milliseconds. */
 export async function removeCgroups(plan: Pick<CgroupPlan, 'lookIn'>, deadline = 15_000): Promise<boolean> {
-  return waitFor(() => {
+  const hangsAt = Date.now() + 2_000;
+  let ended = false;
+  return waitFor(async () => {
     for (const dir of plan.lookIn.flatMap(below)) thaw(dir);
+    if (!ended && Date.now() > hangsAt) {
+      ended = true;
+      await endFuse(pidsIn(plan));
+    }
     for (const pid of pidsIn(plan)) {
       try {
         process.kill(pid, 'SIGKILL');

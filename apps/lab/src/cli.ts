@@ -1,10 +1,11 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { LabFailure } from './failure';
 import { down, listLabs, up, viewLab, type LabView } from './lab';
 import * as act from './node-actions';
-import { parseCount, parseList, parseName, parsePercent, parseRate, parseSize } from './options';
+import { parseCount, parseList, parseMtu, parseName, parsePercent, parseRate, parseSize } from './options';
 import type { BaseName } from './plan/packages';
 import { clusterSpec, clusterYaml, defaultVersions, type SpecChoice } from './plan/spec-text';
+import { powerCut } from './power-cut';
 import type { Settings } from './settings';
 import { readLab } from './state';
 import { supervise } from './supervisor';
@@ -42,11 +43,13 @@ const output = (command: Command, ...choices: string[]): Command =>
   command.addOption(new Option('-o, --output <format>', 'form of the answer').choices(choices).default(choices[0]));
 
 const sizeText = (bytes: number | null): string => (bytes === null ? 'shared' : `${Math.round((bytes / 2 ** 30) * 10) / 10}G`);
-const faultText = ({ cutFrom, rateKbit, loss }: LabView['nodes'][number]['faults']): string =>
+const faultText = ({ cutFrom, rateKbit, loss, mtu, writesPerSecond }: LabView['nodes'][number]['faults']): string =>
   [
     cutFrom.length ? `cut from ${cutFrom.map((c) => (c === '*' ? 'all' : c)).join(', ')}` : '',
     rateKbit ? `${rateKbit} kbit/s` : '',
     loss ? `${loss} % lost` : '',
+    mtu ? `packets up to ${mtu} bytes` : '',
+    writesPerSecond ? `${writesPerSecond} writes/s` : '',
   ]
     .filter(Boolean)
     .join('; ');
@@ -162,12 +165,22 @@ export function labProgram(settings: Settings, terminal: Terminal): Command {
     async (node: string, flags: Waiting) => act.reboot(target(node, flags), { wait: flags.wait, deadline: flags.timeout * 1000 }),
   );
   seconds(
-    onNode('crash', 'power loss: everything in the node dies at once; it boots again')
+    onNode('crash', 'everything in the node dies at once; it boots again, with all that it had written')
       .option('--no-wait', 'do not wait until it answers again')
       .option('--stay-off', 'it does not boot again'),
     60,
   ).action(async (node: string, flags: Waiting & { stayOff?: boolean }) =>
     act.crash(target(node, flags), { wait: flags.wait, stayOff: flags.stayOff ?? false, deadline: flags.timeout * 1000 }),
+  );
+  seconds(
+    named(program.command('powercut'))
+      .argument('<nodes...>', 'names of nodes, such as n2; they lose power at once')
+      .description('power loss, with all that was not yet on the disk (the lab needs --disk-size); they boot again')
+      .option('--stay-off', 'they do not boot again'),
+    60,
+  ).action(
+    async (nodes: string[], flags: Waiting & { stayOff?: boolean }) =>
+    powerCut(nodes.map((node) => target(node, flags)), { stayOff: flags.stayOff ?? false, deadline: flags.timeout * 1000 }), // prettier-ignore
   );
   seconds(onNode('off', 'shut a node down; it stays off'), 30).action(async (node: string, flags: Waiting) => {
     if ((await act.off(target(node, flags), flags.timeout * 1000)) === 'forced') say(`${node} did not shut down within ${flags.timeout} s: its power was cut`);
@@ -177,12 +190,21 @@ export function labProgram(settings: Settings, terminal: Terminal): Command {
     .addOption(new Option('--from <peers>', 'only from these: host, n2, ...').default([], 'all').argParser(parseList))
     .action(async (node: string, flags: Common & { from: string[] }) => act.cut(target(node, flags), flags.from));
   onNode('heal', 'end cuts, losses and limits of a node').action(async (node: string, flags: Common) => act.heal(target(node, flags)));
+  named(program.command('outside').description("cut all nodes' way out of the lab's own network (off), or open it (on); this machine's bridge address stays"))
+    .addArgument(new Argument('<state>').choices(['on', 'off']))
+    .action(async (state: string, flags: Common) => act.outside({ settings, name: flags.name }, state === 'on'));
   onNode('slow', 'limit bandwidth of a node, lose frames')
     .addOption(new Option('--rate <rate>', 'such as 1mbit, each way').argParser(parseRate))
     .addOption(new Option('--loss <percent>', 'share of frames lost, each way').default(0).argParser(parsePercent))
     .action(async (node: string, flags: Common & { rate?: number; loss: number }) =>
       act.slow(target(node, flags), { loss: flags.loss, ...(flags.rate ? { rateKbit: flags.rate } : {}) }),
     );
+  onNode('narrow', 'let no larger packets pass the link of a node, and tell neither end; heal ends it')
+    .argument('<bytes>', 'such as 1400', parseMtu)
+    .action(async (node: string, bytes: number, flags: Common) => act.narrow(target(node, flags), bytes));
+  onNode('slow-disk', "limit what a node's disk does; heal ends it")
+    .addOption(new Option('--writes <count>', 'so many a second').default(20).argParser(parseCount))
+    .action(async (node: string, flags: Common & { writes: number }) => act.slowDisk(target(node, flags), flags.writes));
   onNode('full', "fill a node's disk, so that it gets ENOSPC (the lab needs --disk-size)")
     .addOption(new Option('--leave <size>', 'bytes to leave free').default(0, '0').argParser(parseSize))
     .option('--undo', 'take the filling away')
@@ -193,6 +215,16 @@ export function labProgram(settings: Settings, terminal: Terminal): Command {
   onNode('address', 'give a node a new address')
     .argument('<address>', "a free one in the lab's subnet")
     .action(async (node: string, address: string, flags: Common) => act.changeAddress(target(node, flags), address));
+
+  onNode('card', 'give a node a second network card (lan1), on a network that leads nowhere else')
+    .addOption(new Option('--mtu <bytes>', 'its largest packet').default(1500).argParser(parseCount))
+    .action(async (node: string, flags: Common & { mtu: number }) => {
+      say(`${node} has the second address ${await act.addCard(target(node, flags), flags.mtu)}`);
+    });
+
+  onNode('nat', 'put a node behind a NAT: it can dial out, nobody can reach it').action(async (node: string, flags: Common) => {
+    say(`${node} has the address ${await act.putBehindNat(target(node, flags))} behind the NAT`);
+  });
 
   program.command('_supervise <lab> <node>', { hidden: true }).action(async (lab: string, node: string) => supervise(settings, lab, node));
   return program;

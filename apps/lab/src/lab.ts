@@ -7,11 +7,13 @@ import { cgroupName, readCgroupTree, removeCgroups } from './cgroups';
 import { LabFailure } from './failure';
 import { labLogin, leaderOf, nspawnOf, prepareNode, removeTraces, supervisorOf } from './machine';
 import { removeTree } from './mounts';
+import { closeNat, openNat } from './nat';
 import { applyFaultTable, claimNetwork, closeNetwork, linkExists, markedBridges, openNetwork, removeLink } from './network';
 import { labNetwork, linkName, machineName, maxNodes, nodeAddress, nodeName } from './plan/address-plan';
 import { planCgroups } from './plan/cgroup-plan';
 import type { BaseName } from './plan/packages';
 import { run, waitFor } from './programs';
+import { closeSecondNetwork, openSecondNetwork } from './second-card';
 import { labPath, nodePaths, type Settings } from './settings';
 import { changeLab, findLab, labNames, readLab, withLab, withStates, writeLab, type LabState, type NodeState } from './state';
 
@@ -36,6 +38,8 @@ export interface NodeView {
   readonly memoryBytes: number;
   readonly diskBytes: number | null;
   readonly hostKey: string;
+  /** Address of its second card, if it has one. */
+  readonly second: string | null;
   readonly pid: number | null;
   readonly faults: NodeState['faults'];
 }
@@ -61,7 +65,18 @@ export function viewLab(settings: Settings, lab: LabState): LabView {
     const supervised = supervisorOf(paths) !== undefined;
     const state = leader && supervised ? 'running' : supervised ? 'booting' : nspawnOf(paths) ? 'dead' : 'off';
     const { name, address, base, memoryBytes, diskBytes, hostKey, faults } = node;
-    return { name, address, state, base, memoryBytes, diskBytes: diskBytes ?? null, hostKey, pid: leader ?? null, faults };
+    return {
+      name,
+      address,
+      state,
+      base,
+      memoryBytes,
+      diskBytes: diskBytes ?? null,
+      hostKey,
+      second: node.second?.address ?? null,
+      pid: leader ?? null,
+      faults,
+    };
   });
   return {
     name: lab.name,
@@ -100,9 +115,11 @@ export async function up(settings: Settings, options: UpOptions): Promise<{ lab:
   const started = Date.now();
   const lab = await withLab(options.name, async () => {
     const made = await makeLab(settings, options.name);
-    await openNetwork({ name: made.name, dir: labPath(settings, made.name) }, made.slot);
+    await openNetwork({ name: made.name, dir: labPath(settings, made.name), outside: made.outside }, made.slot);
     await addNodes(settings, options, base.dir);
     const all = readLab(settings, options.name);
+    if (all.nodes.some((node) => node.nat)) await openNat(all.slot);
+    if (all.nodes.some((node) => node.second)) await openSecondNetwork(all.slot);
     await applyFaultTable(all);
     await Promise.all(all.nodes.map((node) => startNode(settings, all, node)));
     await Promise.all(all.nodes.map((node) => waitForSsh(settings, { lab: all, node }, options.deadline)));
@@ -116,7 +133,7 @@ async function makeLab(settings: Settings, name: string): Promise<LabState> {
     const found = findLab(settings, name);
     if (found) return found;
     const taken = labNames(settings).flatMap((other) => findLab(settings, other)?.slot ?? []);
-    const lab: LabState = { version: 1, name, slot: await claimNetwork({ name, dir: labPath(settings, name) }, taken), nodes: [] };
+    const lab: LabState = { version: 1, name, slot: await claimNetwork({ name, dir: labPath(settings, name) }, taken), nodes: [], outside: true };
     mkdirSync(labPath(settings, name), { recursive: true, mode: 0o700 });
     chmodSync(labPath(settings, name), 0o700);
     const { keyFile, passwordFile } = labLogin(settings, name);
@@ -141,6 +158,7 @@ async function addNodes(settings: Settings, options: UpOptions, baseDir: string)
         memoryBytes,
         ...(diskBytes ? { diskBytes } : {}),
         hostKey: '',
+        nat: false,
         faults: { cutFrom: [], loss: 0 },
       };
       await removeTree(nodePaths(settings, lab.name, node.name).dir); // left by an `up` that was broken off
@@ -210,7 +228,7 @@ async function greets(address: string): Promise<boolean> {
 export async function waitForSsh(settings: Settings, { lab, node }: { lab: LabState; node: NodeState }, deadline: number): Promise<void> {
   const paths = nodePaths(settings, lab.name, node.name);
   if (node.faults.cutFrom.some((from) => from === '*' || from === 'host')) return; // cut on purpose: it cannot answer
-  if (await waitFor(() => greets(node.address), deadline)) return;
+  if (node.nat ? await waitFor(() => leaderOf(paths) !== undefined, deadline) : await waitFor(() => greets(node.address), deadline)) return; // nobody reaches what is behind a NAT
   throw new LabFailure(
     `${node.name} (${node.address}) did not answer by SSH within ${deadline / 1000} s; its state is ${viewLab(settings, lab).nodes.find((n) => n.name === node.name)?.state ?? 'unknown'}`,
     {
@@ -237,11 +255,13 @@ export async function down(settings: Settings, name: string): Promise<boolean> {
     if (marked && marked.dir !== dir) return false; // a lab of this name whose state is elsewhere
     const slot = lab?.slot ?? marked?.slot;
     if (!existsSync(dir) && slot === undefined) return false;
-    const known: LabState = lab ?? { version: 1, name, slot: slot ?? 256, nodes: [] };
+    const known: LabState = lab ?? { version: 1, name, slot: slot ?? 256, nodes: [], outside: true };
     const nodes = Array.from({ length: maxNodes }, (_, i) => nodeName(i + 1)).filter(
       (node) => existsSync(nodePaths(settings, name, node).dir) || hasCgroups(name, node),
     );
     await Promise.all(nodes.map((node) => killNode(settings, known, { name: node })));
+    if (slot !== undefined) await closeNat(slot);
+    if (slot !== undefined) await closeSecondNetwork(slot);
     if (slot !== undefined) await closeNetwork(slot);
     await removeTree(dir);
     return true;

@@ -100,6 +100,7 @@ export async function prepareNode(settings: Settings, lab: LabState, node: NodeS
   await run('chroot', [paths.root, 'chpasswd'], { input: `ops:${readFileSync(login.passwordFile, 'utf8').trim()}\n` });
   writeFiles(paths.root, [{ path: '/home/ops/.ssh/authorized_keys', text: authorizedKey, mode: 0o600 }]);
   await run('chroot', [paths.root, 'chown', '-R', 'ops:ops', '/home/ops/.ssh']);
+  if (node.diskBytes) await run('sync', ['-f', paths.disk], { deadline: 120_000 }); // a machine that loses power must not lose what it came with
   return fingerprint(readFileSync(join(paths.root, 'etc/ssh/ssh_host_ed25519_key.pub'), 'utf8'));
 }
 

@@ -25,5 +25,11 @@ export async function removeTree(dir: string): Promise<void> {
   await unmountBelow(dir);
   const left = mountsBelow(dir);
   if (left.length) throw new LabFailure(`${left.join(', ')} cannot be unmounted`, { remedy: 'see what uses it (fuser -vm), end that, then try again' });
-  rmSync(dir, { recursive: true, force: true });
+  try {
+    rmSync(dir, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    await tryRun('chattr', ['-R', '-f', '-i', dir]); // a node may have marked a folder that nothing shall write into
+    rmSync(dir, { recursive: true, force: true });
+  }
 }

@@ -85,7 +85,7 @@ export async function claimNetwork(lab: { name: string; dir: string }, taken: re
 }
 
 /** Brings up bridge, NAT and guard of a lab; changes nothing that is there already. */
-export async function openNetwork(lab: { name: string; dir: string }, slot: number): Promise<LabNetwork> {
+export async function openNetwork(lab: { name: string; dir: string; outside: boolean }, slot: number): Promise<LabNetwork> {
   const network = labNetwork(slot);
   if (!linkExists(network.bridge)) await run('ip', ['link', 'add', network.bridge, 'type', 'bridge']);
   await run('ip', ['link', 'set', network.bridge, 'alias', mark(lab.name, lab.dir)]);
@@ -96,10 +96,14 @@ export async function openNetwork(lab: { name: string; dir: string }, slot: numb
   raise('fs.inotify.max_user_watches', 524288);
   // nothing of the lab's range ever leaves this machine, also when the bridge is gone
   await run('ip', ['route', 'replace', 'unreachable', labRange, 'metric', '4242']);
-  await run('nft', ['-f', '-'], { input: natTable(network, [...nameservers(), ...proxyAddresses()]) });
+  await applyNat(network, lab.outside);
   await openForwarding(network.bridge);
   return network;
 }
+
+/** Opens or cuts the nodes' way out of their own network. */
+export const applyNat = async (network: LabNetwork, outside: boolean): Promise<void> =>
+  void (await run('nft', ['-f', '-'], { input: natTable(network, [...nameservers(), ...proxyAddresses()], outside) }));
 
 /** Proxies given as addresses: nodes must reach them although they may be private. */
 const proxyAddresses = (): string[] =>

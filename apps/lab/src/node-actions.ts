@@ -2,13 +2,16 @@ import { existsSync, readFileSync, rmSync, writeFileSync, openSync, fsyncSync, c
 import { join } from 'node:path';
 import { cgroupName, readCgroupTree } from './cgroups';
 import { LabFailure } from './failure';
+import { applyHardware } from './hardware';
 import { killNode, startNode, waitForSsh } from './lab';
 import { leaderOf, nspawnOf, supervisorOf, writeFiles } from './machine';
-import { applyFaultTable, applyRate } from './network';
-import { checkNewAddress, linkName } from './plan/address-plan';
+import { openNat } from './nat';
+import { applyFaultTable, applyNat, applyRate } from './network';
+import { checkNewAddress, labNetwork, linkName, natAddress, natNetwork, secondAddress, secondCard } from './plan/address-plan';
 import { enterAndExec } from './plan/boot-plan';
 import { planCgroups } from './plan/cgroup-plan';
-import { hostsWithAddress, networkFile } from './plan/node-files';
+import { hostsWithAddress, natNetworkFile, networkFile } from './plan/node-files';
+import { openSecondNetwork, plugSecondCard, writeSecondCard } from './second-card';
 import { run, runAttached, tryRun, waitFor } from './programs';
 import { nodePaths, type NodePaths, type Settings } from './settings';
 import { changeLab, nodeOf, readLab, withNode, type LabState, type NodeState } from './state';
@@ -19,12 +22,14 @@ export interface Target {
   readonly name: string;
   readonly node: string;
 }
-interface Found {
+/** What is known of it. */
+export interface Found {
   readonly lab: LabState;
   readonly node: NodeState;
   readonly paths: NodePaths;
 }
-const find = ({ settings, name, node }: Target): Found => {
+/** @throws LabFailure for a name that no lab or node has */
+export const find = ({ settings, name, node }: Target): Found => {
   const lab = readLab(settings, name);
   return { lab, node: nodeOf(lab, node), paths: nodePaths(settings, name, node) };
 };
@@ -111,7 +116,8 @@ export async function crash(target: Target, options: { wait: boolean; stayOff: b
   else if (options.wait) await waitForNewBoot(target, before, options.deadline);
 }
 
-async function waitUntilOff(target: Target, deadline: number): Promise<boolean> {
+/** Whether it went off in so many milliseconds. */
+export async function waitUntilOff(target: Target, deadline: number): Promise<boolean> {
   const { paths } = find(target);
   return waitFor(() => supervisorOf(paths) === undefined && nspawnOf(paths) === undefined, deadline);
 }
@@ -137,12 +143,15 @@ const changeNode = ({ settings, name, node }: Target, change: (n: NodeState) => 
   changeLab(settings, name, (lab) => withNode(lab, node, change));
 
 async function changeFaults(target: Target, change: (faults: NodeState['faults']) => NodeState['faults']): Promise<void> {
-  find(target); // names that are wrong are refused before anything changes
+  const was = find(target).node.faults; // names that are wrong are refused before anything changes
   const lab = await changeNode(target, (n) => ({ ...n, faults: change(n.faults) }));
   await applyFaultTable(lab);
   const { node, paths } = find(target);
   const leader = leaderOf(paths);
-  if (leader) await applyRate(linkName(lab.slot, node.name), leader, node.faults.rateKbit);
+  if (!leader) return;
+  const link = linkName(lab.slot, node.name);
+  await applyRate(link, leader, node.faults.rateKbit);
+  await applyHardware({ link, cgroup: cgroupName(lab.name, node.name), disk: paths.disk }, was, node.faults);
 }
 
 /** Cuts a node off, both ways: from all, from the control host (`host`), or from named nodes. Its link stays up, as in a real partition. */
@@ -155,9 +164,21 @@ export async function cut(target: Target, from: readonly string[]): Promise<void
 /** Ends cuts, losses and limits of a node. */
 export const heal = (target: Target): Promise<void> => changeFaults(target, () => ({ cutFrom: [], loss: 0 }));
 
+/** Cuts all nodes of a lab off from everything but each other and this machine's bridge address, or lets them out again. It outlives reboots. */
+export async function outside({ settings, name }: Omit<Target, 'node'>, open: boolean): Promise<void> {
+  const { slot } = await changeLab(settings, name, (lab) => ({ ...lab, outside: open }));
+  await applyNat(labNetwork(slot), open);
+}
+
 /** Limits a node's bandwidth (kilobits a second) and loses a share of its frames (percent), each way. */
 export const slow = (target: Target, limits: { rateKbit?: number; loss: number }): Promise<void> =>
-  changeFaults(target, (f) => ({ cutFrom: f.cutFrom, loss: limits.loss, ...(limits.rateKbit ? { rateKbit: limits.rateKbit } : {}) }));
+  changeFaults(target, ({ rateKbit: _, ...f }) => ({ ...f, loss: limits.loss, ...(limits.rateKbit ? { rateKbit: limits.rateKbit } : {}) }));
+
+/** Lets no packet of more than `mtu` bytes pass a node's link, either way, and tells neither end. */
+export const narrow = (target: Target, mtu: number): Promise<void> => changeFaults(target, (f) => ({ ...f, mtu }));
+
+/** Lets a node's disk do so many writes a second. */
+export const slowDisk = (target: Target, writesPerSecond: number): Promise<void> => changeFaults(target, (f) => ({ ...f, writesPerSecond }));
 
 /**
  * Fills a node's disk until `leave` bytes are free. Needs a disk of its own (`up --disk-size`), else it would fill this machine's.
@@ -212,4 +233,40 @@ export async function changeAddress(target: Target, address: string): Promise<vo
   await runInside(found, ['networkctl', 'reload']);
   await runInside(found, ['networkctl', 'reconfigure', 'host0']);
   await waitForSsh(target.settings, { lab, node: { ...node, address } }, 15_000);
+}
+
+/** Gives a running node a second network card, on a network that leads nowhere else; it has it at every boot from now on. */
+export async function addCard(target: Target, mtu: number): Promise<string> {
+  const found = find(target);
+  const second = { address: secondAddress(found.lab.slot, found.node.address), mtu };
+  await openSecondNetwork(found.lab.slot);
+  writeSecondCard(found.paths.root, second);
+  const lab = await changeNode(target, (n) => ({ ...n, second }));
+  await runInside(found, ['networkctl', 'reload']);
+  await plugSecondCard(lab, nodeOf(lab, target.node), found.paths);
+  const has = async (): Promise<boolean> => (await runInside(found, ['ip', '-4', '-o', 'address', 'show', 'dev', secondCard])).includes(second.address);
+  if (!(await waitFor(has, 10_000)))
+    throw new LabFailure(`${target.node} did not take the address ${second.address} within 10 s`, {
+      remedy: `look at \`networkctl status ${secondCard}\` in it`,
+    });
+  return second.address;
+}
+
+/** Puts a running node behind the lab's NAT: it can dial out, nobody can dial it, by no address. It stays there. */
+export async function putBehindNat(target: Target): Promise<string> {
+  const found = find(target);
+  const { lab, node, paths } = found;
+  const { bridge } = natNetwork(lab.slot);
+  const address = natAddress(lab.slot, node.address);
+  await openNat(lab.slot);
+  const hosts = readFileSync(join(paths.root, 'etc/hosts'), 'utf8');
+  writeFiles(paths.root, [natNetworkFile(lab.slot, address), { path: '/etc/hosts', text: hostsWithAddress(hosts, node.name, address) }]);
+  await changeNode(target, (n) => ({ ...n, nat: true, address }));
+  await run('ip', ['link', 'set', linkName(lab.slot, node.name), 'master', bridge]);
+  await runInside(found, ['networkctl', 'reload']);
+  await runInside(found, ['networkctl', 'reconfigure', 'host0']);
+  const out = async (): Promise<boolean> =>
+    (await runInside(found, ['ip', '-4', '-o', 'route', 'show', 'default'])).includes(natNetwork(lab.slot).routerInside);
+  if (!(await waitFor(out, 10_000))) throw new LabFailure(`${node.name} got no way out within 10 s`, { remedy: 'look at `networkctl status host0` in it' });
+  return address;
 }

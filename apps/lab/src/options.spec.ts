@@ -1,4 +1,4 @@
-import { parseCount, parseName, parsePercent, parseRate, parseSize } from './options';
+import { parseCount, parseMtu, parseName, parsePercent, parseRate, parseSize } from './options';
 
 it.each([
   ['4G', 4 * 2 ** 30],
@@ -24,3 +24,6 @@ it.each(['101', '-1', 'x'])('share "%s" is refused', (text) => expect(() => pars
 
 it.each(['0', '-1', '1.5', 'x'])('count "%s" is refused', (text) => expect(() => parseCount(text)).toThrow(/whole number/));
 it.each(['A', 'a b', '-a', 'a/b', '..', 'x'.repeat(41)])('name "%s" is refused', (text) => expect(() => parseName(text)).toThrow(/lower-case/));
+
+it.each([['576', 576], ['1400', 1400], ['9000', 9000]] as const)('packet of %s bytes', (text, bytes) => expect(parseMtu(text)).toBe(bytes)); // prettier-ignore
+it.each(['575', '9001', '1400b', '-1'])('packet of "%s" bytes is refused', (text) => expect(() => parseMtu(text)).toThrow());

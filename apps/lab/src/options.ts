@@ -20,6 +20,13 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** The size of a packet that a link may take: 576 bytes to 9000. */
+export function parseMtu(text: string): number {
+  const value = parseCount(text);
+  if (value < 576 || value > 9000) throw new InvalidArgumentError('must be between 576 and 9000');
+  return value;
+}
+
 /** A share in percent, 0 to 100; a `%` after it is allowed. */
 export function parsePercent(text: string): number {
   const value = /^\d+(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : NaN;

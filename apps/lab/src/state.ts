@@ -5,17 +5,22 @@ import { LabFailure } from './failure';
 import { withLock } from './lock';
 import { labPath, type Settings } from './settings';
 
-const Faults = z.strictObject({
+/** Labs of several versions of this program share a machine: what another one keeps beside this is no damage. */
+const Faults = z.object({
   /** `*` all, `host` the control host, or names of nodes. */
   cutFrom: z.array(z.string()).default([]),
   /** Kilobits a second, each way; absent: unlimited. */
   rateKbit: z.number().positive().optional(),
   /** Percent of frames lost, each way. */
   loss: z.number().min(0).max(100).default(0),
+  /** Largest packet that the link takes, in bytes; absent: what the node believes. */
+  mtu: z.number().int().min(576).optional(),
+  /** What the disk does at most; absent: all it can. */
+  writesPerSecond: z.number().int().positive().optional(),
 });
 export type Faults = z.infer<typeof Faults>;
 
-const NodeState = z.strictObject({
+const NodeState = z.object({
   name: z.string(),
   address: z.string(),
   base: z.enum(['bare', 'ready']),
@@ -25,11 +30,22 @@ const NodeState = z.strictObject({
   /** Size of the node's own disk in bytes; absent: it shares the host's. */
   diskBytes: z.number().int().positive().optional(),
   hostKey: z.string(),
+  /** Its second network card, if it has one. */
+  second: z.strictObject({ address: z.string(), mtu: z.number().int() }).optional(),
+  /** Behind the lab's NAT: `address` is one that nobody reaches. */
+  nat: z.boolean().default(false),
   faults: Faults,
 });
 export type NodeState = z.infer<typeof NodeState>;
 
-const LabState = z.strictObject({ version: z.literal(1), name: z.string(), slot: z.number().int().min(0).max(255), nodes: z.array(NodeState) });
+const LabState = z.object({
+  version: z.literal(1),
+  name: z.string(),
+  slot: z.number().int().min(0).max(255),
+  nodes: z.array(NodeState),
+  /** False: the nodes' own way out is cut, and only this machine's bridge address is left. */
+  outside: z.boolean().default(true),
+});
 export type LabState = z.infer<typeof LabState>;
 
 const stateFile = (settings: Settings, name: string): string => join(labPath(settings, name), 'lab.json');

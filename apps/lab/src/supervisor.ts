@@ -2,13 +2,15 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cgroupName, makeCgroups, readCgroupTree, removeCgroups } from './cgroups';
 import { textOf } from './failure';
+import { applyHardware } from './hardware';
 import { leaderOf, mountRoot, removeTraces } from './machine';
 import { unmountBelow } from './mounts';
 import { applyRate, linkExists, removeLink } from './network';
-import { labNetwork, linkName, machineName } from './plan/address-plan';
+import { labNetwork, linkName, machineName, natNetwork } from './plan/address-plan';
 import { afterEnd, enterAndExec, maxOpenFiles, nspawnArgs } from './plan/boot-plan';
 import { planCgroups, type CgroupPlan } from './plan/cgroup-plan';
 import { waitFor } from './programs';
+import { plugSecondCard } from './second-card';
 import { nodePaths, type NodePaths, type Settings } from './settings';
 import { nodeOf, readLab, type LabState, type NodeState } from './state';
 
@@ -68,7 +70,7 @@ async function bootOnce(machine: Machine, started: (pid: number) => void, log: (
       root: paths.root,
       machine: machineName(lab.slot, node.name),
       hostname: node.name,
-      bridge: labNetwork(lab.slot).bridge,
+      bridge: (node.nat ? natNetwork(lab.slot) : labNetwork(lab.slot)).bridge,
       shares: paths.shares,
       devices: ['/dev/fuse', '/dev/kmsg'].filter((device) => existsSync(device)),
       maxFiles: maxOpenFiles(readFileSync('/proc/self/limits', 'utf8')),
@@ -92,12 +94,15 @@ async function bootOnce(machine: Machine, started: (pid: number) => void, log: (
 }
 
 /** What can only be done once the node runs: limits of folders that nspawn makes, bandwidth of a link that is new at each boot. */
-async function settle({ node, paths, cgroups }: Machine, link: string): Promise<void> {
+async function settle({ lab, node, paths, cgroups }: Machine, link: string): Promise<void> {
   for (const { path, value } of cgroups.afterStart) if (await waitFor(() => existsSync(path), 10_000)) writeFileSync(path, value);
-  if (!node.faults.rateKbit) return;
+  if (node.second && (await waitFor(() => leaderOf(paths) !== undefined, 30_000))) await plugSecondCard(lab, node, paths);
+  const { rateKbit, mtu, writesPerSecond } = node.faults;
+  if (!rateKbit && !mtu && !writesPerSecond) return;
   if (!(await waitFor(() => linkExists(link) && leaderOf(paths) !== undefined, 30_000))) return;
   const leader = leaderOf(paths);
-  if (leader) await applyRate(link, leader, node.faults.rateKbit);
+  if (leader && rateKbit) await applyRate(link, leader, rateKbit);
+  await applyHardware({ link, cgroup: cgroupName(lab.name, node.name), disk: paths.disk }, { cutFrom: [], loss: 0 }, node.faults);
 }
 
 /** After nspawn ended: a killed nspawn does not take the node along, and two systems must never run on one disk. */

@@ -21,7 +21,12 @@ import { ClusterEdges } from './clusters/cluster-edges';
 import { ClustersController } from './clusters/clusters.controller';
 import { DeleteCluster } from './clusters/delete-cluster';
 import { ShowClusters } from './clusters/show-clusters';
+import { DoctorController } from './doctor/doctor.controller';
+import { ExamineNodes } from './doctor/examine-nodes';
+import { ShowChanges } from './doctor/show-changes';
 import { EnrollNode } from './enrollment/enroll-node';
+import { MachinesController } from './machines/machines.controller';
+import { SeeMachines } from './machines/see-machines';
 import { AddNode } from './nodes/add-node';
 import { MakeJoinCommand } from './nodes/make-join-command';
 import { NodesController } from './nodes/nodes.controller';
@@ -40,8 +45,10 @@ import { SettleOrder } from './orders/settle';
 import { AdvanceRuns } from './runs/advance-runs';
 import { ChangeRun } from './runs/change-run';
 import { CheckNodes } from './runs/check-nodes';
+import { ProbePairs } from './runs/probe-pairs';
 import { EndRun } from './runs/end-run';
 import { FollowRun } from './runs/follow-run';
+import { ForgetLook } from './runs/forget-look';
 import { FollowUp } from './runs/follow-up';
 import { MissedNodes } from './runs/missed-nodes';
 import { PrepareRun } from './runs/prepare-run';
@@ -52,22 +59,29 @@ import { Situations } from './runs/situations';
 import { StartRun } from './runs/start-run';
 import { Edges } from './serve/edges';
 import { AgentReports } from './sessions/agent-reports';
+import { Asks } from './sessions/asks';
 import { SessionHandler } from './sessions/session.handler';
+import { ShowStorage } from './storage/show-storage';
+import { StorageController } from './storage/storage.controller';
+import { MarkStorage } from './storage/storage-marks';
+import { GatherSupport } from './support/gather-support';
+import { SupportController } from './support/support.controller';
 
 /** Cases that several nouns share are global: one object of each for the whole server. */
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
 const clusterCases = [ShowClusters, ApplyCluster, DeleteCluster, ClusterEdges];
-const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls];
+const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
-const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, SessionHandler];
-const runCases = [CheckNodes, PrepareRun, AdvanceRuns, EndRun, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
+const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
+const careCases = [ExamineNodes, ShowChanges, GatherSupport, MarkStorage, ShowStorage];
+const runCases = [CheckNodes, ProbePairs, PrepareRun, AdvanceRuns, EndRun, ForgetLook, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
 
 @Global()
 @Module({})
 class CasesModule {
   static over(edges: Edges): DynamicModule {
     const agentFiles = { provide: AgentFiles, useValue: new AgentFiles(edges.settings.agentFile, join(edges.settings.home, 'cache')) };
-    const cases = [...ledgerCases, ...clusterCases, ...nodeCases, ...artifactCases, ...orderCases, ...runCases];
+    const cases = [...ledgerCases, ...clusterCases, ...nodeCases, ...artifactCases, ...orderCases, ...runCases, ...careCases];
     const processors = { provide: OrderProcessors, useClass: Processors };
     const providers = [{ provide: Edges, useValue: edges }, agentFiles, processors, ...cases];
     return { module: CasesModule, providers, exports: providers };
@@ -75,12 +89,14 @@ class CasesModule {
 }
 @Module({ controllers: [ClustersController] })
 class ClustersModule {}
-@Module({ controllers: [NodesController] })
+@Module({ controllers: [NodesController, MachinesController] })
 class NodesModule {}
 @Module({ controllers: [RunsController] })
 class RunsModule {}
 @Module({ controllers: [ArtifactsController] })
 class ArtifactsModule {}
+@Module({ controllers: [DoctorController, SupportController, StorageController] })
+class CareModule {}
 /** What works with the queue. */
 @Module({})
 class QueueUsersModule {
@@ -101,7 +117,7 @@ export class AppModule {
     const cases = CasesModule.over(edges); // one object: Nest tells modules apart by reference
     return {
       module: AppModule,
-      imports: [cases, QueueUsersModule.over(edges, cases), ClustersModule, NodesModule, RunsModule, ArtifactsModule],
+      imports: [cases, QueueUsersModule.over(edges, cases), ClustersModule, NodesModule, RunsModule, ArtifactsModule, CareModule],
       providers: [
         { provide: APP_GUARD, useClass: BearerGuard },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Connection } from '@strata/store';
-import { HostOrIp } from '@strata/model';
+import { HostOrIp, serverPorts } from '@strata/model';
 import { z } from 'zod';
 import { gather, SettingsError, type Gathered } from './settings-sources';
 
@@ -42,10 +42,10 @@ const Values = z.strictObject({
   advertise: many(',').pipe(z.array(HostOrIp)).default([]),
   apiAddress: Address.default('127.0.0.1'),
   nodeAddress: Address.default('0.0.0.0'),
-  apiPort: Port.default(7443),
-  agentPort: Port.default(7444),
-  artifactPort: Port.default(7445),
-  enrollPort: Port.default(7446),
+  apiPort: Port.default(serverPorts.apiPort.port),
+  agentPort: Port.default(serverPorts.agentPort.port),
+  artifactPort: Port.default(serverPorts.artifactPort.port),
+  enrollPort: Port.default(serverPorts.enrollPort.port),
   databaseUrl: z.url({ protocol: /^postgres(ql)?$/, error: 'must look like postgresql://user:password@host/database' }).optional(),
   redisUrl: z.url({ protocol: /^(rediss?|unix)$/, error: 'must look like redis://user:password@host:6379, rediss://… or unix:///path' }).optional(),
   cacheDir: Directory.default('/var/cache/strata'),

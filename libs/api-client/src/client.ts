@@ -4,7 +4,12 @@ import {
   type ApplyClusterBody,
   Artifact,
   ClusterView,
+  Diagnosis,
+  EvidenceSet,
   JoinCommand,
+  type LookAtMachines,
+  MachinesSeen,
+  NodeChanges,
   NodeAdded,
   NodeView,
   Problem,
@@ -15,6 +20,7 @@ import {
   RunStarted,
   ServerVersion,
   StepLog,
+  StorageStatus,
 } from '@strata/model';
 import { z } from 'zod';
 import { ApiError, ConnectionError, UnexpectedAnswer } from './api-error';
@@ -34,6 +40,8 @@ interface Call<T> {
   path: string;
   body?: unknown;
   answer: z.ZodType<T>;
+  /** When the answer takes longer than others do (ms). */
+  timeoutMs?: number;
 }
 const nothing = z.unknown().transform(() => undefined);
 const at = (strings: TemplateStringsArray, ...values: string[]): string =>
@@ -99,6 +107,36 @@ export class ApiClient {
     return this.call({ method: 'POST', path: at`/v1/clusters/${cluster}/nodes/${name}/join-command`, answer: JoinCommand });
   }
 
+  /** What machines are that belong to no cluster yet. Nothing is kept, nothing there is changed. */
+  lookAtMachines(body: LookAtMachines): Promise<MachinesSeen> {
+    return this.call({ method: 'POST', path: '/v1/machines/look', body, answer: MachinesSeen, timeoutMs: 300_000 });
+  }
+  /** What is wrong with the control host, as its own server sees it. */
+  examineControlHost(): Promise<Diagnosis> {
+    return this.get('/v1/doctor', Diagnosis);
+  }
+  /** The storage of a cluster as its nodes see it now. */
+  storage(cluster: string): Promise<StorageStatus> {
+    return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/storage`, answer: StorageStatus, timeoutMs: 60_000 });
+  }
+  /** What is wrong with the nodes of a cluster, or with one of them: the root cause first. */
+  examineNodes(cluster: string, node?: string): Promise<Diagnosis> {
+    return this.get(at`/v1/clusters/${cluster}/doctor` + (node === undefined ? '' : at`?node=${node}`), Diagnosis);
+  }
+
+  /** Everything on a node that Strata owns, with what was there before. */
+  changes(cluster: string, name: string): Promise<NodeChanges> {
+    return this.get(at`/v1/clusters/${cluster}/nodes/${name}/changes`, NodeChanges);
+  }
+  /** What the control host gives to a support archive. */
+  gatherControlHost(): Promise<EvidenceSet> {
+    return this.get('/v1/support', EvidenceSet);
+  }
+  /** What a node gives to a support archive. */
+  gatherNode(cluster: string, name: string): Promise<EvidenceSet> {
+    return this.get(at`/v1/clusters/${cluster}/nodes/${name}/evidence`, EvidenceSet);
+  }
+
   /** Newest first. */
   runs(filter: { cluster?: string; cursor?: string; limit?: number } = {}): Promise<RunPage> {
     const query = new URLSearchParams(Object.entries(filter).flatMap(([k, v]): [string, string][] => (v === undefined ? [] : [[k, String(v)]])));
@@ -156,14 +194,14 @@ export class ApiClient {
     if (!parsed.success) throw new UnexpectedAnswer(`${what}: the answer is not what was expected: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
     return parsed.data;
   }
-  private async text(call: Pick<Call<unknown>, 'method' | 'path' | 'body'>): Promise<string> {
+  private async text(call: Pick<Call<unknown>, 'method' | 'path' | 'body' | 'timeoutMs'>): Promise<string> {
     const { method, path } = call;
     const headers = { ...this.headers, ...(method === 'GET' ? {} : { 'idempotency-key': randomUUID() }) };
     const body = call.body === undefined ? undefined : JSON.stringify(call.body);
     const until = performance.now() + (this.options.patienceMs ?? 3_000);
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
       try {
-        const answer = await this.transport.send({ method, path, headers, body, timeoutMs: this.timeoutMs, signal: this.options.signal });
+        const answer = await this.transport.send({ method, path, headers, body, timeoutMs: call.timeoutMs ?? this.timeoutMs, signal: this.options.signal });
         if (answer.status >= 400) throw await refusal(answer, `${method} ${path}`);
         return await textOf(answer);
       } catch (error) {

@@ -7,6 +7,7 @@ import { goBinary, type GoBinary } from './go-build';
 import { folderTar } from './layer-tar';
 import { putImage } from './oci-image';
 import { loadLayers, loadRecipe, type FilesLayer, type Output, type Recipe } from './recipe';
+import { wheelFile } from './wheel';
 
 /** Builds a catalog entry by a recipe, from Go modules, PyPI and Debian packages only. Everything already built from the same inputs is taken from the store. */
 export async function buildRecipe(context: BuildContext, entry: CatalogEntry, recipeName: string): Promise<Artifact> {
@@ -17,7 +18,7 @@ export async function buildRecipe(context: BuildContext, entry: CatalogEntry, re
   const head = { name: entry.name, version: entry.version };
   switch (output.kind) {
     case 'file':
-      return { kind: 'file', ...head, blob: await buildFile(context, await goBinary(context, recipe.go, output.binary)) };
+      return { kind: 'file', ...head, blob: await buildFile(context, { recipe, output, what: entry.name }) };
     case 'archive':
       return { kind: 'archive', ...head, blob: await buildTree(context, { recipe, files: output.files, what: entry.name }) };
     case 'image':
@@ -25,7 +26,14 @@ export async function buildRecipe(context: BuildContext, entry: CatalogEntry, re
   }
 }
 
-async function buildFile(context: BuildContext, binary: GoBinary): Promise<Blob> {
+async function buildFile(context: BuildContext, job: { recipe: Recipe; output: Extract<Output, { kind: 'file' }>; what: string }): Promise<Blob> {
+  const { binary, wheel } = job.output;
+  if (wheel) return wheelFile(context, job.what, wheel);
+  if (binary === undefined) throw new Error(`the recipe of ${job.what} names neither a binary nor a wheel`);
+  return buildBinary(context, await goBinary(context, job.recipe.go, binary));
+}
+
+async function buildBinary(context: BuildContext, binary: GoBinary): Promise<Blob> {
   return builtOnce(context, { what: binary.name, inputs: { file: binary.inputs } }, async (dir) => {
     const path = join(dir, 'out', binary.name);
     await binary.build(path);

@@ -16,6 +16,8 @@ export interface BuildContext {
   progress: OnProgress;
   signal?: AbortSignal;
   env: NodeJS.ProcessEnv;
+  /** For every call of apt-get. */
+  aptOptions?: readonly string[];
 }
 
 const Locks = z.record(Sha256, z.strictObject({ what: z.string(), sha256: Sha256 }));

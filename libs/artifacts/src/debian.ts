@@ -42,10 +42,21 @@ export async function debianVersions(context: BuildContext, packages: readonly s
   if (process.getuid?.() !== 0) throw new Error(`this build needs the Debian packages ${missing.join(', ')}. Run: sudo ${command}`);
   context.progress({ bytes: 0, total: 0, note: `installing ${missing.join(', ')}` });
   const env = { ...context.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
-  const argv = ['apt-get', 'install', '-y', '-q', '--no-remove', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', ...missing] as const;
+  const argv = [
+    'apt-get',
+    'install',
+    '-y',
+    '-q',
+    '--no-remove',
+    '--no-install-recommends',
+    '-o',
+    'DPkg::Lock::Timeout=120',
+    ...(context.aptOptions ?? []),
+    ...missing,
+  ] as const;
   const options = { env, deadlineMs: 10 * 60_000, ...(context.signal ? { signal: context.signal } : {}) };
   const install = (): Promise<string> => runProgram([...argv], options);
-  const afterUpdate = (): Promise<string> => runProgram(['apt-get', 'update', '-q'], options).then(install); // a new machine has no lists yet, or old ones
+  const afterUpdate = (): Promise<string> => runProgram(['apt-get', 'update', '-q', ...(context.aptOptions ?? [])], options).then(install); // a new machine has no lists yet, or old ones
   await install()
     .catch(afterUpdate)
     .catch((cause: unknown) => {
@@ -91,7 +102,7 @@ async function buildLayer(context: BuildContext, job: { name: string; layer: Deb
     context.progress({ bytes: 0, total: 0, note: `${what}: fetching ${job.pins.length} Debian packages` });
     const wanted = job.pins.map((p) => `${p.name}=${p.version}`);
     await offered(context, wanted);
-    await runProgram(['apt-get', 'download', '-q', ...wanted], {
+    await runProgram(['apt-get', 'download', '-q', ...(context.aptOptions ?? []), ...wanted], {
       cwd: debs,
       env: context.env,
       deadlineMs: 10 * 60_000,

@@ -1,10 +1,11 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { OnProgress } from './progress';
+import { environmentsWay, type WayOut } from './way-out';
 
 export interface DownloadOptions {
   progress: OnProgress;
@@ -14,6 +15,8 @@ export interface DownloadOptions {
   /** Milliseconds without a single byte before giving up; there is no limit on the whole. */
   stallMs?: number;
   headers?: Record<string, string>;
+  /** Which way out. Default: what this process's environment says. */
+  way?: WayOut;
 }
 
 /** The host cannot be reached, as opposed to: it answered and refused. */
@@ -27,8 +30,6 @@ const maxRedirects = 5;
 const rememberMs = 10 * 60_000;
 /** Hosts that could not be reached lately: asked once only, so that a private network does not pay for every artifact. */
 const unreachable = new Map<string, { reason: string; at: number }>();
-const proxied = { keepAlive: false, proxyEnv: process.env } as const;
-const agents = { 'http:': new HttpAgent(proxied), 'https:': new HttpsAgent(proxied) };
 
 /**
  * Fetches `url` into the file `into`, going on where an earlier try stopped (Range and If-Range with the ETag kept beside the file).
@@ -121,6 +122,17 @@ interface Opened {
   abort: (reason: Error) => void;
 }
 
+/** Whether anything at all answers there. */
+export async function answers(url: string, options: Pick<DownloadOptions, 'way' | 'connectMs' | 'stallMs'>): Promise<boolean> {
+  try {
+    const { response, abort } = await get(new URL(url), { progress: () => undefined, ...options });
+    abort(new Error('not needed'));
+    return response.statusCode !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** Opens a GET and follows redirects. Throws when the status is none of `accepted`. */
 export async function open(url: string, options: DownloadOptions, accepted: readonly number[] = [200]): Promise<Opened> {
   let at = new URL(url);
@@ -144,14 +156,17 @@ export async function open(url: string, options: DownloadOptions, accepted: read
 }
 
 async function get(url: URL, options: DownloadOptions): Promise<Opened> {
-  const known = unreachable.get(url.host);
+  const way = options.way ?? environmentsWay;
+  const over = way.over(url);
+  const place = `${url.host} ${way.id}`;
+  const known = unreachable.get(place);
   if (known && Date.now() - known.at < rememberMs) throw new Unreachable(`${url.host} could not be reached a moment ago (${known.reason})`);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Refused(`${url.href} is neither http nor https`);
   const protocol = url.protocol;
   const { connectMs = defaults.connectMs, stallMs = defaults.stallMs, signal } = options;
   return new Promise<Opened>((resolve, reject) => {
     const send = protocol === 'https:' ? httpsRequest : httpRequest;
-    const request = send(url, { agent: agents[protocol], headers: { 'user-agent': 'strata', ...options.headers }, ...(signal ? { signal } : {}) });
+    const request = send(url, { agent: way.agent(url), headers: { 'user-agent': 'strata', ...options.headers }, ...(signal ? { signal } : {}) });
     let connected = false;
     const tooLong = setTimeout(() => request.destroy(new Error(`no connection in ${connectMs / 1000} s`)), connectMs);
     let silent: NodeJS.Timeout | undefined;
@@ -173,8 +188,9 @@ async function get(url: URL, options: DownloadOptions): Promise<Opened> {
       clearTimeout(tooLong);
       clearTimeout(silent);
       if (connected || signal?.aborted) return reject(new Error(`${url.href}: ${cause.message}`, { cause }));
-      unreachable.set(url.host, { reason: cause.message, at: Date.now() });
-      reject(new Unreachable(`${url.host} cannot be reached: ${cause.message}`, { cause }));
+      const reason = over === null ? cause.message : `${cause.message}, through the proxy ${over}`;
+      unreachable.set(place, { reason, at: Date.now() });
+      reject(new Unreachable(`${url.host} cannot be reached: ${reason}`, { cause }));
     });
     request.end();
   });

@@ -23,7 +23,7 @@ export async function goBinary(context: BuildContext, groups: readonly GoGroup[]
   const pkg = group?.packages[name];
   if (!group || pkg === undefined) throw new Error(`the recipe builds no binary ${name}`);
   const folder = group.module ? join(context.catalogDir, 'recipes', group.module) : undefined;
-  const pins = folder ? await hashFolder(folder) : { patch: group.patch };
+  const pins = { ...(folder ? await hashFolder(folder) : {}), ...(group.patch ? { patch: group.patch } : {}) };
   const go = await findGo(context, folder ? await goLine(folder) : '1.25');
   const c = group.cgo ? await debianVersions(context, group.cgo.debian) : undefined;
   const inputs = { go: go.version, goflags, target: 'linux/amd64/v1', package: pkg, ldflags: group.ldflags, tags: group.tags, pins, c };
@@ -44,13 +44,14 @@ async function build(job: Job, to: string): Promise<void> {
   const started = Date.now();
   const say = (what: string): void => context.progress({ bytes: 0, total: 0, note: `${name}: ${what}, ${Math.round((Date.now() - started) / 1000)} s` });
   const env = goEnv(context, group);
-  const cwd = job.folder ?? (await patchedCopy(job, { dir: `${to}.src`, env }));
+  const cwd = group.patch || !job.folder ? await patchedCopy(job, { dir: `${to}.src`, env }) : job.folder;
   let compiled = 0;
   say(`compiling with Go ${go.version}`);
   const beat = setInterval(() => say(`compiling, ${compiled} packages so far`), 2_000);
   try {
     await mkdir(dirname(to), { recursive: true });
-    const argv = ['build', '-v', '-mod=readonly', ...(group.tags ? ['-tags', group.tags] : []), '-ldflags', group.ldflags, '-o', to, job.pkg];
+    const modfile = job.folder && cwd !== job.folder ? [`-modfile=${join(job.folder, 'go.mod')}`] : [];
+    const argv = ['build', '-v', '-mod=readonly', ...modfile, ...(group.tags ? ['-tags', group.tags] : []), '-ldflags', group.ldflags, '-o', to, job.pkg];
     const onLine = (line: string): void => {
       if (/^[\w.-]+(\/|$)/.test(line)) compiled++;
     };
@@ -96,7 +97,10 @@ async function patchedCopy(job: Job, place: { dir: string; env: NodeJS.ProcessEn
   for (const folder of patch.remove) await rm(join(place.dir, folder), { recursive: true });
   for (const [file, pattern] of Object.entries(patch.drop)) {
     const path = join(place.dir, file);
-    const kept = (await readFile(path, 'utf8')).split('\n').filter((line) => !new RegExp(pattern).test(line));
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    const kept = lines.filter((line) => !new RegExp(pattern).test(line));
+    // a patch may close a hole: one that changes nothing must not pass for it
+    if (kept.length === lines.length) throw new Error(`the patch of ${at} finds no line like ${pattern} in ${file}: compare the recipe with that version`);
     await writeFile(path, kept.join('\n'));
   }
   return place.dir;

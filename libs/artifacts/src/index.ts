@@ -6,3 +6,5 @@ export * from './prepare';
 export * from './progress';
 export { ArtifactStore, blobsOf } from './store';
 export { serveBlobs, type ServeBlobsOptions } from './serve-blobs';
+export { answers } from './download';
+export { wayOut, type WayOut } from './way-out';

@@ -7,15 +7,15 @@ import { reasonOf } from './failure';
 import { obtainAll, type PrepareProgress } from './prepare';
 import { ArtifactStore } from './store';
 
-const usage = `Usage: obtain-main [--catalog DIR] [--store DIR] [--mirror DIR]... [--json] [--all] [--write-locks] [NAME[@VERSION]]...
+const usage = `Usage: obtain-main [--catalog DIR] [--store DIR] [--mirror DIR]... [--json] [--all] [--unofficial] [--write-locks] [NAME[@VERSION]]...
 Puts artifacts into the store: from a mirror, the vendor, or built here. Without names: what the quickstart uses.
---json prints one progress object a line. --write-locks adds what was built to DIR/locks.yaml.`;
+--json prints one progress object a line. --unofficial also takes what is not published by its vendor. --write-locks adds what was built to DIR/locks.yaml.`;
 
 /** What a cluster of the `kubernetes` distribution with flannel, Helm and the web workload needs. */
 const quickstart = [
   ...['image-pause', 'image-web', 'runc', 'containerd', 'cni-plugins', 'kubeadm', 'kubelet', 'kubectl'],
   ...['image-kube-apiserver', 'image-kube-controller-manager', 'image-kube-scheduler', 'image-kube-proxy'],
-  ...['image-etcd', 'image-coredns', 'image-flannel', 'helm'],
+  ...['image-etcd', 'etcdctl', 'etcdutl', 'image-coredns', 'image-flannel', 'helm'],
 ];
 
 async function main(): Promise<void> {
@@ -27,6 +27,7 @@ async function main(): Promise<void> {
       mirror: { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
+      unofficial: { type: 'boolean', default: false },
       'write-locks': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
     store,
     catalogDir: values.catalog,
     mirrorDirs: values.mirror,
+    allowUnofficial: values.unofficial,
     signal: abort.signal,
     progress: values.json ? (p) => process.stdout.write(`${JSON.stringify(p)}\n`) : lines(),
   });

@@ -113,7 +113,9 @@ describe('obtainArtifact from the vendor', () => {
     const bare = wanted.sources.map((s) => ({ ...s, checksums: undefined }));
     await expect(obtainArtifact({ ...wanted, sources: bare }, options())).rejects.toThrow('refusing to take unverified bytes');
     const unofficial = { from: 'recipe' as const, recipe: 'pause', publisher: 'someone', unofficial: true };
-    await expect(obtainArtifact({ ...wanted, sources: [unofficial] }, options())).rejects.toThrow('allowed only with allowUnofficial');
+    await expect(obtainArtifact({ ...wanted, sources: [unofficial] }, options())).rejects.toThrow(
+      /recipe pause: its publisher is not the vendor \(someone\), and spec\.artifacts\.allowUnofficial is not true[^]*set spec\.artifacts\.allowUnofficial: true/,
+    );
   });
 });
 

@@ -5,6 +5,7 @@ import { fromMirror } from './mirror';
 import type { OnProgress } from './progress';
 import { fetchImage } from './registry';
 import type { ArtifactStore } from './store';
+import type { WayOut } from './way-out';
 import { fetchVendor } from './vendor';
 
 export interface ObtainOptions {
@@ -20,6 +21,8 @@ export interface ObtainOptions {
   urlRewrite?: (url: string) => string;
   /** Environment of the builders (PATH, HOME, proxies). Default: this process's. */
   env?: NodeJS.ProcessEnv;
+  /** The way out, for our own downloads and the builders'. Default: what the environment says. */
+  way?: WayOut;
 }
 
 /**
@@ -77,8 +80,10 @@ async function trySources(entry: CatalogEntry, options: ObtainOptions): Promise<
 async function fromSource(entry: CatalogEntry, source: Exclude<ArtifactSource, { from: 'mirror' }>, options: ObtainOptions): Promise<Artifact> {
   if (source.from === 'recipe') {
     if (source.unofficial && !options.allowUnofficial)
-      throw new Error(`its publisher is not the vendor (${source.publisher}): allowed only with allowUnofficial`);
-    return buildRecipe({ ...options, env: options.env ?? process.env }, entry, source.recipe);
+      throw new Error(`its publisher is not the vendor (${source.publisher}), and spec.artifacts.allowUnofficial is not true`);
+    const env = options.env ?? process.env;
+    const way = options.way && (await options.way.forPrograms(options.store.dir, env));
+    return buildRecipe({ ...options, env: way?.env ?? env, aptOptions: way?.aptOptions ?? [] }, entry, source.recipe);
   }
   if (source.from === 'registry') return fetchImage(source, entry, options);
   if (entry.kind === 'image') throw new Error('an image cannot be taken from a plain address');
@@ -93,9 +98,11 @@ function remediesFor(entry: CatalogEntry): string[] {
   const hosts = [
     ...new Set(entry.sources.flatMap((s) => (s.from === 'url' ? [new URL(s.url).host] : s.from === 'registry' ? s.image.split('/').slice(0, 1) : []))),
   ];
+  const others = entry.sources.flatMap((s) => (s.from === 'recipe' && s.unofficial ? [s.publisher] : []));
   const hasRecipe = entry.sources.some((s) => s.from === 'recipe');
   return [
-    ...(hosts.length > 0 ? [`let this machine reach ${hosts.join(', ')} (HTTPS_PROXY is honoured)`] : []),
+    ...(hosts.length > 0 ? [`let this machine reach ${hosts.join(', ')} (network.proxy of the spec, else HTTPS_PROXY, is honoured)`] : []),
+    ...others.map((o) => `set spec.artifacts.allowUnofficial: true (obtain-main: --unofficial) if you trust ${o}`),
     `obtain ${artifactKey(entry)} on a machine that can, and give that machine's store as a mirror folder`,
     ...(hasRecipe
       ? ['mend what the recipe says above: it needs Go modules, PyPI and Debian packages only']

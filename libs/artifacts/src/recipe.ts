@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PackageName, Sha256 } from '@strata/model';
+import { PackageName, Sha256, Version } from '@strata/model';
 import { z } from 'zod';
 import { fillIn } from './catalog';
 import { readYaml } from './yaml-file';
 
-/** Go binaries of one module folder (`catalog/recipes/<module>`: go.mod, go.sum and what pins or is the source), or of a patched copy of a public module. */
+/** Go binaries of one module folder (`catalog/recipes/<module>`: go.mod, go.sum and what pins or is the source), or of a patched copy of a public module, with its own go.mod or the folder's. */
 const GoGroup = z.strictObject({
   module: z.string().optional(),
   /** A public module that does not build as it is: copied at this version and checksum, folders removed, lines dropped. */
@@ -24,8 +24,18 @@ export type GoGroup = z.infer<typeof GoGroup>;
 const FilesLayer = z.strictObject({ files: z.record(z.string(), z.union([z.string(), z.strictObject({ text: z.string() })])) });
 export type FilesLayer = z.infer<typeof FilesLayer>;
 
+/** A wheel of PyPI, pinned by its digest. */
+export const Wheel = z.strictObject({ name: PackageName, version: Version, sha256: Sha256 });
+export type Wheel = z.infer<typeof Wheel>;
+
+/** One file of a wheel: `member` is its path in the archive. */
+export const WheelFile = Wheel.extend({ member: z.string().regex(/^\w(?!.*\.\.)/, 'must be a path inside the wheel') });
+export type WheelFile = z.infer<typeof WheelFile>;
+
 const Output = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('file'), binary: z.string() }),
+  z
+    .strictObject({ kind: z.literal('file'), binary: z.string().optional(), wheel: WheelFile.optional() })
+    .refine((o) => (o.binary === undefined) !== (o.wheel === undefined), 'a file is made from either a `binary` or a `wheel`, and not both'),
   z.strictObject({ kind: z.literal('archive'), files: z.record(z.string(), z.string()) }),
   z.strictObject({
     kind: z.literal('image'),
@@ -58,11 +68,16 @@ export type Toolchain = z.infer<typeof Toolchain>;
 export async function loadRecipe(catalogDir: string, name: string, version: string): Promise<Recipe> {
   const [major = '', minor = ''] = version.split('.');
   const recipe = fillIn(await readYaml(join(catalogDir, 'recipes', `${name}.yaml`), Recipe), { version, major, minor });
+  const lacks = (what: string): Error => new Error(`the recipe ${name} has no pinned inputs for version ${version} (${what})`);
   for (const group of recipe.go) {
     if (!group.module) continue;
     const folder = join(catalogDir, 'recipes', group.module);
     const pinned = await stat(join(folder, 'go.mod')).catch(() => undefined);
-    if (!pinned) throw new Error(`the recipe ${name} has no pinned inputs for version ${version} (${folder}/go.mod is missing)`);
+    if (!pinned) throw lacks(`${folder}/go.mod is missing`);
+  }
+  for (const output of Object.values(recipe.outputs)) {
+    const wheel = output.kind === 'file' ? output.wheel : undefined;
+    if (wheel && wheel.version !== version) throw lacks(`its wheel ${wheel.name} is ${wheel.version}`);
   }
   return recipe;
 }

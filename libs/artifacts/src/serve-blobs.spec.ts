@@ -57,6 +57,16 @@ describe('serveBlobs', () => {
     expect([answer.status, await answer.text()]).toEqual([200, '0123456789']);
   });
 
+  it('gives the rest of a blob from any byte, packed', async () => {
+    for (const from of [0, 7]) {
+      const answer = await fetch(`${url}/rest?from=${from}`);
+      expect([answer.status, answer.headers.get('content-encoding')]).toEqual([200, 'zstd']);
+      expect(await answer.text() /* fetch unpacks */).toBe('0123456789'.slice(from));
+    }
+    for (const wrong of ['10', '-1', '1.5', 'x']) expect((await fetch(`${url}/rest?from=${wrong}`)).status).toBe(416);
+    expect((await fetch(`${url}/rest?from=0`, { headers: { 'x-stranger': '1' } })).status).toBe(403);
+  });
+
   it('refuses strangers, other methods, unknown blobs and other paths', async () => {
     expect((await fetch(url, { headers: { 'x-stranger': '1' } })).status).toBe(403);
     expect((await fetch(url, { method: 'DELETE' })).status).toBe(405);

@@ -8,6 +8,7 @@ import { download, downloadText } from './download';
 import { LockedDigestError } from './failure';
 import type { OnProgress } from './progress';
 import type { ArtifactStore } from './store';
+import type { WayOut } from './way-out';
 
 export type UrlSource = Extract<ArtifactSource, { from: 'url' }>;
 
@@ -15,6 +16,7 @@ export interface VendorOptions {
   store: ArtifactStore;
   progress: OnProgress;
   signal?: AbortSignal;
+  way?: WayOut;
   /** Maps an address to the one to ask instead: a company's mirror of the vendor, or a test's server. */
   urlRewrite?: (url: string) => string;
 }

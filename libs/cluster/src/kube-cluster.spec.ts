@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { cryptoProvider, X509CertificateGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
 import { TaskError } from '@strata/tasks';
-import { connectCluster, deleteBootstrapToken, mintBootstrapToken } from './index';
+import { connectCluster, deleteBootstrapToken, mintBootstrapToken, StorageMarks, storageTaint } from './index';
 
 interface Asked {
   method: string;
@@ -127,5 +127,49 @@ describe('a cluster by its API', () => {
   it('refuses a text that is no kubeconfig', () => {
     expect(() => connectCluster(': [')).toThrow('cannot be read');
     expect(() => connectCluster('{}')).toThrow();
+  });
+});
+
+describe('what Kubernetes is told of a shared mount', () => {
+  const api = new FakeApi();
+  beforeAll(() => api.start());
+  afterAll(() => api.stop());
+  beforeEach(() => api.asked.splice(0));
+  const foreign = { key: 'somebody/else', effect: 'NoSchedule' };
+  const bad = { reason: 'MountHangs', message: 'it hangs' };
+  const nodeIs = (taints: object[], conditions: object[]): void => {
+    const body = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1', resourceVersion: '7' }, spec: { taints }, status: { conditions } };
+    api.answers.set('GET /api/v1/nodes/n1', { status: 200, body });
+    for (const path of ['/api/v1/nodes/n1', '/api/v1/nodes/n1/status']) api.answers.set(`PATCH ${path}`, { status: 200, body });
+  };
+  const patches = (): [string, string, unknown][] =>
+    api.asked.filter((a) => a.method === 'PATCH').map((a) => [a.path.split('?')[0]!, a.type, JSON.parse(a.body)]);
+
+  test('a bad one: a taint beside those of others, by the version that was read, and a condition with the reason', async () => {
+    nodeIs([foreign], [{ type: 'Ready', status: 'True' }]);
+    expect(await new StorageMarks(api.kubeconfig).mark('n1', bad)).toBe(true);
+    const [[, , taint], [path, type, status]] = patches() as [[string, string, unknown], [string, string, unknown]];
+    expect(taint).toMatchObject({ metadata: { resourceVersion: '7' }, spec: { taints: [foreign, storageTaint] } });
+    expect([path, type]).toEqual(['/api/v1/nodes/n1/status', 'application/strategic-merge-patch+json']);
+    expect(status).toEqual({ status: { conditions: [expect.objectContaining({ type: 'StrataStorage', status: 'False', ...bad })] } });
+  });
+  test('a good one: both are taken back, the others’ stay; nothing is changed where nothing is', async () => {
+    nodeIs([foreign, storageTaint], [{ type: 'StrataStorage', status: 'False', ...bad }]);
+    expect(await new StorageMarks(api.kubeconfig).mark('n1', null)).toBe(true);
+    expect(patches().map(([, , body]) => body)).toEqual([
+      expect.objectContaining({ spec: { taints: [foreign] } }),
+      { status: { conditions: [{ type: 'StrataStorage', $patch: 'delete' }] } },
+    ]);
+    api.asked.length = 0;
+    nodeIs([foreign], []);
+    expect([await new StorageMarks(api.kubeconfig).mark('n1', null), await new StorageMarks(api.kubeconfig).mark('n2', bad)]).toEqual([false, false]);
+    expect(patches()).toEqual([]);
+  });
+  test('pods with the path, something in it, or what is above it; not those with the whole machine', async () => {
+    const pod = (name: string, path: string): object => ({ metadata: { name, namespace: 'a' }, spec: { volumes: [{ name: 'v', hostPath: { path } }] } });
+    const items = [pod('same', '/strata/rootfs'), pod('in', '/strata/rootfs/common'), pod('above', '/strata'), pod('beside', '/strata/rootfs2'), pod('all', '/'), { metadata: { name: 'none', namespace: 'a' }, spec: {} }]; // prettier-ignore
+    api.answers.set('GET /api/v1/pods', { status: 200, body: { apiVersion: 'v1', kind: 'PodList', items } });
+    expect(await new StorageMarks(api.kubeconfig).podsOn('n1', '/strata/rootfs')).toEqual(['a/same', 'a/in', 'a/above']);
+    expect(api.asked.at(-1)?.path).toContain('spec.nodeName%3Dn1');
   });
 });

@@ -41,6 +41,14 @@ class KubeCluster implements Cluster {
   async delete(ref: ObjectRef): Promise<void> {
     await orNull(`delete ${words(ref)}`, () => this.connection.objects.delete(header(ref), undefined, undefined, undefined, undefined, 'Background'));
   }
+  async list({ apiVersion, kind }: { apiVersion: string; kind: string }): Promise<KubeObject[]> {
+    const { items } = await must(`list each ${kind}`, () => this.connection.objects.list<KubernetesObject>(apiVersion, kind));
+    return items.map((o) => ({ ...o, apiVersion, kind }) as KubeObject); // a list says neither of its items
+  }
+  async patch(object: KubeObject): Promise<void> {
+    const what = `change ${words({ kind: object.kind, name: object.metadata.name, namespace: object.metadata.namespace })}`;
+    await must(what, () => this.connection.objects.patch(object as KubernetesObject, undefined, undefined, undefined, undefined, PatchStrategy.MergePatch));
+  }
   async patchNode(name: string, patch: Parameters<Cluster['patchNode']>[1]): Promise<void> {
     const { labels, taints, unschedulable } = patch;
     const body = { apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec: { taints, unschedulable } };

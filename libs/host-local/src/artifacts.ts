@@ -3,13 +3,18 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Artifact, Blob, ImageArtifact } from '@strata/model';
 import type { Artifacts } from '@strata/tasks';
-import { TaskError } from '@strata/tasks';
+import { TaskError, TransferMeter } from '@strata/tasks';
+import { demandSpace, diskFullError, isDiskFull } from './disk-space';
 import { fetchBlob } from './fetch-blob';
 import { sha256Of, statOf } from './files';
 import { knownBlobs } from './known-blobs';
 import type { LocalHostOptions } from './options';
 
 const atOnce = 3;
+/** A line may be dead for this long, as while somebody plugs a cable, before an attempt is spent. */
+const patienceMs = 5 * 60_000;
+/** Below this (12 Mbit/s) the line is what takes the time, and the server packs. */
+const slowBytesPerS = 1.5e6;
 const blobsOf = (a: Artifact): readonly Blob[] => (a.kind === 'image' ? a.blobs : [a.blob]);
 export const blobPath = (stateDir: string, sha256: string): string => join(stateDir, 'artifacts', 'blobs', sha256);
 
@@ -37,6 +42,13 @@ export function localArtifacts(host: LocalHostOptions): Artifacts {
         else missing.push(wanted);
       }
       if (missing.length === 0) return;
+      let parts = 0;
+      for (const { blob } of missing) {
+        const part = Math.min(blob.size, (await statOf(`${path(blob)}.part`))?.size ?? 0);
+        got.set(blob.sha256, part);
+        parts += part;
+      }
+      await demandSpace(join(host.stateDir, 'artifacts'), missing.reduce((n, w) => n + w.blob.size, 0) - parts, `${missing.length} files of ${artifacts.length} artifacts`); // prettier-ignore
       const access = host.artifacts?.();
       if (!access || access.addresses.length === 0)
         throw new TaskError('no-artifact-server', `this node does not know where to fetch ${missing[0]?.of ?? 'artifacts'}`, {
@@ -46,26 +58,46 @@ export function localArtifacts(host: LocalHostOptions): Artifacts {
       const agent = new Agent({ ...access.tls, keepAlive: true, maxSockets: atOnce });
       await mkdir(join(host.stateDir, 'artifacts', 'blobs'), { recursive: true, mode: 0o700 });
       const queue = [...missing];
+      const meter = new TransferMeter(total);
+      const there = (): number => [...got.values()].reduce((a, b) => a + b, 0);
+      const tell = (what: string): void => o.progress?.(total === 0 ? 1 : there() / total, meter.tell(what, there(), performance.now()));
+      tell('fetching');
+      let slow = false;
+      const slowLine = (): boolean => (slow ||= (meter.rate(performance.now(), 3_000) ?? Infinity) < slowBytesPerS);
       const worker = async (): Promise<void> => {
         for (let next = queue.shift(); next; next = queue.shift()) {
           const { blob, of } = next;
           const progress = (bytes: number): void => {
             got.set(blob.sha256, bytes);
-            o.progress?.(total === 0 ? 1 : [...got.values()].reduce((a, b) => a + b, 0) / total, `fetching ${of}`);
+            tell(`fetching ${of}`);
           };
-          await fetchBlob({ addresses: access.addresses, blob, into: path(blob), agent, progress, signal: o.signal }).catch((cause: Error) => {
-            queue.length = 0;
-            throw new TaskError('fetch-failed', `${of} could not be fetched: ${cause.message}`, {
-              remedy: 'see whether this node reaches the server on its artifact port and has free disk, then retry the step',
-              retry: true,
-              cause,
-            });
-          });
+          const onTrouble = (why: string): void => {
+            host.log?.(`${of}: ${why}; it is asked for again`);
+            tell(`${of} does not come (${why}), asking again`);
+          };
+          await fetchBlob({ addresses: access.addresses, blob, into: path(blob), agent, progress, onTrouble, slowLine, patienceMs, signal: o.signal }).catch(
+            (cause: Error) => {
+              queue.length = 0;
+              if (isDiskFull(cause.cause)) full = cause;
+              throw new TaskError('fetch-failed', `${of} could not be fetched: ${cause.message}`, {
+                remedy: 'see whether this node reaches the server on its artifact port and has free disk, then retry the step',
+                retry: true,
+                cause,
+              });
+            },
+          );
           await known.add(blob.sha256);
         }
       };
+      let full: Error | null = null;
+      const workers = Array.from({ length: Math.min(atOnce, missing.length) }, worker);
       try {
-        await Promise.all(Array.from({ length: Math.min(atOnce, missing.length) }, worker));
+        await Promise.all(workers);
+      } catch (error) {
+        if (full === null) throw error;
+        await Promise.allSettled(workers);
+        for (const { blob } of missing) await rm(`${path(blob)}.part`, { force: true }); // what is half there helps nobody on a full disk
+        throw await diskFullError(join(host.stateDir, 'artifacts'), full);
       } finally {
         agent.destroy();
       }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { unsetProxies } from '@strata/model';
 import type { ProgramResult, RunOptions } from '@strata/tasks';
 import { TaskError } from '@strata/tasks';
 import { replaceFile } from './files';
@@ -17,12 +18,18 @@ interface State {
   pid: number;
 }
 
+export interface DurableOptions extends RunOptions {
+  durable: string;
+  /** Whether the program is told the proxy that this machine's owner has set for all units. kubeadm would write it into the cluster. */
+  withMachineProxy?: boolean;
+}
+
 /**
  * Runs a program as a transient systemd unit named after order, attempt and name, so that it outlives this process.
  * A second call with the same name re-attaches while it runs, and reads its kept result when it is over; it is never started twice.
  * After a reboot of the machine an unfinished one is started anew.
  */
-export async function runDurable(argv: Argv, options: RunOptions & { durable: string }, host: LocalHostOptions): Promise<ProgramResult> {
+export async function runDurable(argv: Argv, options: DurableOptions, host: LocalHostOptions): Promise<ProgramResult> {
   const order = host.order;
   if (!order) return runProgram(argv, options);
   const id = createHash('sha256').update(`${order.orderId}.${order.attempt}.${options.durable}`).digest('hex').slice(0, 20);
@@ -71,7 +78,7 @@ export async function runDurable(argv: Argv, options: RunOptions & { durable: st
   return result;
 }
 
-async function start(argv: Argv, s: { unit: string; file: (kind: string) => string; options: RunOptions }): Promise<void> {
+async function start(argv: Argv, s: { unit: string; file: (kind: string) => string; options: DurableOptions }): Promise<void> {
   const { unit, file, options } = s;
   for (const kind of ['stdout', 'stderr', 'in']) {
     await rm(file(kind), { force: true });
@@ -87,6 +94,7 @@ async function start(argv: Argv, s: { unit: string; file: (kind: string) => stri
     `StandardOutput=append:${file('stdout')}`,
     `StandardError=append:${file('stderr')}`,
     `WorkingDirectory=${options.cwd ?? '/'}`,
+    ...(options.withMachineProxy ? [] : [unsetProxies]),
   ].flatMap((p) => ['--property', p]);
   const escaped = argv.map((a) => a.replaceAll('$', '$$$$')); // systemd expands $NAME in a command line; $$ is a dollar
   const run = await runProgram(['systemd-run', '--quiet', `--unit=${unit}`, ...env, ...properties, '--', ...escaped], { timeoutMs: 30_000 });

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ArchiveArtifact, Artifact, FileArtifact } from '@strata/model';
 import type { FileImage, Files, FileStat } from '@strata/tasks';
 import { notAFile, TaskError } from '@strata/tasks';
+import { diskFullError, isDiskFull } from './disk-space';
 import { unpackMembers } from './unpack';
 
 const maxText = 4 * 1024 * 1024;
@@ -49,13 +50,20 @@ async function sha256Kept(path: string): Promise<string | null> {
   }
   return sha256;
 }
+/** Makes what is missing of a folder with 0755, whatever this process's umask is: the agent's is 0077, and a folder that others pass through must let them. */
+async function makeFolders(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o755 });
+  if (first === undefined) return;
+  for (let at = path; at.length >= first.length; at = dirname(at)) await chmod(at, 0o755);
+}
+
 /** Fills `path` by `fill(temporary file)`, then fsync, owner, mode, rename, fsync of the directory. */
 export async function replaceFile(
   path: string,
   fill: (temporary: string) => Promise<void>,
   o: { mode: number; owner?: { uid: number; gid: number } },
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  await makeFolders(dirname(path));
   const temporary = join(dirname(path), `.strata-${randomBytes(6).toString('hex')}`);
   try {
     await fill(temporary);
@@ -70,9 +78,14 @@ export async function replaceFile(
     await syncDirectory(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
-    throw diskFull(error) ? diskFullError(path, error) : isDirectory(error) ? notAFile(path, error) : error;
+    throw isDiskFull(error) ? await diskFullError(path, error) : isDirectory(error) ? notAFile(path, error) : error;
   }
 }
+const orNotAFile =
+  (path: string) =>
+  (error: unknown): never => {
+    throw isDirectory(error) ? notAFile(path, error) : error;
+  };
 const isDirectory = (e: unknown): boolean => (e as NodeJS.ErrnoException).code === 'EISDIR';
 async function overwrite(from: string, to: string, mode: number): Promise<void> {
   const handle = await open(to, 'r+');
@@ -87,13 +100,6 @@ async function overwrite(from: string, to: string, mode: number): Promise<void> 
   }
   await rm(from, { force: true });
 }
-const diskFull = (e: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((e as NodeJS.ErrnoException).code ?? '');
-const diskFullError = (path: string, cause: unknown): TaskError =>
-  new TaskError('disk-full', `${path} could not be written: its disk is full`, {
-    remedy: `free space on the file system of ${dirname(path)}, then retry the step`,
-    retry: true,
-    cause,
-  });
 export async function statOf(path: string): Promise<FileStat | null> {
   const s = await orNull(lstat(path));
   if (!s) return null;
@@ -127,13 +133,11 @@ export function localFiles(stateDir: string, fetch?: (artifact: Artifact) => Pro
       if (s === null) return null;
       if (s.size > maxText)
         throw new TaskError('file-too-large', `${path} has ${s.size} bytes; text of more than 4 MiB is not read`, { remedy: 'see why this file is so large' });
-      return orNull(readFile(path, 'utf8')).catch((error: unknown) => {
-        throw isDirectory(error) ? notAFile(path, error) : error;
-      });
+      return orNull(readFile(path, 'utf8')).catch(orNotAFile(path));
     },
     stat: statOf,
     list: async (path) => (await orNull(readdir(path)))?.sort() ?? [],
-    sha256: sha256Kept,
+    sha256: (path) => sha256Kept(path).catch(orNotAFile(path)),
     image: async (path): Promise<FileImage> => {
       const s = await statOf(path);
       if (!s) return { path, kind: 'absent', parents: await absentParents(path) };
@@ -176,14 +180,14 @@ export function localFiles(stateDir: string, fetch?: (artifact: Artifact) => Pro
       await replaceFile(path, text, { mode: o?.mode ?? 0o644, owner: await owner(path) });
     },
     link: async (path, target) => {
-      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+      await makeFolders(dirname(path));
       const temporary = join(dirname(path), `.strata-${randomBytes(6).toString('hex')}`);
       await symlink(target, temporary);
       await rename(temporary, path);
       await syncDirectory(dirname(path));
     },
     mkdir: async (path, o) => {
-      if ((await statOf(path))?.kind !== 'directory') await mkdir(path, { recursive: true, mode: 0o755 });
+      if ((await statOf(path))?.kind !== 'directory') await makeFolders(path);
       if (o?.mode !== undefined) await chmod(path, o.mode);
     },
     remove: async (path, o) => {

@@ -1,22 +1,25 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { type ImageArtifact, ociLayout, ustarEnd, ustarHeader, ustarPadding, ustarSize } from '@strata/model';
-import type { Images } from '@strata/tasks';
-import { TaskError } from '@strata/tasks';
+import { type Images, type RuntimePlace, runtimePaths, TaskError } from '@strata/tasks';
 import { blobPath } from './artifacts';
+import { demandSpace, diskFullError } from './disk-space';
 import type { LocalHostOptions } from './options';
 import { type Argv, runProgram, tail, which } from './programs';
 
+const store = '/var/lib/containerd';
 const pinned = 'io.cri-containerd.pinned=pinned';
 
-/** Images of the machine's containerd, in the namespace of Kubernetes, by ctr. */
-export function localImages(host: LocalHostOptions): Images {
+/** Images of the containerd at this place of the machine, in the namespace of Kubernetes, by ctr. */
+export function localImages(host: LocalHostOptions, place: RuntimePlace): Images {
+  const { ctr: path, socket, unit } = runtimePaths[place];
   async function ctr(args: readonly string[], o: { timeoutMs: number; source?: Readable; signal?: AbortSignal }): Promise<string> {
-    const argv: Argv = [(await which('ctr')) ?? 'ctr', '-n', 'k8s.io', 'images', ...args];
+    const argv: Argv = [place === 'beside' ? path : ((await which('ctr')) ?? path), '--address', socket, '-n', 'k8s.io', 'images', ...args];
     const r = await runProgram(argv, o);
     if (r.code === 0) return r.stdout;
+    if (/no space left on device/i.test(r.stderr)) throw await diskFullError(store, new Error(tail(r.stderr, 1).join('')));
     throw new TaskError('containerd-failed', `\`ctr images ${args.join(' ')}\` ended with exit status ${r.code}`, {
-      remedy: 'see whether containerd runs (`systemctl status containerd`), then retry the step',
+      remedy: `see whether containerd runs (\`systemctl status ${unit}\`), then retry the step`,
       retry: true,
       detail: tail(r.stderr || r.stdout, 6),
     });
@@ -24,6 +27,9 @@ export function localImages(host: LocalHostOptions): Images {
   return {
     list: async () => parseImages(await ctr(['list'], { timeoutMs: 60_000 })),
     import: async (images, o) => {
+      const blobs = new Map(images.flatMap((i) => i.blobs.map((b) => [b.sha256, b.size] as const)));
+      const bytes = [...blobs.values()].reduce((a, b) => a + b, 0);
+      await demandSpace(store, 2 * bytes, `${images.length} images`); // as they come, and unpacked beside
       const source = Readable.from(layoutTar(images, { stateDir: host.stateDir, progress: o.progress }));
       await ctr(['import', '-'], { timeoutMs: 30 * 60_000, source, signal: o.signal });
     },

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Host } from '@strata/tasks';
 import { gatherFacts, TaskError } from '@strata/tasks';
 import { localArtifacts } from './artifacts';
+import { localBucket } from './bucket';
 import { runDurable } from './durable';
 import { localSource } from './fact-source';
 import { localFiles } from './files';
@@ -27,8 +28,9 @@ export function localHost(options: LocalHostOptions): Host {
     mounts: localMounts(),
     network: localNetwork(),
     artifacts,
-    images: localImages(options),
+    images: (place) => localImages(options, place),
     users: localUsers(),
+    bucket: localBucket,
     facts: (...only) => gatherFacts(localSource, ...only),
     hostname: async () => (await readFile('/proc/sys/kernel/hostname', 'utf8')).trim(),
     setHostname: async (name) => {

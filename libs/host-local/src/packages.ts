@@ -2,6 +2,8 @@ import { readdir } from 'node:fs/promises';
 import type { Packages, ProgramResult } from '@strata/tasks';
 import { packageManager, TaskError } from '@strata/tasks';
 import { aptPackages } from './apt';
+import { aptTrouble } from './apt-words';
+import { freeText } from './disk-space';
 import { dnfPackages } from './dnf';
 import { runDurable } from './durable';
 import { localSource } from './fact-source';
@@ -12,22 +14,43 @@ export interface ManagerOptions {
   durable: string;
   progress?: (fraction: number | null, note: string) => void;
   signal?: AbortSignal;
+  log?: (line: string) => void;
 }
 /** One package manager behind the port. */
-export type Manager = Omit<Packages, 'manager'>;
+export type Manager = Omit<Packages, 'manager' | 'install'> & { install(names: readonly string[], options: ManagerOptions): Promise<void> };
 /** Runs a package manager's program, durably, and throws with its last words if it fails. */
 export type RunManager = (argv: Argv, options: ManagerOptions & { env?: Record<string, string>; onLine?: (line: string) => void }) => Promise<ProgramResult>;
 
-/** apt or dnf, whichever this machine has. Programs time out after half an hour. */
+const quietMs = 30 * 60_000;
+const longestMs = 24 * 3_600_000;
+
+/** apt or dnf, whichever this machine has. Their programs have all the time they need as long as they say something: half an hour of silence ends them. */
 export function localPackages(host: LocalHostOptions): Packages {
   const run: RunManager = async (argv, o) => {
+    const quiet = new AbortController();
+    const silent = (): void => quiet.abort();
+    let timer = setTimeout(silent, quietMs);
     const onLine = (line: string): void => {
+      clearTimeout(timer);
+      timer = setTimeout(silent, quietMs);
       if (!/^(dl|pm)status:/.test(line)) host.log?.(line); // those are for progress
       o.onLine?.(line);
     };
-    const result = await runDurable(argv, { ...o, timeoutMs: 30 * 60_000, onLine }, host);
+    const signal = o.signal ? AbortSignal.any([o.signal, quiet.signal]) : quiet.signal;
+    const result = await runDurable(argv, { ...o, signal, timeoutMs: longestMs, onLine, withMachineProxy: true }, host)
+      .catch((cause: unknown) => {
+        if (!quiet.signal.aborted) throw cause;
+        throw new TaskError('timeout', `\`${shown(argv)}\` was ended: it said nothing for ${quietMs / 60_000} minutes`, {
+          remedy: 'look at the load, the disk and the network of this machine, then retry the step',
+          retry: true,
+          cause,
+        });
+      })
+      .finally(() => clearTimeout(timer));
     if (result.code === 0) return result;
-    throw new TaskError('package-failed', `\`${argv.filter((a) => !a.startsWith('-')).join(' ')}\` ended with exit status ${result.code}`, {
+    const why = aptTrouble(`${result.stderr}\n${result.stdout}`);
+    if (why) throw why.code === 'disk-full' ? await withFigures(why) : why;
+    throw new TaskError('package-failed', `\`${shown(argv)}\` ended with exit status ${result.code}`, {
       remedy: 'read its output in the log of this step, mend the cause (sources, network, disk), then retry the step',
       retry: true,
       detail: tail(result.stderr || result.stdout),
@@ -43,10 +66,16 @@ export function localPackages(host: LocalHostOptions): Packages {
     manager: () => packageManager(localSource),
     installed: async (names) => (await own()).installed(names),
     all: async () => (await own()).all(),
-    install: async (names, o) => (await own()).install(names, o),
+    install: async (names, o) => (await own()).install(names, { log: host.log, ...o }),
     remove: async (names, o) => (await own()).remove(names, o),
     lockHolder: async () => (await own()).lockHolder(),
     interrupted: async () => (await own()).interrupted(),
   };
+}
+const shown = (argv: Argv): string => argv.filter((a) => !a.startsWith('-')).join(' ');
+/** apt names one file system at most; three may be the one. */
+async function withFigures(why: TaskError): Promise<TaskError> {
+  const free = await freeText(['/var/cache/apt/archives', '/var/lib/dpkg', '/usr']);
+  return new TaskError(why.code, `${why.message}. ${free}`, { remedy: why.remedy, detail: why.detail });
 }
 export const namesIn = (dir: string): Promise<string[]> => readdir(dir).catch(() => []);

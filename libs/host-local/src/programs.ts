@@ -9,6 +9,8 @@ import { TaskError } from '@strata/tasks';
 export type Argv = readonly [string, ...string[]];
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const maxOutput = 8 * 1024 * 1024;
+/** A program in a call of the kernel that nothing interrupts (a file system whose server hangs) is waited for so long after it was killed, and then left to end by itself. */
+const stuckMs = 5_000;
 const signals: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
 
 /** Cuts a byte stream into lines, as they come. */
@@ -43,10 +45,14 @@ export async function runProgram(argv: Argv, options: RunOptions & { source?: Re
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let ended: 'timeout' | 'stopped' | null = null;
+  let abandon = (): void => undefined;
   const kill = (why: 'timeout' | 'stopped'): void => {
     ended ??= why;
     killGroup(child.pid, 'SIGTERM');
-    setTimeout(() => killGroup(child.pid, 'SIGKILL'), 3000).unref();
+    setTimeout(() => {
+      killGroup(child.pid, 'SIGKILL');
+      setTimeout(() => abandon(), stuckMs).unref();
+    }, 3000).unref();
   };
   const onAbort = (): void => kill('stopped');
   options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -65,6 +71,11 @@ export async function runProgram(argv: Argv, options: RunOptions & { source?: Re
           }),
         ),
       );
+      abandon = () => {
+        for (const stream of child.stdio) stream?.destroy();
+        child.unref();
+        resolve(128 + 9);
+      };
       child.once('close', (status, by) => resolve(status ?? 128 + (signals[by ?? ''] ?? 0)));
     });
     if (ended === 'timeout')

@@ -148,7 +148,7 @@ function explain(error: Error & { level?: string }, c: { name: string; target: S
     );
   if (c.verdict?.ok === false)
     return new SshError('host-key-unknown', `nobody knows the host key of ${c.name}: it shows ${c.presented}`, {
-      remedy: `compare it with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the machine itself, then set ssh.hostKey: ${c.presented}, or ssh.acceptNewHostKey: true to take it unseen`,
+      remedy: `compare it with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the machine itself, then set ssh.hostKey: ${c.presented}, or ssh.acceptNewHostKey: true to take it unseen (\`--host-key\` and \`--accept-new-host-key\` of \`strata node add\`)`,
       presented: c.presented,
       expected: [],
     });
@@ -159,6 +159,11 @@ function explain(error: Error & { level?: string }, c: { name: string; target: S
       cause: error,
     });
   }
+  if (error.level === 'agent')
+    return new SshError('agent-unavailable', `the ssh agent at ${c.target.agentSocket ?? '?'} is of no use for ${c.name}: ${error.message}`, {
+      remedy: 'see that it runs on the control host and holds the key (`ssh-add -l`), then try again; or name a keyFile instead of ssh.agent',
+      cause: error,
+    });
   return new SshError('unreachable', `${c.name}: ${error.message}`, {
     remedy: 'check that the machine is on, that its sshd runs, and that address and port are right',
     cause: error,

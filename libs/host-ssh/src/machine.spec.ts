@@ -1,8 +1,3 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { gzipSync } from 'node:zlib';
 import { utils } from 'ssh2';
 import { fingerprintOf } from './host-key';
 import { SshMachine, type SshOptions } from './machine';
@@ -25,11 +20,6 @@ async function open(server: TestServer, more: Partial<SshOptions> = {}): Promise
   machines.push(machine);
   return machine;
 }
-/** Waits until it is so, at most 5 s. */
-async function seen(look: () => boolean): Promise<void> {
-  for (const end = Date.now() + 5_000; !look(); await new Promise((resolve) => setTimeout(resolve, 10)))
-    if (Date.now() > end) throw new Error(`waited 5 s in vain for ${String(look)}`);
-}
 const refused = (p: Promise<unknown>): Promise<SshError> => p.then(() => Promise.reject(new Error('was not refused')), (e: SshError) => e); // prettier-ignore
 afterEach(async () => {
   machines.splice(0).forEach((m) => m.close());
@@ -40,29 +30,6 @@ test('runs programs with input, exit status and both outputs, through a noisy lo
   const machine = await open(await serve({ greeting: 'You have mail.\n' }));
   expect(await machine.exec(['sh', '-c', 'cat; echo oops >&2; exit 3'], { input: 'typed' })).toEqual({ code: 3, stdout: 'typed', stderr: 'oops\n' });
   expect(machine.localAddress).toBe('127.0.0.1');
-});
-test('uploads whole files only, unpacking on the way', async () => {
-  const machine = await open(await serve());
-  const path = join(mkdtempSync(join(tmpdir(), 'strata-ssh-')), 'bin/stratad');
-  const content = Buffer.alloc(3 << 20, 'agent ');
-  await machine.upload(path, Readable.from([gzipSync(content)]), { size: content.length, mode: 0o755, gunzip: true });
-  expect(readFileSync(path).equals(content)).toBe(true);
-  expect(statSync(path).mode & 0o777).toBe(0o755);
-  const cut = await refused(machine.upload(`${path}2`, Readable.from([content.subarray(0, 100)]), { size: content.length, mode: 0o755 }));
-  expect([cut.code, () => statSync(`${path}2`)]).toEqual(['upload-failed', expect.any(Function)]);
-  expect(() => statSync(`${path}2`)).toThrow();
-});
-test('an upload that is given up leaves nothing behind', async () => {
-  const machine = await open(await serve());
-  const dir = mkdtempSync(join(tmpdir(), 'strata-ssh-'));
-  const stop = new AbortController();
-  const endless = new Readable({ read: () => undefined });
-  endless.push(Buffer.alloc(100_000));
-  const upload = machine.upload(join(dir, 'stratad'), endless, { size: 200_000, mode: 0o755, signal: stop.signal });
-  await seen(() => readdirSync(dir).includes('stratad.part'));
-  stop.abort();
-  await expect(upload).rejects.toThrow('was stopped');
-  await seen(() => readdirSync(dir).length === 0);
 });
 test('a wrong host key is refused with both fingerprints before the password is sent', async () => {
   const server = await serve();
@@ -92,6 +59,15 @@ test('a machine that has only an RSA host key is met by its fingerprint too, and
 test('an account without a shell says so', async () => {
   const error = await refused(open(await serve({ shell: ['/bin/sh', '-c', 'echo This account is currently not available.; exit 1', 'nologin'] })));
   expect([error.code, error.message]).toEqual(['no-shell', expect.stringContaining('currently not available')]);
+});
+test('a forced command that sends people to another account is named at once, without waiting for its sleep', async () => {
+  const forced = 'echo "Please login as the user \\"ubuntu\\" rather than the user \\"root\\"."; exec sleep 10';
+  const error = await refused(open(await serve({ shell: ['/bin/sh', '-c', forced, 'forced'] })));
+  expect([error.code, error.remedy]).toEqual(['other-user', expect.stringContaining('ssh.user: ubuntu')]); // in less than the 3 s of a hand-shake
+});
+test('an ssh agent that is gone is named', async () => {
+  const error = await refused(open(await serve(), { password: undefined, agentSocket: '/nonexistent/agent' }));
+  expect([error.code, error.message]).toEqual(['agent-unavailable', expect.stringContaining('/nonexistent/agent')]);
 });
 test('a program that says nothing runs into its deadline', async () => {
   const error = await refused(open(await serve({ silent: true }), { timeoutMs: 500 }));

@@ -5,6 +5,7 @@ import type { ProgramResult } from '@strata/tasks';
 import pLimit from 'p-limit';
 import { connect, type Connected, type SshTarget } from './connect';
 import { afterMarker, commandLine } from './shell';
+import { otherUser } from './other-user';
 import { SshError } from './ssh-error';
 
 export interface SshOptions extends SshTarget {
@@ -20,6 +21,8 @@ export interface ExecOptions {
   env?: Record<string, string>;
   cwd?: string;
   signal?: AbortSignal;
+  /** Standard output as it comes, whatever a login shell says included. */
+  onOutput?: (piece: Buffer) => void;
 }
 const maxOutput = 8 << 20;
 
@@ -142,6 +145,12 @@ export class SshMachine {
         if ((size += b.length) <= maxOutput) into.push(b);
       };
       channel.on('data', take(out));
+      // at once, not when it ends: cloud images say it and sleep
+      channel.on('data', () => {
+        const other = size < 65_536 ? otherUser(Buffer.concat(out).toString(), this.name) : null;
+        if (other) stop(other);
+      });
+      if (options.onOutput) channel.on('data', options.onOutput);
       channel.stderr.on('data', take(err));
       let code: number | null = null;
       channel.on('exit', (n: number | null, signalName?: string) => (code = n ?? (signalName ? 128 : 255)));
@@ -172,27 +181,6 @@ export class SshMachine {
       input.on('data', () => timer.refresh());
       await pipeline(input, channel).catch(() => undefined); // the channel's own end says why
     }
-  }
-
-  /**
-   * Writes a stream to a file there without SFTP: to `path.part`, then rename. Mode octal, owner root.
-   * @param file.size bytes; compared on the machine before the rename.
-   */
-  async upload(path: string, content: Readable, file: { size: number; mode: number; gunzip?: boolean; signal?: AbortSignal }): Promise<void> {
-    const part = `${path}.part`;
-    const dir = path.slice(0, path.lastIndexOf('/')) || '/';
-    const unpack = file.gunzip ? 'gzip -dc' : 'cat';
-    const leave = `trap 'rm -f "$2"' EXIT; trap 'exit 1' HUP INT PIPE TERM`; // also when the connection is lost or given up: then the input ends early
-    const script = `${leave}; umask 077 && mkdir -p -m 0755 "$1" && ${unpack} > "$2" && [ "$(stat -c %s "$2")" = "$5" ] && chmod "$4" "$2" && sync "$2" && mv -f "$2" "$3"`;
-    const argv = ['sh', '-c', script, 'upload', dir, part, path, file.mode.toString(8), String(file.size)] as const;
-    const result = await this.exec(argv, { input: content, timeoutMs: 60_000, signal: file.signal }).catch(async (error: unknown) => {
-      await this.exec(['rm', '-f', part], { timeoutMs: 10_000 }).catch(() => undefined);
-      throw error;
-    });
-    if (result.code === 0) return;
-    throw new SshError('upload-failed', `${path} could not be written on ${this.name}: ${result.stderr.trim() || `exit status ${result.code}`}`, {
-      remedy: 'check free space and mount options there (`df -h`, `mount`), then try again',
-    });
   }
 
   close(): void {

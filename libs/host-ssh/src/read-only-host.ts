@@ -1,4 +1,4 @@
-import { type FactSource, type FileStat, gatherFacts, type Host, type UnitState } from '@strata/tasks';
+import { type FactSource, type FileStat, gatherFacts, type Host, interruptedPackages, type UnitState } from '@strata/tasks';
 import type { SshMachine } from './machine';
 import { SshError } from './ssh-error';
 
@@ -72,7 +72,7 @@ export function readOnlyHost(machine: SshMachine): Host {
       },
       all: () => installedPackages(run),
       lockHolder: async () => (await gatherFacts(source)).packages.lockHolder,
-      interrupted: async () => [...((await text(['dpkg', '--audit'])) ?? '').matchAll(/^ (\S+)/gm)].map((m) => m[1] ?? ''),
+      interrupted: () => interruptedPackages(source),
       ...refusing('packages', ['install', 'remove']),
     },
     kernel: {
@@ -120,7 +120,8 @@ export function readOnlyHost(machine: SshMachine): Host {
       ...refusing('network', ['deleteLink']),
     },
     artifacts: { has: async () => Promise.resolve(false), ...refusing('artifacts', ['fetch', 'drop']) },
-    images: { list: async () => Promise.resolve([]), ...refusing('images', ['import', 'pin', 'remove']) },
+    images: () => ({ list: async () => Promise.resolve([]), ...refusing('images', ['import', 'pin', 'remove']) }),
+    bucket: () => refusing('bucket', ['list', 'put', 'get', 'remove', 'setting']),
     users: {
       home: async (user) => (await text(['getent', 'passwd', user]))?.split(':')[5] ?? null,
       authorizedKeys: async (user) => {

@@ -5,6 +5,8 @@ export type SshFailureCode =
   | 'host-key-mismatch'
   | 'host-key-unknown'
   | 'auth-failed'
+  | 'agent-unavailable'
+  | 'other-user'
   | 'key-encrypted'
   | 'key-unreadable'
   | 'no-shell'

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { ClusterSpec, NodeSpec, Role } from './cluster-spec';
 import { Finding } from './order';
 import { RunIntent, RunResult } from './run-events';
+import { MountHealth } from './storage-health';
+import { BucketKey } from './storage-s3';
 
 /** Secrets of first contact: sent once over TLS or loopback, sealed at once, erased when the node is enrolled. */
 export const SshSecrets = z
@@ -12,19 +14,27 @@ export const SshSecrets = z
     passphrase: z.string().optional(),
     bastionPrivateKey: z.string().optional(),
     bastionPassword: z.string().optional(),
+    agentSocket: z.string().regex(/^\//, 'must be an absolute path').optional(), // of the caller's ssh agent, on the control host
     knownHosts: z.array(z.string()).default([]),
   })
   .meta({ id: 'SshSecrets' });
 export type SshSecrets = z.infer<typeof SshSecrets>;
 
 export const ApplyClusterBody = z
-  .strictObject({ spec: ClusterSpec, secrets: z.record(z.string(), SshSecrets).default({}) }) // secrets by node name
+  .strictObject({
+    spec: ClusterSpec,
+    secrets: z.record(z.string(), SshSecrets).default({}), // by node name
+    bucketKey: BucketKey.optional(), // of `storage.objects.kind: s3`; without it the one that was sent before stays
+  })
   .meta({ id: 'ApplyClusterBody' });
 export type ApplyClusterBody = z.infer<typeof ApplyClusterBody>;
 /** `draft`: a dry run of a spec that is not kept: what it would do, while the cluster's own spec stays as it is. */
 export const StartRunBody = z
   .strictObject({ intent: RunIntent, draft: ApplyClusterBody.optional() })
-  .refine((b) => b.draft === undefined || b.intent.dryRun, { path: ['draft'], message: 'a draft is only for a dry run: set intent.dryRun' })
+  .refine((b) => b.draft === undefined || b.intent.dryRun || b.intent.kind === 'migrate-storage', {
+    path: ['draft'],
+    message: 'a draft is only for a dry run (set intent.dryRun) or a migration of the storage',
+  })
   .meta({ id: 'StartRunBody' });
 export type StartRunBody = z.infer<typeof StartRunBody>;
 export const AddNodeBody = z.strictObject({ node: NodeSpec, secrets: SshSecrets.optional() }).meta({ id: 'AddNodeBody' });
@@ -35,6 +45,12 @@ export const NodeAdded = z
   .meta({ id: 'NodeAdded' });
 export type NodeAdded = z.infer<typeof NodeAdded>;
 
+/** A move of the storage from `local` to `juicefs` that is neither committed nor rolled back. `stopped`: its run ended half-way, and can be resumed. */
+export const StorageMigration = z
+  .object({ state: z.enum(['copying', 'to-commit', 'committing', 'rolling-back']), from: z.string(), runId: z.string(), stopped: z.boolean() })
+  .meta({ id: 'StorageMigration' });
+export type StorageMigration = z.infer<typeof StorageMigration>;
+
 export const ClusterView = z
   .object({
     id: z.string(),
@@ -43,6 +59,7 @@ export const ClusterView = z
     spec: ClusterSpec,
     state: z.enum(['new', 'installing', 'ready', 'degraded', 'failed', 'uninstalled']),
     openRun: z.string().nullable(),
+    migration: StorageMigration.nullable().default(null),
     createdAt: z.string(),
   })
   .meta({ id: 'ClusterView' });
@@ -62,6 +79,7 @@ export const NodeView = z
     skewMs: z.number().nullable(),
     hostname: z.string().nullable(),
     os: z.string().nullable(),
+    storage: MountHealth.nullish(), // of its shared mount, while its agent is online
   })
   .meta({ id: 'NodeView' });
 export type NodeView = z.infer<typeof NodeView>;
@@ -92,8 +110,13 @@ export const RunStarted = z.object({ runId: z.string(), clusterId: z.string() })
 export type RunStarted = z.infer<typeof RunStarted>;
 export const JoinCommand = z.object({ command: z.string(), token: z.string(), expiresAt: z.string(), node: z.string() }).meta({ id: 'JoinCommand' });
 export type JoinCommand = z.infer<typeof JoinCommand>;
-/** A run with what waits in it and why. */
-export const RunDetails = RunSummary.extend({ waits: z.array(Wait) }).meta({ id: 'RunDetails' });
+/** A step that is under way: since when (ms since 1970; null while its order is on its way), and what it says of itself. */
+export const Running = z
+  .object({ step: z.string(), title: z.string(), since: z.number().nullable(), fraction: z.number().nullable(), note: z.string() })
+  .meta({ id: 'Running' });
+export type Running = z.infer<typeof Running>;
+/** A run with what is under way in it, what waits and why. */
+export const RunDetails = RunSummary.extend({ running: z.array(Running).default([]), waits: z.array(Wait) }).meta({ id: 'RunDetails' });
 export type RunDetails = z.infer<typeof RunDetails>;
 /** Newest first; `next` is the cursor of the page after this one, null on the last. */
 export const RunPage = z.object({ runs: z.array(RunSummary), next: z.string().nullable() }).meta({ id: 'RunPage' });

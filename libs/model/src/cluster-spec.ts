@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import { AbsolutePath, Cidr, ClusterName, Duration, HostOrIp, Ipv4, NodeName, PackageName, Port, Version } from './names';
+import { Cidr, ClusterName, DataDir, Duration, HostOrIp, Ipv4, NodeName, PackageName, Port, Version } from './names';
+import { CaSource, MirrorUrl, ProxySpec, RegistryHost } from './outside';
+import { rangeIssues } from './spec-ranges';
+import { storageIssues, StorageSpec } from './storage';
 
 export const Role = z.enum(['control-plane', 'worker']).meta({ id: 'Role' });
 export type Role = z.infer<typeof Role>;
@@ -37,10 +40,11 @@ export const NodeSpec = z
     ssh: SshAccess.optional(),
     join: z.literal('token').optional(),
     hostname: z.enum(['keep', 'set']).default('keep'),
+    nat: z.boolean().default(false), // nobody reaches it, it can only dial out: it gets an address in the tunnel
   })
   .refine((n) => (n.ssh === undefined) !== (n.join === undefined), { message: 'a node needs either `ssh` or `join: token`, and not both', path: ['ssh'] })
-  .refine((n) => n.join !== undefined || n.address !== undefined || n.ssh?.host !== undefined, {
-    message: 'a node that is reached by ssh needs an `address`',
+  .refine((n) => n.join !== undefined || /^\d/.test(n.address ?? '') || n.ssh?.host !== undefined, {
+    message: 'a node that is reached by ssh needs an IPv4 `address`, or where to dial it as `ssh.host`',
     path: ['address'],
   })
   .meta({ id: 'NodeSpec' });
@@ -58,7 +62,14 @@ export const Native = z.strictObject({
     .prefault({}),
   swap: z.enum(['keep', 'off']).default('keep'),
   firewall: z.enum(['open-ports', 'ignore']).default('open-ports'),
-  containerd: z.strictObject({ foreign: z.enum(['refuse', 'adopt']).default('refuse') }).prefault({}),
+  containerd: z
+    .strictObject({
+      foreign: z.enum(['refuse', 'adopt']).default('refuse'),
+      mirrors: z.record(RegistryHost, z.array(MirrorUrl).min(1)).default({}), // asked before the registry itself: docs/proxy.md
+    })
+    .prefault({}),
+  dataDir: DataDir.optional(), // for images, pods and etcd: docs/networks.md
+  apt: z.strictObject({ mirror: MirrorUrl.optional(), securityMirror: MirrorUrl.optional() }).prefault({}), // in place of the machine's own sources
 });
 
 export const ClusterSpec = z
@@ -73,13 +84,16 @@ export const ClusterSpec = z
           podCidr: Cidr.default('10.244.0.0/16'),
           serviceCidr: Cidr.default('10.96.0.0/12'),
           backend: z.enum(['vxlan', 'host-gw']).default('vxlan'),
-          proxy: z.strictObject({ http: z.string().optional(), https: z.string().optional(), noProxy: z.array(z.string()).default([]) }).optional(),
+          tunnelCidr: Cidr.default('10.250.0.0/16'), // used only where a node has `nat: true`
+          proxy: ProxySpec.optional(), // for downloads only: docs/proxy.md
+          caCertificates: z.array(CaSource).default([]), // trusted for downloads, on every machine
         })
         .prefault({}),
       apiSANs: z.array(HostOrIp).default([]),
       nodes: z.array(NodeSpec).min(1),
       native: Native.prefault({}),
-      storage: z.strictObject({ kind: z.enum(['local']).default('local'), path: AbsolutePath.default('/strata/rootfs') }).prefault({}),
+      storage: StorageSpec.prefault({}),
+      artifacts: z.strictObject({ allowUnofficial: z.boolean().default(false) }).prefault({}), // programs published by others than their vendor: catalog/README.md
       bundles: z.array(z.string()).default([]),
       policy: z.strictObject({ nodeWait: Duration.default('2m'), onFailure: z.enum(['hold', 'unwind']).default('hold') }).prefault({}),
     }),
@@ -97,14 +111,9 @@ export const ClusterSpec = z
       const sameAddress = n.address === undefined ? j : c.spec.nodes.findIndex((m) => m.address === n.address);
       if (/^\d/.test(n.address ?? '') && sameAddress < j) twice('address', sameAddress, j);
     });
+    for (const { path, message } of [...rangeIssues(c.spec), ...storageIssues(c.spec)]) ctx.addIssue({ code: 'custom', path: ['spec', ...path], message });
     const planes = c.spec.nodes.filter((n) => n.role === 'control-plane').length;
     if (planes === 0) ctx.addIssue({ code: 'custom', path: ['spec', 'nodes'], message: 'no node has the role control-plane: give it to one' });
-    if (c.spec.network.proxy !== undefined)
-      ctx.addIssue({
-        code: 'custom',
-        path: ['spec', 'network', 'proxy'],
-        message: 'proxies are not supported yet: leave it out, and let the control server and the nodes reach what they need without one',
-      });
     if (planes > 1)
       ctx.addIssue({
         code: 'custom',

@@ -28,8 +28,20 @@ export const Facts = z
     routes: z.array(z.object({ destination: z.string(), gateway: z.string().nullable(), interface: z.string(), metric: z.int() })),
     mtu: z.record(z.string(), z.int()),
     listeners: z.array(Listener),
-    dns: z.object({ servers: z.array(z.string()), search: z.array(z.string()), managedBy: z.string(), target: z.string().nullable() }), // file | systemd-resolved | networkmanager | resolvconf
-    time: z.object({ wallMs: z.number(), service: z.string().nullable(), synchronized: z.boolean(), canSet: z.boolean().optional() }), // canSet false: the clock is the container host's
+    dns: z.object({
+      servers: z.array(z.string()),
+      search: z.array(z.string()),
+      managedBy: z.string(),
+      target: z.string().nullable(),
+      wildcard: z.array(z.string()).optional(),
+    }), // wildcard: search domains under which any name resolves; file | systemd-resolved | networkmanager | resolvconf
+    time: z.object({
+      wallMs: z.number(),
+      service: z.string().nullable(),
+      synchronized: z.boolean(),
+      canSet: z.boolean().optional(),
+      zone: z.string().optional(),
+    }), // canSet false: the clock is the container host's
     cgroup: z.enum(['v1', 'v2', 'hybrid']),
     canLowerOomScore: z.boolean(),
     canSetSysctl: z.boolean(),
@@ -45,12 +57,16 @@ export const Facts = z
         unit: z.string().nullable(),
         socket: z.string().nullable(),
         ours: z.boolean(),
+        cri: z.boolean().optional(), // containerd of somebody else: whether a kubelet could use it as it is
       }),
     ),
-    firewall: z.object({ tools: z.array(z.string()), dropsInput: z.boolean(), dropsForward: z.boolean() }),
+    firewall: z.object({ tools: z.array(z.string()), dropsInput: z.boolean(), dropsForward: z.boolean(), chains: z.array(z.string()).optional() }), // chains: those that drop, with the tool that keeps them
     security: z.object({ selinux: z.string(), apparmor: z.boolean() }),
     gpus: z.array(z.object({ vendor: z.string(), model: z.string() })),
     hostKeys: z.array(z.string()), // SHA256:... of the ssh host keys
+    volumeGroups: z.array(z.object({ name: z.string(), free: z.int() })).optional(), // of LVM
+    devices: z.record(z.string(), z.boolean()).optional(), // /dev/kmsg, /dev/fuse, /dev/net/tun
+    userNamespace: z.boolean().optional(), // root here is nobody on the machine around: an unprivileged container
     nofile: z.int(), // hard limit of open files for a service
   })
   .meta({ id: 'Facts' });

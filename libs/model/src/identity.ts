@@ -9,6 +9,12 @@ export interface NodeIdentity {
 
 export const serverSpiffeId = `${trustDomain}/server`;
 
+/** The SPIFFE id of an end of the tunnel: no node's, so that its certificate opens no session. */
+export const tunnelSpiffeId = (name: string): string => `${trustDomain}/tunnel/${name}`;
+
+/** The SPIFFE id of a service on a node (metadata, objects): no node's and not the server's. */
+export const serviceSpiffeId = (name: string): string => `${trustDomain}/service/${name}`;
+
 /** The SPIFFE id of a node. Throws when an id holds anything but letters, digits, `-` and `_`. */
 export function nodeSpiffeId({ clusterId, nodeId }: NodeIdentity): string {
   const uri = `${trustDomain}/cluster/${clusterId}/node/${nodeId}`;

@@ -17,6 +17,16 @@ export const AbsolutePath = z
   .max(1024)
   .regex(/^\/[^\0\n\r]*$/, 'must be an absolute path')
   .refine((p) => !p.split('/').includes('..'), 'must not contain ".."');
+/** A path that unit files and command lines take as it is. */
+export const PlainPath = z
+  .string()
+  .max(1024)
+  .regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/, 'must be an absolute path of letters, digits, ".", "_" and "-"');
+/** A folder of a disk for data: nothing of the system lies below it. */
+export const DataDir = PlainPath.refine(
+  (p) => !/^\/(var\/lib|etc|usr|boot|proc|sys|dev|run|tmp)(\/|$)/.test(p),
+  'must be a folder of a disk for data, such as /data',
+);
 export const Ipv4 = z.ipv4();
 export const Cidr = z.cidrv4();
 export const Port = z.int().min(1).max(65535);

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { Finding, OrderResult, Outcome } from './order';
-import { Action, Plan } from './plan';
+import { PairMatrix } from './pair-matrix';
+import { Action, Plan, PlanKind } from './plan';
+import { RestoreFrom } from './storage';
 
 /** How a run ended. refused: a precheck said no, nothing was changed. */
 export const RunResult = z.enum(['done', 'failed', 'degraded', 'cancelled', 'unwound', 'refused', 'planned']).meta({ id: 'RunResult' });
@@ -8,11 +10,13 @@ export type RunResult = z.infer<typeof RunResult>;
 
 /** What the operator asked for when the run was made. */
 export const RunIntent = z.strictObject({
-  kind: z.enum(['install', 'add-node', 'remove-node', 'uninstall', 'finish']),
-  nodes: z.array(z.string()).default([]), // add-node, remove-node: which
+  kind: PlanKind,
+  nodes: z.array(z.string()).default([]), // add-node, remove-node: which; migrate-storage: whose tree becomes the shared one
   until: z.enum(['precheck', 'download', 'prepare', 'install', 'activate']).optional(),
   dryRun: z.boolean().default(false),
   force: z.boolean().default(false), // remove-node, uninstall: also if the node cannot be reached
+  from: RestoreFrom.optional(), // restore-storage; the last dump unless told otherwise
+  deleteData: z.boolean().optional(), // uninstall: the data of the shared file system goes as well
 });
 export type RunIntent = z.infer<typeof RunIntent>;
 
@@ -24,6 +28,7 @@ const order = { attempt: z.int(), epoch: z.int(), action: Action };
 export const eventBodies = {
   RunRequested: z.strictObject({ intent: RunIntent, specVersion: z.int(), epoch: z.int(), by: z.string() }),
   NodeChecked: z.strictObject({ findings: z.array(Finding), via: z.enum(['ssh', 'agent']), reachable: z.boolean(), message: z.string().default('') }),
+  PairsProbed: z.strictObject({ matrix: PairMatrix, findings: z.array(Finding) }),
   RunPlanned: z.strictObject({ plan: Plan }),
   OrderReleased: z.strictObject({ ...order, orderId: z.string() }),
   OrderWaiting: z.strictObject({ ...order, reason: z.string() }), // the node is offline: still to be sent, no attempt spent

@@ -91,6 +91,15 @@ test('certificates start a day ago, so that a slow clock does not lock a node ou
   expect(validityOf((await then.signCsr(await makeCsr(await newKeys()), node)).certPem)).toEqual({ notBeforeMs: at - day, notAfterMs: at + 365 * day });
 });
 
+test('an end of the tunnel names neither node nor host, and serves one side only', async () => {
+  const hub = await ca.issueTunnel('home.n1', 'hub');
+  const leaf = new X509Certificate(hub.certPem);
+  expect([leaf.subject, leaf.keyUsage, leaf.verify(new X509Certificate(hub.caPem).publicKey)]).toEqual(['CN=home.n1', ['1.3.6.1.5.5.7.3.1'], true]);
+  expect(() => identityOf(hub.certPem)).toThrow('names no node');
+  expect(leaf.checkHost('home.n1', { subject: 'never' })).toBeUndefined();
+  expect(new X509Certificate((await ca.issueTunnel('home.n3', 'node')).certPem).keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
+});
+
 test('renewal is due after a third of the life', () => {
   const life = { notBeforeMs: 0, notAfterMs: 300 };
   expect([99, 100, 299, 500].map((now) => renewalDue(life, now))).toEqual([false, true, true, true]);

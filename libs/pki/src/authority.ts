@@ -1,5 +1,5 @@
 import { webcrypto } from 'node:crypto';
-import { nodeSpiffeId, serverSpiffeId, type NodeIdentity } from '@strata/model';
+import { nodeSpiffeId, serverSpiffeId, serviceSpiffeId, tunnelSpiffeId, type NodeIdentity } from '@strata/model';
 import { caPinOf, serialOf } from './identity';
 import { certificateAlgorithm, keyPem, keysFromPem, newKeys, type Keys } from './keys';
 import { x509 } from './x509';
@@ -89,9 +89,30 @@ export class Authority {
     return { certPem: `${certPem}${this.certPem}`, keyPem: await keyPem(keys.privateKey) };
   }
 
+  /**
+   * Key, certificate and this CA's certificate of one end of the tunnel. It names no node and no host, so that it opens nothing else. It lives as
+   * long as the CA: the hub's list of nodes says who may come in.
+   */
+  async issueTunnel(name: string, end: 'hub' | 'node'): Promise<{ certPem: string; keyPem: string; caPem: string }> {
+    const keys = await newKeys();
+    const use = [end === 'hub' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth];
+    const what = { subject: name, uri: tunnelSpiffeId(name), use, names: { dns: [], ip: [] }, days: caDays };
+    return { certPem: (await this.issue(keys.publicKey, what)).certPem, keyPem: await keyPem(keys.privateKey), caPem: this.certPem };
+  }
+
+  /**
+   * Key, certificate and this CA's certificate of a service that listens on a node, such as `meta.home.strata.internal`. It can only be listened with, and
+   * it is nobody's identity: neither a node nor the control server. It lives as long as the CA: nothing of the service has to come back for another.
+   */
+  async issueService(name: string, names: ServerNames): Promise<{ certPem: string; keyPem: string; caPem: string }> {
+    const keys = await newKeys();
+    const what = { subject: name.slice(0, 64), uri: serviceSpiffeId(name), use: [x509.ExtendedKeyUsage.serverAuth], names, days: caDays };
+    return { certPem: (await this.issue(keys.publicKey, what)).certPem, keyPem: await keyPem(keys.privateKey), caPem: this.certPem };
+  }
+
   private async issue(
     publicKey: webcrypto.CryptoKey,
-    what: { subject: string; uri: string; use: x509.ExtendedKeyUsage[]; names: ServerNames },
+    what: { subject: string; uri: string; use: x509.ExtendedKeyUsage[]; names: ServerNames; days?: number },
   ): Promise<Issued> {
     const alternatives: x509.JsonGeneralNames = [
       { type: 'url', value: what.uri },
@@ -103,7 +124,7 @@ export class Authority {
       subject: [{ CN: [what.subject] }],
       issuer: this.certificate.subjectName,
       notBefore: new Date(this.now() - backdateMs),
-      notAfter: new Date(this.now() + leafDays * day),
+      notAfter: new Date(this.now() + (what.days ?? leafDays) * day),
       signingAlgorithm: certificateAlgorithm,
       publicKey,
       signingKey: this.keys.privateKey,

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 
 const version = 'v1';
 const tagBytes = 16;
@@ -19,6 +19,14 @@ export class MasterKey {
 
   export(): Buffer {
     return Buffer.from(this.key);
+  }
+
+  /**
+   * 32 bytes that belong to one purpose, named by `context` (HKDF-SHA256): always the same, nothing of them is kept, and one says nothing about another
+   * or about this key.
+   */
+  derive(context: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.key, 'strata derived secret', Buffer.from(context, 'utf8'), 32));
   }
 
   /** Seals `plaintext` for one place, named by `context` (for instance `node/n1/ssh-password`): moved to another place, it does not open. */

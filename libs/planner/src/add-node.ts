@@ -4,8 +4,10 @@ import type { Distribution } from './distribution';
 import { machine, obtain, wanted } from './install';
 import { PlanRefused } from './refused';
 import type { Steps } from './steps';
+import { storageForAdded } from './storage';
+import { tunnelForAdded } from './tunnel';
 
-/** The same list for the new nodes alone: the others get no step. Gives warnings. @throws PlanRefused */
+/** The same list for the new nodes alone: the others get no step but to know of them. Gives warnings. @throws PlanRefused */
 export function addNode(on: Steps, { c, d, names }: { c: PlanContext; d: Distribution; names: readonly string[] }): string[] {
   const unknown = names.filter((name) => !c.spec.nodes.some((n) => n.name === name));
   if (unknown.length > 0)
@@ -15,9 +17,11 @@ export function addNode(on: Steps, { c, d, names }: { c: PlanContext; d: Distrib
     throw new PlanRefused('control-plane.second', 'a second control-plane node is not supported yet', 'add it with the role worker');
 
   on.phase('download');
-  for (const a of wanted(c, d)) obtain(on, a);
+  for (const a of wanted(c, d)) obtain(on, a, c);
   on.phase('install');
   d.known(on, c);
+  tunnelForAdded(on, c, names);
+  storageForAdded(on, c, names);
   for (const n of added) d.node(on, c, machine(on, n, { c, d }));
 
   const others = c.nodes.filter((n) => !names.includes(n.name));

@@ -1,20 +1,14 @@
 import type { Facts, NodeSpec } from '@strata/model';
+import { likelyAddresses, listOf, nodeAddresses } from '@strata/tasks';
 import { PlanRefused } from './refused';
-
-/** Interfaces that container software makes: never the address of a node. */
-const foreign = /^(lo|docker\d*|br-|veth|cni|flannel|cali|kube-|virbr|podman|tun|tap)/;
-
-/** Addresses of a machine that a node could have: no loopback, no link-local, none of containers. */
-export const candidates = (facts: Facts): { interface: string; address: string }[] =>
-  facts.addresses.filter((a) => !foreign.test(a.interface) && !a.address.startsWith('127.') && !a.address.startsWith('169.254.') && !a.address.includes(':'));
 
 /**
  * The one address of a node. @throws PlanRefused when the machine does not have the one that the spec names, or has several and the
  * spec chooses none: it names them all.
  */
 export function addressOf(node: NodeSpec, facts: Facts): string {
-  const found = candidates(facts);
-  const list = found.map((c) => `${c.address} (${c.interface})`).join(', ') || 'none';
+  const found = node.address === undefined ? likelyAddresses(facts) : nodeAddresses(facts);
+  const list = listOf(found);
   const refuse = (code: string, message: string): never => {
     throw new PlanRefused(code, message, `set \`address\` of ${node.name} in the spec to one of: ${list}`);
   };

@@ -1,4 +1,17 @@
-import { type Capabilities, capabilities, type Catalog, type CatalogEntry, type ClusterSpec, type Facts, type NodeSpec, type Role } from '@strata/model';
+import {
+  type Capabilities,
+  capabilities,
+  type Catalog,
+  type CatalogEntry,
+  type ClusterSpec,
+  type Facts,
+  type NodeSpec,
+  type Outside,
+  outsideOf,
+  type Role,
+  tunnelAddress,
+} from '@strata/model';
+import { runtimePlace, type RuntimePlace } from '@strata/tasks';
 import { addressOf } from './addresses';
 import { PlanRefused } from './refused';
 import type { BundleContent, PlanRequest } from './request';
@@ -12,12 +25,18 @@ export interface PlannedNode {
   facts: Facts;
   can: Capabilities;
   nodeId: string | null;
+  /** Whose containerd runs the cluster's containers here. */
+  runtime: RuntimePlace;
 }
 /** What the entries of THE LIST are made from. */
 export interface PlanContext {
   whole: ClusterSpec;
   /** The cluster is there already, the plan only adds nodes to it. */
   there: boolean;
+  /** Some node is behind a NAT: all others reach it through a tunnel. */
+  tunnel: boolean;
+  /** The plan takes back: whatever any spec of this cluster may have asked for. */
+  everything?: true;
   spec: ClusterSpec['spec'];
   cluster: string;
   /** Names that every node resolves by its hosts block, so that an address may change. */
@@ -28,6 +47,8 @@ export interface PlanContext {
   catalog: Catalog;
   bundles: { name: string; content: BundleContent }[];
   facts: ReadonlyMap<string, Facts>;
+  /** How downloads get to the outside: the same for all nodes. */
+  outside: Outside;
   now: number;
 }
 
@@ -46,10 +67,11 @@ export function contextOf(request: PlanRequest): PlanContext {
       return {
         name: n.name,
         role: n.role,
-        address: addressOf(n, facts),
+        address: n.nat ? tunnelAddress(spec.network.tunnelCidr, n.name) : addressOf(n, facts),
         spec: n,
         facts,
         can: capabilities(facts),
+        runtime: runtimePlace(facts),
         nodeId: request.enrolled.get(n.name) ?? null,
       };
     });
@@ -66,7 +88,8 @@ export function contextOf(request: PlanRequest): PlanContext {
   if (!controlPlane) throw noControlPlane(spec.nodes);
   const suffix = `${cluster}.strata.internal`;
   return {
-    whole: request.spec, there: request.intent.kind === 'add-node', facts: request.facts, spec, cluster, nodes, controlPlane, absent, catalog: request.catalog, now: request.now,
+    outside: outsideOf(spec, [...nodes.map((n) => n.address), ...(request.serverHosts ?? [])]),
+    whole: request.spec, there: request.intent.kind === 'add-node', tunnel: spec.nodes.some((n) => n.nat), facts: request.facts, spec, cluster, nodes, controlPlane, absent, catalog: request.catalog, now: request.now,
     names: { api: `api.${suffix}`, meta: `meta.${suffix}`, objects: `objects.${suffix}` },
     bundles: spec.bundles.map((name) => ({ name, content: bundleNamed(name, request.bundles) })),
   }; // prettier-ignore

@@ -1,4 +1,4 @@
-import type { ClusterSpec, Facts } from '@strata/model';
+import { type ClusterSpec, type Facts, HostOrIp } from '@strata/model';
 import type { KubeletConstraints, ProxySettings } from '@strata/tasks';
 import type { PlannedNode } from './context';
 
@@ -12,8 +12,22 @@ export const kubeletConstraints = (n: PlannedNode, spec: ClusterSpec['spec']): K
   ...(n.can.lowerOomScore ? {} : { oomScoreAdj: 0 }),
   ...(n.can.cgroupV1 ? { failCgroupV1: false } : {}),
   ...(keepsSwap(n, spec) ? { failSwapOn: false } : {}),
+  ...podResolver(n.facts, spec),
   ...(holdsPods(n.facts).some((d) => d.size > 0 && d.free / d.size < nearlyFull) ? { nearlyFullDisk: true } : {}),
 });
+
+/**
+ * Where the machine's own resolver would do harm in pods: a stub on loopback, which pods cannot reach and which the cluster's DNS would make a circle
+ * of, and search domains under which any name resolves.
+ */
+function podResolver({ dns }: Facts, spec: ClusterSpec['spec']): Pick<KubeletConstraints, 'resolver'> {
+  const loopback = dns.servers.some((s) => s.startsWith('127.'));
+  const wildcard = dns.wildcard ?? [];
+  if (dns.managedBy === 'systemd-resolved' && !loopback && wildcard.length === 0) return { resolver: 'resolved' };
+  if (!loopback && wildcard.length === 0) return {};
+  const servers = [...new Set([...spec.native.dns.servers, ...dns.servers.filter((s) => /^\d/.test(s) && !s.startsWith('127.'))])].slice(0, 3);
+  return servers.length === 0 ? {} : { resolver: { servers, search: dns.search.filter((d) => !wildcard.includes(d) && HostOrIp.safeParse(d).success) } };
+}
 
 /** kubelet looks at the whole machine's swap, also from inside a container, which cannot switch it off. */
 const keepsSwap = (n: PlannedNode, spec: ClusterSpec['spec']): boolean => n.facts.memory.swap > 0 && (spec.native.swap === 'keep' || n.can.container);

@@ -1,7 +1,12 @@
-export { candidates, addressOf } from './addresses';
+export { addressOf } from './addresses';
 export { checkPlan, PlanFaulty } from './check-plan';
 export { plan } from './plan';
 export { type Precheck, precheckSteps } from './prechecks';
 export { PlanRefused } from './refused';
 export { renderPlan } from './render-plan';
+export { addressesFor, freeRanges } from './site';
 export type { BundleContent, PlanRequest } from './request';
+export { judgePairs } from './pair-findings';
+export { pairPlan, type PairPlan, type PairPlanNode, type PlannedPair } from './pair-plan';
+export { portVerdict, syncFigures } from './pair-verdict';
+export { nextSizes, pathMtu } from './path-mtu';

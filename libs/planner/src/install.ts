@@ -1,11 +1,14 @@
-import { artifactKey, type CatalogEntry } from '@strata/model';
+import { artifactKey, type CatalogEntry, type Outside } from '@strata/model';
 import { agentInstall, artifactObtain, nativeTasks, taskNamed } from '@strata/tasks';
 import { bundles } from './bundles';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import type { Distribution, NodeLines } from './distribution';
-import { basePackages, openPorts, sysctlSettings, trusted } from './native-settings';
+import { fetch } from './fetch';
+import { basePackages, dataKinds, heldPackages, openPorts, sysctlSettings, trusted } from './native-settings';
 import { precheckSteps } from './prechecks';
-import { artifact, obtaining, type Line, type Steps } from './steps';
+import { artifact, type Steps } from './steps';
+import { bucketFirst, storage, storageAddress, storageArtifacts } from './storage';
+import { tunnelEnd } from './tunnel';
 
 /**
  * THE LIST: what an install does, from top to bottom. Each node walks it by itself; a step waits for the one above it on its own line
@@ -13,7 +16,7 @@ import { artifact, obtaining, type Line, type Steps } from './steps';
  */
 export function install(on: Steps, c: PlanContext, d: Distribution): void {
   on.phase('download');
-  for (const a of wanted(c, d)) obtain(on, a);
+  for (const a of wanted(c, d)) obtain(on, a, c);
 
   for (const n of c.nodes) d.node(on, c, machine(on, n, { c, d }));
 
@@ -23,7 +26,7 @@ export function install(on: Steps, c: PlanContext, d: Distribution): void {
 
 /** One machine, from a stranger to one that can run containers. */
 export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d: Distribution }): NodeLines {
-  const { native, storage } = c.spec;
+  const { native } = c.spec;
   const begin = on.line(n.name);
 
   on.phase('precheck');
@@ -32,7 +35,11 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
 
   on.phase('prepare');
   if (n.spec.ssh) begin.step(agentInstall, { node: n.name });
+  bucketFirst(begin, n, c);
   begin.step(nativeTasks.kernelModules, { modules: ['overlay', 'br_netfilter', 'nf_conntrack', ...(c.spec.network.backend === 'vxlan' ? ['vxlan'] : [])] });
+
+  if (native.dataDir !== undefined) begin.step(nativeTasks.dataPlace, { dataDir: native.dataDir, kinds: dataKinds(n, d.ownRuntime) });
+  begin.step(nativeTasks.outsideConfigure, { ...c.outside, apt: native.apt }); // ahead of the first package
 
   const system = begin.fork();
   if (n.spec.hostname === 'set') system.step(nativeTasks.hostnameSet, { name: n.name });
@@ -44,21 +51,24 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
   if (native.dns.servers.length + native.dns.search.length > 0)
     system.step(nativeTasks.dnsConfigure, { servers: native.dns.servers, search: native.dns.search });
   system.step(nativeTasks.packagesInstall, { packages: basePackages(c, n) });
+  system.step(nativeTasks.upgradesHold, { packages: heldPackages(n) });
   if (native.ntp.enabled) system.step(nativeTasks.ntpConfigure, { servers: native.ntp.servers });
   system.step(nativeTasks.sshdConfigure, { authorizedKeys: native.ssh.authorizedKeys, passwordLogin: native.ssh.passwordLogin });
   if (native.firewall === 'open-ports') system.step(nativeTasks.firewallOpen, { ports: openPorts(c, n), ...trusted(c) });
-  system.step(nativeTasks.localfsLayout, { path: storage.path });
+  tunnelEnd(system, n, c);
+  storage(on, system, { n, c });
 
   const images = begin.fork();
   const runtime = begin.fork();
   if (d.ownRuntime) {
     fetch(runtime, 'runtime', ['runc', 'containerd', 'cni-plugins']);
-    runtime.step(nativeTasks.runcInstall, { artifact: artifact('runc') });
-    runtime.step(nativeTasks.cniInstall, { archive: artifact('cni-plugins') });
+    const place = n.runtime === 'own' ? {} : { place: n.runtime };
+    runtime.step(nativeTasks.runcInstall, { artifact: artifact('runc'), ...place });
+    runtime.step(nativeTasks.cniInstall, { archive: artifact('cni-plugins'), ...place });
     runtime.step(nativeTasks.containerdInstall, {
       archive: artifact('containerd'), version: entryOf(c.catalog, 'containerd').version, pauseImage: d.pauseImage(c), restrictOomScore: !n.can.lowerOomScore,
       systemdCgroup: true,
-      foreign: native.containerd.foreign,
+      foreign: native.containerd.foreign, ...place, ...imagesFrom(c),
     }); // prettier-ignore
 
     images.after(runtime);
@@ -68,7 +78,7 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
       fetch(arrived, as, names);
       images.step(
         nativeTasks.imagesImport,
-        { images: names.map(artifact) },
+        { images: names.map(artifact), ...place },
         { as, needs: [arrived], title: `${names.length} images (${as}) are in the container runtime` },
       );
     }
@@ -76,23 +86,29 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
   return { node: n, begin, system, runtime, images };
 }
 
+/** What our containerd is told of the outside; nothing where the spec says nothing. */
+function imagesFrom({ outside: { proxy }, spec }: PlanContext): { proxy?: NonNullable<Outside['proxy']>; mirrors?: Record<string, string[]> } {
+  const { mirrors } = spec.native.containerd;
+  return { ...(proxy ? { proxy } : {}), ...(Object.keys(mirrors).length > 0 ? { mirrors } : {}) };
+}
+
 /** The catalog entries that the cluster needs, each once. */
 export function wanted(c: PlanContext, d: Distribution): CatalogEntry[] {
-  const all = [...d.artifacts(c), ...c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)))];
+  const all = [...d.artifacts(c), ...storageArtifacts(c), ...c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)))];
   return [...new Map(all.map((a) => [artifactKey(a), a])).values()];
 }
-export function obtain(on: Steps, a: CatalogEntry): void {
-  on.line(null).step(artifactObtain, { name: a.name, version: a.version }, { as: a.name, title: `${a.name} ${a.version} is in the store` });
+/** An entry comes into the store. From others than its vendor only where the spec allows it, and then the plan names them. */
+export function obtain(on: Steps, a: CatalogEntry, { spec }: Pick<PlanContext, 'spec'>): void {
+  const others = spec.artifacts.allowUnofficial ? a.sources.flatMap((s) => (s.from === 'recipe' && s.unofficial ? [s.publisher] : [])) : [];
+  const allowed = others.length > 0;
+  const title = `${a.name} ${a.version} is in the store${allowed ? `; it may come from ${others.join(', ')}` : ''}`;
+  on.line(null).step(artifactObtain, { name: a.name, version: a.version, ...(allowed ? { unofficial: true } : {}) }, { as: a.name, title });
 }
-/** The node takes artifacts from the server as soon as the server has them. */
-export function fetch(line: Line, as: string, names: readonly string[]): void {
-  line.step(
-    nativeTasks.artifactsFetch,
-    { artifacts: names.map(artifact) },
-    { as, needs: obtaining(names), title: `${names.length} artifacts (${as}) are on the node` },
-  );
-}
-const hostEntries = (c: PlanContext, n: PlannedNode): { address: string; names: string[] }[] => [
-  { address: c.controlPlane.address, names: [c.names.api, c.names.meta, c.names.objects] },
-  { address: n.address, names: [n.name] },
-];
+/** The services' names point to the nodes that they run on, each address on one line. */
+export function hostEntries(c: PlanContext, n: PlannedNode): { address: string; names: string[] }[] {
+  const { api, meta, objects } = c.names;
+  const at = new Map<string, string[]>();
+  for (const [address, name] of [[c.controlPlane.address, api], [storageAddress(c, 'metadata'), meta], [storageAddress(c, 'objects'), objects]] as const)
+    at.set(address, [...(at.get(address) ?? []), name]);
+  return [...[...at].map(([address, names]) => ({ address, names })), { address: n.address, names: [n.name] }];
+} // prettier-ignore

@@ -1,6 +1,7 @@
 import type { CatalogEntry } from '@strata/model';
 import {
-  artifactsFetch, k3sAgent, k3sConfigure, k3sInstall, k3sServer, k3sToken, k3sTokenRetire, kubeconfigKeep, kubernetesNodeReady, kubernetesNodeSettings, networkReady,
+  artifactsFetch, k3sAgent, k3sConfigure, k3sInstall, k3sServer, k3sToken, k3sTokenRetire, kubeconfigKeep, kubernetesNodeReady, kubernetesNodeSettings,
+  networkReady, nodeAddresses,
 } from '@strata/tasks'; // prettier-ignore
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import { kubeletConstraints, proxySettings } from './demands';
@@ -53,7 +54,8 @@ export function k3s(c: PlanContext): Distribution {
     const { podCidr, serviceCidr, backend } = c.spec.network;
     const sans = [c.names.api, c.controlPlane.address, ...c.spec.apiSANs];
     line.step(k3sConfigure, {
-      node: { name: n.name, address: n.address }, endpoint: c.names.api, kubelet: kubeletConstraints(n, c.spec), proxy: proxySettings(c.nodes),
+      node: { name: n.name, address: n.address }, endpoint: c.names.api, ...severalAddresses(n), kubelet: kubeletConstraints(n, c.spec), proxy: proxySettings(c.nodes),
+      outside: { proxy: c.outside.proxy, mirrors: c.spec.native.containerd.mirrors },
       ...(n.role === 'control-plane' ? { server: { cluster: c.cluster, version, podCidr, serviceCidr, backend, sans } } : {}),
     }); // prettier-ignore
     return line.after(system);
@@ -78,4 +80,10 @@ export function k3s(c: PlanContext): Distribution {
     const line = on.line(n.name, ...joined).step(kubernetesNodeReady, { node: n.name });
     line.step(kubernetesNodeSettings, { node: n.name, labels, taints: n.spec.taints });
   }
+}
+/** Flannel inside K3s takes the interface of the default route unless it is told. */
+function severalAddresses(n: PlannedNode): { flannelInterface?: string } {
+  const own = nodeAddresses(n.facts);
+  const chosen = own.find((a) => a.address === n.address)?.interface;
+  return own.length > 1 && chosen !== undefined ? { flannelInterface: chosen } : {};
 }

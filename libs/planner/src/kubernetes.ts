@@ -1,5 +1,7 @@
 import { type CatalogEntry, kubernetesComponents, knownKubernetesVersions } from '@strata/model';
 import {
+  certificatesRenew,
+  etcdSnapshots,
   flannelDaemonSet,
   kubeconfigKeep,
   kubernetesAddons,
@@ -20,17 +22,19 @@ import {
   kubernetesSettings,
   networkFlannel,
   networkReady,
+  type NodeRegistration,
 } from '@strata/tasks';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import { kubeletConstraints, proxySettings } from './demands';
 import type { Distribution, NodeLines } from './distribution';
-import { fetch } from './install';
+import { fetch } from './fetch';
 import { PlanRefused } from './refused';
-import { artifact, type Steps } from './steps';
+import { artifact, type Line, type Steps } from './steps';
 
 const keep = 'cluster/kubeconfig.keep';
 const flannel = 'cluster/network.flannel';
 const ready = 'cluster/network.ready';
+const registration = (n: PlannedNode): NodeRegistration => ({ name: n.name, address: n.address, ...(n.runtime === 'own' ? {} : { runtime: n.runtime }) });
 const addon = (kind: 'DaemonSet' | 'Deployment', name: string): object => ({ apiVersion: 'apps/v1', kind, name, namespace: 'kube-system' });
 
 /** Kubernetes by kubeadm's phases. @throws PlanRefused for a version that we have not built and tried. */
@@ -49,6 +53,7 @@ export function kubernetes(c: PlanContext): Distribution {
   const controlPlane = [
     entryOf(c.catalog, 'image-etcd', parts.etcd), own('image-kube-apiserver'), own('image-kube-controller-manager'), own('image-kube-scheduler'),
   ]; // prettier-ignore
+  const etcdTools = ['etcdctl', 'etcdutl'].map((name) => entryOf(c.catalog, name, parts.etcd));
   const bundled = c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
   const runtime = ['runc', 'containerd', 'cni-plugins'].map((name) => entryOf(c.catalog, name));
   // what a node waits for before it joins and before it can be Ready, and where it has the CA from
@@ -61,7 +66,7 @@ export function kubernetes(c: PlanContext): Distribution {
     version,
     ownRuntime: true,
     networkReady: ready,
-    artifacts: () => [...runtime, own('kubeadm'), own('kubelet'), own('kubectl'), pause, ...controlPlane, ...everywhere],
+    artifacts: () => [...runtime, own('kubeadm'), own('kubelet'), own('kubectl'), pause, ...controlPlane, ...everywhere, ...etcdTools],
     images: (_, n) => [
       ...(n.role === 'control-plane' ? [{ as: 'control-plane', images: [pause, ...controlPlane] }] : []),
       { as: 'pods', images: [...(n.role === 'control-plane' ? [] : [pause]), ...everywhere, ...bundled] },
@@ -97,7 +102,7 @@ export function kubernetes(c: PlanContext): Distribution {
     line.step(kubernetesBinaries, { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm'), kubectl: artifact('kubectl') });
     line.step(kubernetesKubeletUnit, {});
     line.step(kubernetesConfig, {
-      node: { name: n.name, address: n.address },
+      node: registration(n),
       kubelet: kubeletConstraints(n, c.spec),
       control: {
         cluster: c.cluster, version, endpoint: c.names.api, podCidr: c.spec.network.podCidr, serviceCidr: c.spec.network.serviceCidr, sans,
@@ -110,9 +115,17 @@ export function kubernetes(c: PlanContext): Distribution {
     line.step(kubernetesControlPlane, {});
     line.step(kubernetesKubeletStart, {}, { needs: [system, `${n.name}/images.import@control-plane`] });
     line.step(kubernetesApi, { cluster: c.cluster, address: n.address, endpoint: c.names.api });
+    upkeep(line.fork());
     line.step(kubernetesSettings, {});
     on.line(null, line).step(kubeconfigKeep, { kubeconfig: { $secret: `output:${n.name}/kubernetes.api#kubeconfig` } });
     line.step(kubernetesAddons, {}, { needs: [images] });
+  }
+
+  /** What keeps the control plane in order by itself; nothing waits for it. */
+  function upkeep(line: Line): void {
+    fetch(line, 'upkeep', ['etcdctl', 'etcdutl']);
+    line.step(etcdSnapshots, { etcdctl: artifact('etcdctl'), etcdutl: artifact('etcdutl') });
+    line.step(certificatesRenew, {});
   }
 
   function join(on: Steps, { node: n, begin, system, images }: NodeLines): void {
@@ -121,12 +134,12 @@ export function kubernetes(c: PlanContext): Distribution {
     fetch(line, 'kubernetes', ['kubeadm', 'kubelet']);
     line.step(kubernetesBinaries, { kubelet: artifact('kubelet'), kubeadm: artifact('kubeadm') });
     line.step(kubernetesKubeletUnit, {});
-    line.step(kubernetesConfig, { node: { name: n.name, address: n.address }, kubelet: kubeletConstraints(n, c.spec) });
+    line.step(kubernetesConfig, { node: registration(n), kubelet: kubeletConstraints(n, c.spec) });
     line.after(system, images, ...there.joinable);
     // side by side: the node asks, the server approves
     line.fork().step(kubernetesAdmit, { node: n.name });
     line.step(kubernetesJoin, {
-      token: { $secret: `mint:bootstrap-token:${n.name}` }, endpoint: c.names.api, node: { name: n.name, address: n.address },
+      token: { $secret: `mint:bootstrap-token:${n.name}` }, endpoint: c.names.api, node: registration(n),
       caPem: there.ca,
     }); // prettier-ignore
   }

@@ -1,11 +1,31 @@
+import { portsOf, storagePartsOn } from '@strata/model';
 import type { PlanContext, PlannedNode } from './context';
+import { storagePackages } from './storage';
 
 /** Packages that every node needs beside those of the spec, by the names of its package manager. */
 export function basePackages(c: PlanContext, n: PlannedNode): string[] {
-  const base = n.facts.packageManager === 'dnf' ? ['conntrack-tools', 'ethtool', 'nftables', 'socat'] : ['conntrack', 'ethtool', 'nftables', 'socat'];
+  const base = kubeletPackages(n);
   const time =
     c.spec.native.ntp.enabled && n.facts.time.canSet !== false && (n.facts.time.service === null || c.spec.native.ntp.servers.length > 0) ? ['chrony'] : [];
-  return [...new Set([...base, ...time, ...c.spec.native.packages])].sort();
+  const tunnel = c.tunnel ? ['openvpn'] : [];
+  const trust = c.outside.certificates.length > 0 ? ['ca-certificates'] : []; // what makes them trusted beside the vendors'
+  return [...new Set([...base, ...time, ...trust, ...tunnel, ...storagePackages(c, n), ...c.spec.native.packages])].sort();
+}
+
+/** What kubelet and kube-proxy call. */
+const kubeletPackages = (n: PlannedNode): string[] => [n.facts.packageManager === 'dnf' ? 'conntrack-tools' : 'conntrack', 'ethtool', 'nftables', 'socat'];
+/** What nothing may upgrade behind the node's back: what kubelet calls, and the runtime where it is somebody else's. */
+export function heldPackages(n: PlannedNode): string[] {
+  const runtime =
+    n.runtime === 'adopted' ? n.facts.containerRuntimes.flatMap((r) => (!r.ours && r.package && !r.package.includes(' ') ? [r.package] : [])) : [];
+  return [...new Set([...kubeletPackages(n), ...runtime, ...(runtime.length > 0 ? ['runc'] : [])])].sort();
+}
+
+/** What grows on this node and may lie on another disk than the system. */
+export function dataKinds(n: PlannedNode, ownRuntime: boolean): ('containerd' | 'containerd-beside' | 'kubelet' | 'etcd' | 'rancher')[] {
+  if (!ownRuntime) return ['rancher', 'kubelet'];
+  const runtime = { own: ['containerd'], beside: ['containerd-beside'], adopted: [] } as const;
+  return [...runtime[n.runtime], 'kubelet', ...(n.role === 'control-plane' ? (['etcd'] as const) : [])];
 }
 
 /** Forwarding between pods and nodes; more watches than a desktop needs. */
@@ -17,12 +37,10 @@ export const sysctlSettings = (n: PlannedNode): Record<string, string> => ({
 
 /** What other machines must reach on this node. Networks, not machines: a node that is added later needs no change here. */
 export function openPorts(c: PlanContext, n: PlannedNode): { proto: 'tcp' | 'udp'; port: number; from: string[] }[] {
-  const peers = [...new Set(c.nodes.map(networkOf))].sort();
-  return [
-    ...(n.role === 'control-plane' ? [{ proto: 'tcp' as const, port: 6443, from: [] }] : []), // people and agents, from anywhere
-    { proto: 'tcp', port: 10250, from: peers },
-    ...(c.spec.network.backend === 'vxlan' ? [{ proto: 'udp' as const, port: 8472, from: peers }] : []),
-  ];
+  const peers = [...new Set([...c.nodes.map(networkOf), ...(c.tunnel ? [c.spec.network.tunnelCidr] : [])])].sort();
+  return portsOf(n.role, c.tunnel, storagePartsOn(c.spec, n.name))
+    .filter((p) => p.from !== 'itself' && (p.backend === undefined || p.backend === c.spec.network.backend))
+    .map(({ proto, port, from }) => ({ proto, port, from: from === 'anywhere' ? [] : peers }));
 }
 /** The network that a node's address is in, as its interface says. */
 function networkOf(n: PlannedNode): string {

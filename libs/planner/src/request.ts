@@ -27,6 +27,8 @@ export interface PlanRequest {
   intent: RunIntent;
   /** Names of nodes that are in the cluster, but not in the spec any more. They stay as they are, and the plan says so. */
   dropped?: readonly string[];
+  /** Names or addresses under which nodes reach the control server. */
+  serverHosts?: readonly string[];
   /** Milliseconds since 1970. */
   now: number;
   /** sha256 of a text, 64 hexadecimal digits: the planner does no cryptography of its own. */

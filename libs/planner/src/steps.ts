@@ -18,6 +18,8 @@ export interface StepOptions {
   /** Besides what the line itself waits for. */
   needs?: readonly (StepKey | Line)[];
   title?: string;
+  /** Instead of the task's own number. */
+  attempts?: number;
 }
 /** How a plan's steps are put together. A step waits for its line's last one and for what it names; there are no barriers. */
 export class Steps {
@@ -34,13 +36,22 @@ export class Steps {
   line(node: string | null, ...after: (StepKey | Line)[]): Line {
     return new Line(this, node, after);
   }
-  add(step: { node: string | null; task: Task; input: unknown; needs: readonly StepKey[]; as?: string; title?: string; action?: Action }): StepKey {
+  add(step: {
+    node: string | null;
+    task: Task;
+    input: unknown;
+    needs: readonly StepKey[];
+    as?: string;
+    title?: string;
+    action?: Action;
+    attempts?: number;
+  }): StepKey {
     const { task } = step;
     const key = `${step.node ?? 'cluster'}/${task.name}${step.as === undefined ? '' : `@${step.as}`}`;
     this.all.push({
       key, task: task.name, version: task.version, action: step.action ?? 'run', phase: this.current, layer: task.layer, node: step.node, target: task.on,
       input: step.input, needs: [...new Set(step.needs)], pool: task.pool ?? null, onFailure: this.onFailure, title: step.title ?? task.title,
-      timeoutMs: task.timeoutMs, attempts: task.attempts,
+      timeoutMs: task.timeoutMs, attempts: step.attempts ?? task.attempts,
     }); // prettier-ignore
     return key;
   }
@@ -63,7 +74,7 @@ export class Line {
   }
   step<I>(task: TaskOf<I>, input: WithRefs<I>, options: StepOptions = {}): this {
     const needs = [...this.ends, ...keysOf(options.needs ?? [])];
-    this.ends = [this.steps.add({ node: this.node, task, input, needs, as: options.as, title: options.title })];
+    this.ends = [this.steps.add({ node: this.node, task, input, needs, as: options.as, title: options.title, attempts: options.attempts })];
     return this;
   }
   /** Another line of the same node that begins where this one is now. */

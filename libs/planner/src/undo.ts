@@ -34,10 +34,13 @@ export function undoOf(t: Taking, node: string): Step[] {
 function withAllThatMayBe(c: PlanContext): PlanContext {
   const { native } = c.spec;
   const dns = native.dns.servers.length + native.dns.search.length > 0 ? native.dns : { ...native.dns, servers: ['127.0.0.1'] };
+  const storage = { ...c.spec.storage, kind: 'juicefs' as const };
   return {
     ...c,
+    tunnel: true,
+    everything: true,
     nodes: c.nodes.map((n) => ({ ...n, spec: { ...n.spec, hostname: 'set' as const } })),
-    spec: { ...c.spec, native: { ...native, dns, ntp: { ...native.ntp, enabled: true }, firewall: 'open-ports' } },
+    spec: { ...c.spec, storage, native: { ...native, dataDir: native.dataDir ?? '/data', dns, ntp: { ...native.ntp, enabled: true }, firewall: 'open-ports' } },
   };
 }
 const takesBack = (task: Task): boolean => task.changes && typeof task.body.undo === 'function';

@@ -74,6 +74,7 @@ export function lookMoves(plan: Plan, view: RunView, world: { situation: Situati
 
 function endOfLooks(plan: Plan, view: RunView): Move {
   if (view.cancelled) return { kind: 'end', result: 'cancelled', because: `${view.because}; nothing was changed` };
+  if (view.intent?.until === 'precheck') return { kind: 'end', result: 'planned', because: 'nothing speaks against an install; nothing was changed' };
   const count = { 'as-it-is': 0, 'would-change': 0, unknown: 0, refused: 0 };
   for (const step of plan.steps) count[lookOf(plan, view, step).kind] += 1;
   const some: [number, string][] = [

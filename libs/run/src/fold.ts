@@ -5,7 +5,7 @@ import type { RunView, StepView } from './view';
 /** The view of a run of which no event is known yet. */
 export function emptyView(runId: string): RunView {
   return {
-    runId, seq: 0, state: 'checking', intent: null, specVersion: 0, epoch: 0, plan: null, steps: new Map(), findings: [], absent: new Map(),
+    runId, seq: 0, state: 'checking', intent: null, specVersion: 0, epoch: 0, plan: null, steps: new Map(), findings: [], pairs: null, absent: new Map(),
     cancelled: false, unwinding: false, result: null, because: '', startedAt: null, openedAt: null, endedAt: null,
   }; // prettier-ignore
 }
@@ -57,6 +57,10 @@ const appliers: Appliers = {
   NodeChecked: (view, event) => {
     const node = event.node;
     view.findings.push(...event.body.findings.map((f) => (node === null || f.node !== undefined ? f : { ...f, node })));
+  },
+  PairsProbed: (view, event) => {
+    view.pairs = event.body.matrix;
+    view.findings.push(...event.body.findings);
   },
   RunPlanned: (view, event) => {
     view.plan = event.body.plan;

@@ -16,7 +16,14 @@ export function renderLine(event: RunEvent, view: RunView): string | null {
       const where = event.node ?? 'the node';
       if (!event.body.reachable) return `${where} could not be reached over ${event.body.via}: ${event.body.message}`;
       const serious = event.body.findings.filter((f) => f.severity !== 'info');
+      if (serious.length === 0 && event.body.message !== '') return `${where}: ${event.body.message}`; // nobody looked: it says why
       return [`${where} checked over ${event.body.via}: ${counted(serious.length, 'finding')}`, ...findingLines(serious)].join('\n');
+    }
+    case 'PairsProbed': {
+      const { matrix, findings } = event.body;
+      const serious = findings.filter((f) => f.severity !== 'info');
+      const ways = matrix.pairs.length === 0 ? 'the disks are measured' : `${counted(matrix.pairs.length, 'way')} between the machines tried`;
+      return [`${ways}: ${counted(serious.length, 'finding')}`, ...findingLines(serious, true)].join('\n');
     }
     case 'RunPlanned': {
       const { plan } = event.body;
@@ -80,5 +87,5 @@ function endLine(step: StepView): string {
     }
   }
 }
-const findingLines = (findings: readonly Finding[]): string[] =>
-  findings.map((f) => `  ${f.severity}: ${f.message}${f.remedy === '' ? '' : ` (remedy: ${f.remedy})`}`);
+const findingLines = (findings: readonly Finding[], named = false): string[] =>
+  findings.map((f) => `  ${f.severity}${named && f.node ? ` on ${f.node}` : ''}: ${f.message}${f.remedy === '' ? '' : ` (remedy: ${f.remedy})`}`);

@@ -24,7 +24,7 @@ const planned: readonly EventKind[] = ['OrderReleased', ...anyOrder, 'NodeChecke
 
 /** The one table of legal run transitions. `RunResumed` leads back to `unwinding` when the run ended while unwinding. */
 export const runTransitions: Readonly<Record<RunState, Partial<Record<EventKind, RunState>>>> = {
-  checking: { ...stays('checking', ['RunRequested', 'NodeChecked', 'CancelRequested']), RunPlanned: 'running', RunEnded: 'ended' },
+  checking: { ...stays('checking', ['RunRequested', 'NodeChecked', 'PairsProbed', 'CancelRequested']), RunPlanned: 'running', RunEnded: 'ended' },
   running: { ...stays('running', planned), StepRetried: 'running', RunHeld: 'held', UnwindStarted: 'unwinding', RunEnded: 'ended' },
   held: { ...stays('held', planned), RunHeld: 'held', StepRetried: 'running', RunResumed: 'running', UnwindStarted: 'unwinding', RunEnded: 'ended' },
   unwinding: { ...stays('unwinding', planned), StepRetried: 'unwinding', RunEnded: 'ended' },

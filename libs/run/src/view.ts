@@ -1,4 +1,4 @@
-import type { Action, Finding, OrderResult, Outcome, Plan, RunIntent, RunResult } from '@strata/model';
+import type { Action, Finding, OrderResult, Outcome, PairMatrix, Plan, RunIntent, RunResult } from '@strata/model';
 
 /**
  * Where a step stands. waiting: not released. released: an order is out, not begun. running: begun.
@@ -38,6 +38,7 @@ export interface RunView {
   plan: Plan | null;
   steps: Map<string, StepView>;
   findings: Finding[]; // of first contact, all nodes
+  pairs: PairMatrix | null; // who reaches whom, as tried at first contact
   absent: Map<string, number>; // node -> since (ms)
   cancelled: boolean;
   unwinding: boolean;

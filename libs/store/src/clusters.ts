@@ -105,7 +105,15 @@ export class Clusters {
 
   /** After an uninstall the cluster may be made anew. */
   async forgetInitialization(clusterId: string): Promise<void> {
-    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { initialized: false, kubeconfig: null } }));
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { initialized: false, kubeconfig: null, bucketKey: null } }));
+  }
+
+  /** The sealed key of a bucket that somebody else runs; null while none was given. */
+  async bucketKey(clusterId: string): Promise<string | null> {
+    return (await this.db.run((sql) => sql.cluster.findUnique({ where: { id: clusterId }, select: { bucketKey: true } })))?.bucketKey ?? null;
+  }
+  async keepBucketKey(clusterId: string, sealed: string): Promise<void> {
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { bucketKey: sealed } }));
   }
 
   async keepKubeconfig(clusterId: string, sealed: string | null): Promise<void> {
@@ -114,7 +122,7 @@ export class Clusters {
 
   /** Hides the cluster; its name is free again, its runs stay readable. */
   async remove(clusterId: string): Promise<void> {
-    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { deletedAt: new Date() } }));
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { deletedAt: new Date(), bucketKey: null } }));
   }
 
   /** Takes the right to change the cluster. Without success: who has it. The same run may take it again (with a newer epoch). */

@@ -130,6 +130,7 @@ test('PostgreSQL killed in mid-work: calls go on, listeners listen again, the lo
   const lost: string[] = [];
   const lock = await store.lock({ onLost: (because) => lost.push(because) });
   await store.ledger.append(runId, 0, { events: [requested] });
+  for (let i = 0; i < 100 && !heard.includes(runId); i += 1) await new Promise((resolve) => setTimeout(resolve, 50)); // what is told at the moment of death may be lost
   await postgres.down('SIGKILL');
   const waiting = store.ledger.append(runId, 1, { events: [{ kind: 'RunHeld', body: { because: 'x' } }] });
   await postgres.up();

@@ -45,11 +45,17 @@ export class Runs {
     return found && record(found);
   }
 
-  /** Newest first; `next` is the cursor of the next page, null at the end. */
-  async list({ clusterId, cursor, limit = 50 }: { clusterId?: string; cursor?: string; limit?: number }): Promise<{ runs: RunRecord[]; next: string | null }> {
+  /** Newest first, of these kinds only if any are named; `next` is the cursor of the next page, null at the end. */
+  async list(of: {
+    clusterId?: string;
+    kinds?: readonly RunIntent['kind'][];
+    cursor?: string;
+    limit?: number;
+  }): Promise<{ runs: RunRecord[]; next: string | null }> {
+    const { clusterId, kinds, cursor, limit = 50 } = of;
     const rows = await this.db.run((sql) =>
       sql.run.findMany({
-        where: clusterId === undefined ? {} : { clusterId },
+        where: { ...(clusterId && { clusterId }), ...(kinds && { OR: kinds.map((kind) => ({ intent: { path: ['kind'], equals: kind } })) }) },
         orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
         take: limit + 1,
         ...(cursor === undefined ? {} : { cursor: { id: cursor } }),

@@ -51,7 +51,9 @@ interface Declaration<I extends z.ZodType, B extends z.ZodType, O extends z.ZodT
   name: string;
   version: number;
   layer: Layer;
-  timeout: string; // a transfer inside has its own no-progress deadline
+  timeout: string;
+  /** What the time-out counts from: the beginning, or the last sign of progress, for work that takes as long as a line or a package source needs. */
+  timeoutFrom?: 'start' | 'progress';
   attempts: number;
   pool?: string;
   title: string; // what it does, for people: "containerd runs"
@@ -59,11 +61,12 @@ interface Declaration<I extends z.ZodType, B extends z.ZodType, O extends z.ZodT
   before: B;
   output: O;
 }
-export interface Task extends Omit<Declaration<z.ZodType, z.ZodType, z.ZodType>, 'timeout'> {
+export interface Task extends Omit<Declaration<z.ZodType, z.ZodType, z.ZodType>, 'timeout' | 'timeoutFrom'> {
   on: 'node' | 'server';
   /** Whether apply exists: a precheck only looks. */
   changes: boolean;
   timeoutMs: number;
+  timeoutFrom: 'start' | 'progress';
   body: Body<never, unknown, unknown, unknown>;
 }
 /** A task whose input type is known: planner entries are checked against it. */
@@ -75,7 +78,7 @@ export interface TaskOf<I, O = unknown> extends Task {
 function declare(d: Declaration<z.ZodType, z.ZodType, z.ZodType>, on: 'node' | 'server', rest: { body: unknown; changes: boolean }): Task {
   return {
     name: d.name, version: d.version, layer: d.layer, attempts: d.attempts, pool: d.pool, title: d.title, input: d.input, before: d.before, output: d.output,
-    on, timeoutMs: milliseconds(d.timeout), changes: rest.changes, body: rest.body as Task['body'],
+    on, timeoutMs: milliseconds(d.timeout), timeoutFrom: d.timeoutFrom ?? 'start', changes: rest.changes, body: rest.body as Task['body'],
   }; // prettier-ignore
 }
 

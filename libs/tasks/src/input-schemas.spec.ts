@@ -4,7 +4,24 @@ import { tasks } from './registry';
 /** Fields that are free text by nature: shown or compared, never run, opened or written as a unit. */
 const freeText = /\.(name|blobs\[\]\.mediaType|\$secret)$/; // an artifact's own name, the name of a secret
 /** Absolute paths that the operator's spec may name. */
-const allowedPaths = ['localfs.layout: path', 'precheck.resources: dataPaths[]'];
+const allowedPaths = [
+  'localfs.layout: path',
+  'data.place: dataDir',
+  'precheck.resources: dataPaths[]',
+  'juicefs.mount: path',
+  'juicefs.mount: cache.path',
+  'storage.leave: path',
+  'storage.leave: cache',
+  'view.read: path',
+  'migration.look: path',
+  'migration.may-end: path',
+  'tree.aside: path',
+  'tree.back: path',
+  'tree.compare: path',
+  'tree.copy: path',
+  'tree.drop: path',
+  'view.write: path',
+];
 const forbidden = /^(argv|args|command|cmd|script|shell|exec|unit|unitText|file|content)$/i;
 
 interface Field {

@@ -2,9 +2,15 @@ import { containerizedTasks } from './containerized';
 import type { Task } from './define-task';
 import * as nativeTasks from './native';
 import { orchestrationTasks } from './orchestration';
+import * as storageTasks from './storage';
 
 /** All tasks by name. A name twice is a fault of the build. */
-export const tasks: ReadonlyMap<string, Task> = index([...Object.values(nativeTasks), ...orchestrationTasks, ...containerizedTasks]);
+export const tasks: ReadonlyMap<string, Task> = index([
+  ...Object.values(nativeTasks),
+  ...Object.values(storageTasks),
+  ...orchestrationTasks,
+  ...containerizedTasks,
+]);
 
 function index(all: readonly Task[]): ReadonlyMap<string, Task> {
   const map = new Map<string, Task>();

@@ -54,6 +54,21 @@ test('a stranger with the right pin and token becomes a node', async () => {
   });
 });
 
+test("the environment's proxy is not asked", async () => {
+  const at = await listen();
+  const names = ['grpc_proxy', 'https_proxy', 'http_proxy'];
+  const before = names.map((name) => [name, process.env[name]] as const);
+  for (const name of names) process.env[name] = 'http://127.0.0.1:1';
+  try {
+    expect((await enroll({ addresses: [at.enrollmentAddress], caPin: ca.pin }, request)).nodeId).toBe('n1');
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+});
+
 test.each([5, -60])('a clock that is days off does not keep it from learning that (certificates from day %i)', async (fromDays) => {
   const at = await listen(fromDays);
   expect((await enroll({ addresses: [at.enrollmentAddress], caPin: ca.pin }, request)).skewMs).toBe(-7_200_000);

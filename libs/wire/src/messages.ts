@@ -22,6 +22,8 @@ export interface FromAgentBodies {
     highestEpoch: number;
     held: HeldOrder[];
     agentTimeMs: number;
+    /** The looks that this agent can answer; an older agent says none. */
+    looks?: string[];
   };
   /** `facts` is JSON of the model's Facts, not yet parsed by its schema. */
   facts: { digest: string; facts: unknown };
@@ -33,12 +35,25 @@ export interface FromAgentBodies {
   log: OrderRef & { seq: number; stream: string; text: string; dropped: number; atMs: number };
   /** `result` is JSON of the model's OrderResult, not yet parsed by its schema. */
   settled: OrderRef & { runId: string; step: string; epoch: number; outcome: Outcome; result: unknown; journalSeq: number };
-  heartbeat: { load: number; agentTimeMs: number; rssMb: number };
+  /** `mount` is JSON of the model's MountHealth, not yet parsed by its schema; none where the node has no shared mount. */
+  heartbeat: { load: number; agentTimeMs: number; rssMb: number; mount?: unknown };
   secretsWanted: OrderRef;
+  /** A part of what a look found; `failure` is empty unless it could not be done. */
+  answer: { id: string; part: Buffer; last: boolean; failure: string };
 }
 /** What the server says. */
 export interface ToAgentBodies {
-  welcome: { sessionId: string; serverTimeMs: number; heartbeatIntervalMs: number; reconnectCapMs: number; credits: number; wantsFacts: boolean };
+  welcome: {
+    sessionId: string;
+    serverTimeMs: number;
+    heartbeatIntervalMs: number;
+    reconnectCapMs: number;
+    credits: number;
+    wantsFacts: boolean;
+    /** host:port, where this server is reached now; empty from an older one. */
+    sessionAddresses: string[];
+    artifactAddresses: string[];
+  };
   /** `body` is the canonical JSON of the model's OrderBody: the signature is over exactly these bytes. */
   order: { body: Buffer; signature: Buffer; keyId: string; secrets: Record<string, Buffer> };
   cancel: OrderRef & { reason: string };
@@ -51,6 +66,8 @@ export interface ToAgentBodies {
   factsWanted: object;
   /** The node was removed from its cluster: the agent takes itself away. */
   dismiss: { reason: string };
+  /** A look, outside any run: nothing is changed. */
+  ask: { id: string; what: string; input: unknown };
 }
 type Union<Bodies> = { [K in keyof Bodies]: { kind: K } & Bodies[K] }[keyof Bodies];
 export type FromAgent = Union<FromAgentBodies>;

@@ -21,5 +21,6 @@ export const clientOptions: ChannelOptions = {
   'grpc.ssl_target_name_override': serverName,
   'grpc.default_authority': serverName,
   'grpc.enable_retries': 0,
+  'grpc.enable_http_proxy': 0, // else it goes through whatever http_proxy of this process's environment names
   'grpc.service_config_disable_resolution': 1,
 };

@@ -13,6 +13,7 @@ const hello: FromAgent = {
   highestEpoch: 4_294_967_296,
   held: [{ orderId: 'o1', runId: 'r1', step: 'n1/dns.configure', epoch: 3, attempt: 2, state: 'settled' }],
   agentTimeMs: 1_700_000_000_123,
+  looks: ['doctor'],
 };
 let ca: TestAuthority;
 let node: NodeTls;
@@ -49,6 +50,8 @@ test('hello, welcome, an order out and its settle back, word for word', async ()
     reconnectCapMs: 2_000,
     credits: 64,
     wantsFacts: true,
+    sessionAddresses: ['10.0.0.1:7444'],
+    artifactAddresses: ['10.0.0.1:7445'],
   });
   expect(at.links[0]?.peer).toMatchObject({ clusterId: 'c1', nodeId: 'n1', serial: expect.stringMatching(/^[0-9A-F]+$/) as string });
 
@@ -60,9 +63,10 @@ test('hello, welcome, an order out and its settle back, word for word', async ()
     { kind: 'drain', addresses: ['10.0.0.2:7444'], reason: 'moving' },
     { kind: 'secrets', orderId: 'o2', attempt: 1, secrets: {}, missing: 'the password was erased' },
     { kind: 'factsWanted' },
+    { kind: 'ask', id: 'a1', what: 'doctor', input: { nowMs: 5 } },
   ];
   for (const message of toAgent) await at.links[0]?.send(message);
-  await until(() => ear.heard.length === 8);
+  await until(() => ear.heard.length === 9);
   expect(ear.heard.slice(1)).toEqual(toAgent);
 
   const ref = { orderId: 'o2', attempt: 1 };
@@ -75,10 +79,12 @@ test('hello, welcome, an order out and its settle back, word for word', async ()
     { kind: 'log', ...ref, seq: 1, stream: 'stdout', text: 'line', dropped: 2, atMs: 1_700_000_000_001 },
     { kind: 'settled', ...ref, runId: 'r1', step: 'n1/x', epoch: 3, outcome: 'changed', result: { findings: [] }, journalSeq: 13 },
     { kind: 'heartbeat', load: 0.5, agentTimeMs: 1_700_000_000_002, rssMb: 55.5 },
+    { kind: 'heartbeat', load: 0.5, agentTimeMs: 1_700_000_000_003, rssMb: 55.5, mount: { state: 'hangs' } },
     { kind: 'secretsWanted', ...ref },
+    { kind: 'answer', id: 'a1', part: Buffer.from('[]'), last: true, failure: '' },
   ];
   for (const message of fromAgent) await session.send(message);
-  await until(() => at.heard.length === 10);
+  await until(() => at.heard.length === 12);
   expect(at.heard.slice(1)).toEqual(fromAgent);
 });
 

@@ -47,6 +47,7 @@ const agentReaders: Readers<AgentMessage__Output, FromAgentBodies> = {
       state: heldStateFromWire(h.state),
     })),
     agentTimeMs: whole(b.agentTimeMs),
+    ...(b.looks.length > 0 ? { looks: [...b.looks] } : {}),
   }),
   facts: (b) => ({ digest: b.digest, facts: json(b.json) }),
   factsChanged: (b) => ({ what: b.what, before: json(b.beforeJson), after: json(b.afterJson), digest: b.digest }),
@@ -64,8 +65,9 @@ const agentReaders: Readers<AgentMessage__Output, FromAgentBodies> = {
     result: json(b.resultJson),
     journalSeq: whole(b.journalSeq),
   }),
-  heartbeat: (b) => ({ load: b.load, agentTimeMs: whole(b.agentTimeMs), rssMb: b.rssMb }),
+  heartbeat: (b) => ({ load: b.load, agentTimeMs: whole(b.agentTimeMs), rssMb: b.rssMb, ...(b.mountJson.length > 0 && { mount: json(b.mountJson) }) }),
   secretsWanted: (b) => ({ orderId: b.orderId, attempt: b.attempt }),
+  answer: (b) => ({ id: b.id, part: b.part, last: b.last, failure: b.failure }),
 };
 const agentWriters: Writers<AgentMessage, FromAgentBodies> = {
   hello: (b) => ({
@@ -88,8 +90,9 @@ const agentWriters: Writers<AgentMessage, FromAgentBodies> = {
     resultJson: bytes(b.result),
     journalSeq: b.journalSeq,
   }),
-  heartbeat: (b) => b,
+  heartbeat: ({ mount, ...b }) => (mount === undefined ? b : { ...b, mountJson: bytes(mount) }),
   secretsWanted: (b) => b,
+  answer: (b) => b,
 };
 const serverReaders: Readers<ServerMessage__Output, ToAgentBodies> = {
   welcome: (b) => ({
@@ -99,6 +102,8 @@ const serverReaders: Readers<ServerMessage__Output, ToAgentBodies> = {
     reconnectCapMs: b.reconnectCapMs,
     credits: b.credits,
     wantsFacts: b.wantsFacts,
+    sessionAddresses: b.sessionAddresses,
+    artifactAddresses: b.artifactAddresses,
   }),
   order: (b) => ({ body: b.body, signature: b.signature, keyId: b.keyId, secrets: b.secrets }),
   cancel: (b) => ({ orderId: b.orderId, attempt: b.attempt, reason: b.reason }),
@@ -108,6 +113,7 @@ const serverReaders: Readers<ServerMessage__Output, ToAgentBodies> = {
   secrets: (b) => ({ orderId: b.orderId, attempt: b.attempt, secrets: b.secrets, missing: b.missing }),
   factsWanted: () => ({}),
   dismiss: (b) => ({ reason: b.reason }),
+  ask: (b) => ({ id: b.id, what: b.what, input: json(b.inputJson) }),
 };
 const serverWriters: Writers<ServerMessage, ToAgentBodies> = {
   welcome: (b) => b,
@@ -119,6 +125,7 @@ const serverWriters: Writers<ServerMessage, ToAgentBodies> = {
   secrets: (b) => b,
   factsWanted: () => ({}),
   dismiss: (b) => ({ reason: b.reason }),
+  ask: (b) => ({ id: b.id, what: b.what, inputJson: bytes(b.input) }),
 };
 
 /** The tables above are exact by kind; TypeScript cannot follow one key through two of them, so this one place says so. */

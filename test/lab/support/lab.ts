@@ -1,11 +1,12 @@
 import { newMark } from './mark';
-import { lastWords, labProgram, must, node as nodeProgram, type Ran, runProgram } from './program';
+import { lastWords, labProgram, must, node as nodeProgram, type Ran, runProgram, until } from './program';
 
 export interface LabNode {
   name: string;
   address: string;
   state: string;
   hostKey: string;
+  second?: string | null; // address of its second card
   pid: number | null; // of its init, on this machine
 }
 interface View {
@@ -85,6 +86,10 @@ export class Lab {
     if (ran.code !== 0) throw new Error(`on ${node}: \`${argv.join(' ').slice(0, 200)}\` ended with exit status ${ran.code}\n${lastWords(ran)}`);
     return ran.stdout;
   }
+  /** Waits until a unit of a node runs: an agent that has rested for a while starts afresh by itself, and is away for a moment. */
+  async active(node: string, unit: string): Promise<void> {
+    await until(`${unit} to run on ${node}`, 30_000, async () => (await this.exec(node, ['systemctl', 'is-active', unit])).stdout === 'active\n');
+  }
   /** A cluster spec for the nodes, as text. */
   async spec(options: SpecOptions = {}): Promise<string> {
     const { bundles = [], only, join, user, login, cluster } = options;
@@ -98,10 +103,14 @@ export class Lab {
     const { stdout } = await must([nodeProgram, labProgram, 'spec', '--name', this.name, '--distribution', 'kubernetes', ...flags], { timeoutMs: 60_000 });
     return bundles.length === 0 ? stdout : `${stdout.trimEnd()}\n  bundles: [${bundles.join(', ')}]\n`;
   }
-  /** `crash`, `reboot`, `off`, `on`, `cut`, `heal`, `slow`, `full`, `address`: as `strata lab` has them. */
+  /** `crash`, `powercut`, `reboot`, `off`, `on`, `cut`, `heal`, `slow`, `narrow`, `slow-disk`, `full`, `address`, `card`, `nat`: as `strata lab` has them. */
   async act(action: string, node: string, args: readonly string[] = []): Promise<void> {
     await must([nodeProgram, labProgram, action, node, ...args, '--name', this.name], { timeoutMs: 180_000 });
-    if (['crash', 'reboot', 'on', 'off'].includes(action)) await this.refresh();
+    if (['crash', 'powercut', 'reboot', 'on', 'off'].includes(action)) await this.refresh();
+  }
+  /** Whether the nodes reach anything beyond each other and this machine's bridge address. */
+  async outside(state: 'on' | 'off'): Promise<void> {
+    await must([nodeProgram, labProgram, 'outside', state, '--name', this.name], { timeoutMs: 60_000 });
   }
   async dispose(): Promise<void> {
     await must([nodeProgram, labProgram, 'down', '--name', this.name], { timeoutMs: 180_000 });

@@ -15,10 +15,13 @@ export interface ServerOptions {
   settings?: Record<string, string | number>;
   /** Under which the directory of everything is made; others may pass through it. */
   under?: string;
+  /** More of the environment that it and its CLI run in. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** A control server of its own: home, ports and the user's home that the CLI keeps its contexts in. Everything is in `dir`. */
 export class TestServer {
+  private more: Readonly<Record<string, string>> = {};
   private constructor(
     readonly dir: string,
     readonly home: string,
@@ -37,7 +40,7 @@ export class TestServer {
     }
   }
   /** The same without starting it. */
-  static async make({ settings = {}, under = '/var/lib' }: ServerOptions = {}): Promise<TestServer> {
+  static async make({ settings = {}, under = '/var/lib', env = {} }: ServerOptions = {}): Promise<TestServer> {
     const dir = join(under, `strata-test-${newMark()}`);
     const home = join(dir, 'home');
     const [api = 0, agent = 0, artifact = 0, enroll = 0] = await freePorts(4);
@@ -49,7 +52,9 @@ export class TestServer {
     const all = { apiPort: api, agentPort: agent, artifactPort: artifact, enrollPort: enroll, ...settings };
     const yaml = Object.entries(all).map(([k, v]) => `${k}: ${v}\n`).join(''); // prettier-ignore
     writeFileSync(join(home, 'server.yaml'), yaml, { mode: 0o600 });
-    return new TestServer(dir, home, { api, agent, artifact, enroll });
+    const server = new TestServer(dir, home, { api, agent, artifact, enroll });
+    server.more = env;
+    return server;
   }
 
   get url(): string {
@@ -75,6 +80,7 @@ export class TestServer {
       SSH_AUTH_SOCK: '',
       KUBECONFIG: '',
       FORCE_COLOR: '0',
+      ...this.more,
     };
   }
 
@@ -107,6 +113,7 @@ export class TestServer {
     await must(['cp', '-a', this.dir, dir], { timeoutMs: 120_000 });
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
     const there = new TestServer(dir, join(dir, 'home'), this.ports);
+    there.more = this.more;
     try {
       await there.up();
       return there;

@@ -43,7 +43,11 @@ export async function snapshot(lab: Lab, name: string): Promise<Snapshot> {
   if (pid === null) throw new Error(`${name} does not run`);
   const network = async (section: string, argv: readonly string[]): Promise<string[]> => {
     const { stdout } = await must(['nsenter', '-t', String(pid), '-n', ...argv], { timeoutMs: 30_000 });
-    return stdout.split('\n').filter(Boolean).map((line, i) => (section === 'firewall' ? `${section}\t${i}\t${line}` : `${section}\t${line.trim()}\tpresent`)); // prettier-ignore
+    const lines = stdout
+      .replace(/@if\d+/g, '')
+      .split('\n')
+      .filter(Boolean); // the other end's number is another after each boot
+    return lines.map((line, i) => (section === 'firewall' ? `${section}\t${i}\t${line}` : `${section}\t${line.trim()}\tpresent`)); // prettier-ignore
   };
   const outside = await Promise.all([
     network('link', ['ip', '-o', '-br', 'link']),

@@ -1,6 +1,6 @@
 import type { ApiClient } from '@strata/api-client';
 import { ApiError } from '@strata/api-client';
-import type { ApplyClusterBody, ClusterView, Phase, RunIntent } from '@strata/model';
+import type { ApplyClusterBody, BucketKey, ClusterSpec, ClusterView, Phase, RunIntent } from '@strata/model';
 import type { ServerContext } from '../context/context';
 import { followRun } from '../follow/follow-run';
 import { readSpecFile } from '../spec/read-spec';
@@ -34,8 +34,17 @@ export async function readSpec(cli: Cli, file: string, server: { client: ApiClie
       if (collected) secrets[node.name] = collected.secrets;
     }
   }
-  return { spec: { ...spec, spec: { ...spec.spec, nodes } }, secrets };
+  const bucketKey = await keyOfBucket(collector, spec, enrolled.size > 0);
+  return { spec: { ...spec, spec: { ...spec.spec, nodes } }, secrets, ...(bucketKey ? { bucketKey } : {}) };
 }
+
+/** The key of a bucket with somebody else. A cluster that is there has it already: then it is sent anew where it can be had without asking. */
+async function keyOfBucket(collector: SecretCollector, { spec }: ClusterSpec, there: boolean): Promise<BucketKey | null> {
+  const { kind, accessKeyFrom = '', secretKeyFrom = '' } = spec.storage.objects ?? {};
+  if (spec.storage.kind !== 'juicefs' || kind !== 's3') return null;
+  if (there && ![accessKeyFrom, secretKeyFrom].every((from) => collector.canGive(from))) return null;
+  return { access: await collector.named(accessKeyFrom, 'access key of the bucket'), secret: await collector.named(secretKeyFrom, 'secret key of the bucket') };
+} // prettier-ignore
 
 /** Nodes that have an agent: nothing is asked for them any more. */
 async function enrolledNodes(client: ApiClient, cluster: string): Promise<Set<string>> {
@@ -55,12 +64,13 @@ export async function startAndFollow(
   what: { cluster: string; intent: RunIntent; flags: FollowFlags & { detach?: boolean } },
 ): Promise<void> {
   const { runId } = await client.startRun(what.cluster, what.intent);
-  if (what.flags.detach === true) {
-    cli.terminal.out(runId);
-    cli.terminal.err(`run ${runId} is at work; watch it: strata runs watch ${runId}`);
-    return;
-  }
-  await follow(cli, client, { runId, flags: what.flags });
+  await followOrTell(cli, client, { runId, flags: what.flags });
+}
+export async function followOrTell(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags & { detach?: boolean } }): Promise<void> {
+  const { runId } = what;
+  if (what.flags.detach !== true) return follow(cli, client, what);
+  cli.terminal.out(runId);
+  cli.terminal.err(`run ${runId} is at work; watch it: strata runs watch ${runId}`);
 }
 export async function follow(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags }): Promise<void> {
   const options = { json: what.flags.logFormat === 'json', timeoutMs: what.flags.timeout };

@@ -1,9 +1,13 @@
-import type { ApiClient } from '@strata/api-client';
+import { type ApiClient, ConnectionError } from '@strata/api-client';
+import { exitCodes } from '@strata/model';
 import type { Command } from 'commander';
 import { readKubeconfig, mergeKubeconfig } from '../kubernetes/kubeconfig';
 import { runKubectl } from '../kubernetes/kubectl';
+import { CliError } from '../cli-error';
+import { resolveContext, type ServerContext } from '../context/context';
+import { homeOf, supervisorTrouble } from '../host/server-home';
 import { table } from '../output/table';
-import { intentOf, startAndFollow } from './apply';
+import { intentOf, isLocal, startAndFollow } from './apply';
 import {
   type Cli,
   type ContextFlags,
@@ -20,14 +24,23 @@ import {
   withYes,
 } from './cli';
 import { nodeTable } from './node-commands';
-import { runTable, waitText } from './run-commands';
+import { nowLines, runTable } from './run-commands';
 
 type Flags = ContextFlags & { cluster?: string };
 
 /** status, pods, cluster list|delete, kubeconfig, kubectl, uninstall. */
 export function addClusterCommands(program: Command, cli: Cli): void {
   withOutput(withCluster(withContext(program.command('status').description('the server, every cluster and node, and what is going on')))).action(
-    (flags: Flags & OutputFlags) => withServer(cli, flags, (client, context) => status(cli, client, { flags, server: context.url })),
+    (flags: Flags & OutputFlags) =>
+      withServer(cli, flags, (client, context) => status(cli, client, { flags, context })).catch((error: unknown) => {
+        const trouble = supervisorTrouble(resolveContext(flags, cli.env).home ?? homeOf(undefined, cli.env));
+        if (trouble === null || !(error instanceof ConnectionError)) throw error;
+        throw new CliError(`${error.message}; ${trouble}`, {
+          exitCode: exitCodes.failed,
+          remedy: 'strata up; what else is wrong: strata doctor',
+          cause: error,
+        });
+      }),
   );
   const cluster = program.command('cluster').description('the clusters of this control server');
   withOutput(withContext(cluster.command('list').description('every cluster'))).action((flags: ContextFlags & OutputFlags) =>
@@ -86,17 +99,26 @@ export function addClusterCommands(program: Command, cli: Cli): void {
     ),
   )
     .option('--force', 'also if a node cannot be reached: nothing is undone there then')
+    .option('--delete-data', 'also delete the data of the shared file system: what is in its bucket, and its metadata')
     .option('--detach', 'do not watch')
-    .action((named: string | undefined, flags: Flags & FollowFlags & { yes?: boolean; force?: boolean; detach?: boolean }) =>
+    .action((named: string | undefined, flags: Flags & FollowFlags & { yes?: boolean; force?: boolean; deleteData?: boolean; detach?: boolean }) =>
       withServer(cli, flags, async (client) => {
         const name = await theCluster(client, named ?? flags.cluster);
-        await mustConfirm(cli, flags, `Take cluster ${name} off all its machines? What runs there is lost.`);
-        await startAndFollow(cli, client, { cluster: name, intent: intentOf('uninstall', { force: flags.force === true }), flags });
+        const data = flags.deleteData === true;
+        await mustConfirm(
+          cli,
+          flags,
+          `Take cluster ${name} off all its machines? What runs there is lost${data ? ', and all data of its shared file system' : ''}.`,
+        );
+        const intent = intentOf('uninstall', { force: flags.force === true, ...(data ? { deleteData: true } : {}) });
+        await startAndFollow(cli, client, { cluster: name, intent, flags });
       }),
     );
 }
 
-async function status(cli: Cli, client: ApiClient, at: { flags: Flags & OutputFlags; server: string }): Promise<void> {
+async function status(cli: Cli, client: ApiClient, at: { flags: Flags & OutputFlags; context: ServerContext }): Promise<void> {
+  const { url, home } = at.context;
+  const trouble = isLocal(url) ? supervisorTrouble(home ?? homeOf(undefined, cli.env)) : null;
   const version = await client.version();
   const clusters = (await client.clusters()).filter((c) => at.flags.cluster === undefined || c.name === at.flags.cluster || c.id === at.flags.cluster);
   const all = await Promise.all(
@@ -107,19 +129,17 @@ async function status(cli: Cli, client: ApiClient, at: { flags: Flags & OutputFl
     }),
   );
   const words = (): string => {
-    const lines = [`control server ${version.version} at ${at.server}`];
+    const lines = [`control server ${version.version} at ${url}`];
+    if (trouble !== null) lines.push(`  ${trouble}`, '  what to do: strata up');
     if (all.length === 0) lines.push('', 'no cluster yet: strata init > cluster.yaml, edit it, strata apply -f cluster.yaml');
     for (const { cluster, nodes, run } of all) {
       lines.push('', `cluster ${cluster.name}: ${cluster.state}`, nodeTable(nodes, cli.now()));
       if (run === null) continue;
       lines.push('', run.state === 'ended' ? 'the last run' : 'at work', runTable([run], cli.now()));
       if (run.because) lines.push(`  ${run.because}`);
-      lines.push(
-        ...run.waits.slice(0, 10).map((w) => waitText(w, cli.now())),
-        ...(run.waits.length > 10 ? [`  … and ${run.waits.length - 10} more: strata runs show`] : []),
-      );
+      lines.push(...nowLines(run, cli.now()));
     }
     return lines.join('\n');
   };
-  show(cli, at.flags, { value: { server: { url: at.server, ...version }, clusters: all }, words });
+  show(cli, at.flags, { value: { server: { url, ...version, trouble }, clusters: all }, words });
 }

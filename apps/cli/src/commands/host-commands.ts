@@ -18,6 +18,7 @@ const timeout = (ms: number, text: string): Option => new Option('--timeout <dur
 export function addHostCommands(program: Command, cli: Cli): void {
   withHome(program.command('up').description('start the control server of this host, and wait until it takes work'))
     .option('--foreground', 'stay, for a unit of an init system')
+    .option('--no-unit', 'do not make it a unit of systemd; it then ends with a reboot')
     .option('--advertise <address...>', 'addresses under which nodes reach this host; default: its own')
     .option('--context <name>', 'under which name to remember it', 'local')
     .addOption(timeout(180_000, '3m'))

@@ -6,6 +6,7 @@ import { usage } from '../cli-error';
 import type { ServerContext } from '../context/context';
 import { ago, table } from '../output/table';
 import { SecretCollector } from '../ssh/collect-secrets';
+import { type SshFlags, withLogin } from '../ssh/ssh-options';
 import { follow, isLocal } from './apply';
 import {
   type Cli,
@@ -24,20 +25,15 @@ import {
 } from './cli';
 
 type Flags = ContextFlags & { cluster?: string };
-interface AddFlags extends Flags, FollowFlags {
+/** What makes a node. */
+export interface NodeFlags extends SshFlags {
   ssh?: string;
   join?: boolean;
-  name?: string;
   role: string;
   label: string[];
-  keyFile?: string;
-  passwordFrom?: string;
-  passphraseFrom?: string;
-  sudoPasswordFrom?: string;
-  hostKey?: string;
-  acceptNewHostKey?: boolean;
-  bastion?: string;
-  agent?: boolean;
+}
+export interface AddFlags extends NodeFlags, Flags, FollowFlags {
+  name?: string;
   detach?: boolean;
 }
 const gather = (value: string, all: string[]): string[] => [...all, value];
@@ -45,20 +41,15 @@ const gather = (value: string, all: string[]): string[] => [...all, value];
 /** node add|list|show|remove|join-command */
 export function addNodeCommands(program: Command, cli: Cli): void {
   const node = program.command('node').description('the machines of a cluster');
-  withFollow(withCluster(withContext(node.command('add').description('one more machine, by SSH or with a join command; the others are left alone'))))
+  const added = withFollow(
+    withCluster(withContext(node.command('add').description('one more machine, by SSH or with a join command; the others are left alone'))),
+  )
     .option('--ssh <user@host[:port]>', 'reach it by SSH')
     .option('--join', 'it comes by itself: print the line to run there')
     .option('--name <name>', 'name of the node; default: the next free nN')
     .addOption(new Option('--role <role>', 'what it is for').choices(['worker', 'control-plane']).default('worker'))
-    .option('--label <key=value>', 'a label; may be given several times', gather, [])
-    .option('--key-file <path>', 'private key; default: what ~/.ssh/config and ~/.ssh offer')
-    .option('--password-from <source>', 'prompt, env:NAME or file:PATH')
-    .option('--passphrase-from <source>', 'of the key: prompt, env:NAME or file:PATH')
-    .option('--sudo-password-from <source>', 'same, prompt, env:NAME or file:PATH')
-    .option('--host-key <fingerprint>', 'SHA256:… as `ssh-keygen -lf` prints it')
-    .option('--accept-new-host-key', 'trust a host key that nobody knows yet (audited)')
-    .option('--bastion <user@host[:port]>', 'go through this host')
-    .option('--agent', 'use the ssh agent; only if the control server runs on this host')
+    .option('--label <key=value>', 'a label; may be given several times', gather, []);
+  withLogin(added, { trust: 'trust a host key that nobody knows yet (audited)', one: true, byServer: true })
     .option('--detach', 'do not watch')
     .action((flags: AddFlags) => withServer(cli, flags, (client, context) => add(cli, flags, { client, context })));
   withOutput(withCluster(withContext(node.command('list').description('every node: state, session, address')))).action((flags: Flags & OutputFlags) =>
@@ -71,7 +62,7 @@ export function addNodeCommands(program: Command, cli: Cli): void {
     (name: string, flags: Flags & OutputFlags) =>
       withServer(cli, flags, async (client) => {
         const found = await client.node(await theCluster(client, flags.cluster), name);
-        show(cli, flags, { value: found, words: () => Object.entries(found).map(([k, v]) => `${k.padEnd(14)}${v === null ? '-' : String(v)}`).join('\n') }); // prettier-ignore
+        show(cli, flags, { value: found, words: () => Object.entries(found).map(([k, v]) => `${k.padEnd(14)}${v === null ? '-' : typeof v === 'object' ? `${v.path}: ${v.words}` : String(v)}`).join('\n') }); // prettier-ignore
       }),
   );
   withYes(
@@ -141,7 +132,7 @@ async function runFor(client: ApiClient, at: { cluster: string; name: string; si
 
 const hostText = /^(?:([^@\s]+)@)?([^@:\s]+)(?::(\d+))?$/;
 /** The node that the flags describe. @throws CliError naming each flag that is wrong */
-export function nodeOf(name: string, flags: AddFlags): { node: NodeSpec; written: Set<string> } {
+export function nodeOf(name: string, flags: NodeFlags): { node: NodeSpec; written: Set<string> } {
   const written = new Set<string>();
   const [, user, host, port] = hostText.exec(flags.ssh ?? '') ?? [];
   if (flags.ssh !== undefined && host === undefined) throw usage(`--ssh ${flags.ssh} is not USER@HOST or USER@HOST:PORT`);

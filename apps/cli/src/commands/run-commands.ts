@@ -1,6 +1,6 @@
 import type { ApiClient } from '@strata/api-client';
-import type { RunSummary } from '@strata/model';
-import { span } from '@strata/run';
+import type { RunDetails, RunSummary } from '@strata/model';
+import { firstWaits, runningText, span } from '@strata/run';
 import type { Command } from 'commander';
 import { usage } from '../cli-error';
 import { ago, table } from '../output/table';
@@ -25,7 +25,7 @@ export function addRunCommands(program: Command, cli: Cli): void {
   ).action((run: string | undefined, flags: Flags & OutputFlags) =>
     withServer(cli, flags, async (client) => {
       const found = await client.run(await theRun(client, run, flags.cluster));
-      const words = (): string => [runTable([found], cli.now()), found.because, ...found.waits.map((w) => waitText(w, cli.now()))].filter(Boolean).join('\n');
+      const words = (): string => [runTable([found], cli.now()), found.because, ...nowLines(found, cli.now())].filter(Boolean).join('\n');
       show(cli, flags, { value: found, words });
     }),
   );
@@ -63,8 +63,9 @@ export function addRunCommands(program: Command, cli: Cli): void {
     .option('--detach', 'do not watch')
     .action((run: string, step: string, flags: ContextFlags & FollowFlags & { detach?: boolean }) =>
       withServer(cli, flags, async (client) => {
-        await client.retryStep(run, step);
-        await goOn(cli, client, { id: run, flags, said: `${step} is tried again` });
+        const id = await theRun(client, run);
+        await client.retryStep(id, step);
+        await goOn(cli, client, { id, flags, said: `${step} is tried again` });
       }),
     );
   withOutput(withContext(program.command('logs').argument('<run>').argument('<step>').description('what a step wrote while it was at work')))
@@ -126,5 +127,12 @@ export function runTable(runs: readonly RunSummary[], now: number): string {
     ]),
   );
 }
-export const waitText = (w: { step: string; for: string; since: number | null; endedBy: string }, now: number): string =>
-  `  ${w.step} waits for ${w.for}${w.since === null ? '' : `, since ${span(now - w.since)}`}; ended by: ${w.endedBy}`;
+/** What is under way, and for each node the first step that waits and for what; `-o json` has every wait. */
+export const nowLines = (run: RunDetails, now: number): string[] => [
+  ...run.running.map((r) => `  ${runningText(r, now)}`),
+  ...firstWaits(run.waits).map(({ wait: w, more }) => {
+    const since = w.since === null ? '' : `, since ${span(now - w.since)}`;
+    const behind = more === 0 ? '' : `; ${more} more ${more === 1 ? 'step' : 'steps'} after it`;
+    return `  ${w.step} waits for ${w.for}${since}; ended by: ${w.endedBy}${behind}`;
+  }),
+];

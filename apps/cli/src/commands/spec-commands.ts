@@ -3,25 +3,26 @@ import { type ApplyClusterBody, exitCodes, phases, type RunStarted } from '@stra
 import { type Command, Option } from 'commander';
 import { exitCodeOf, followRun } from '../follow/follow-run';
 import { looksOf, planText, wouldChange } from '../output/plan-text';
-import { sampleSpec } from '../spec/sample';
-import { readSpecFile } from '../spec/read-spec';
+import { lookAtSpecFile, readSpecFile } from '../spec/read-spec';
 import { type ApplyFlags, intentOf, readSpec, sendSpec, startAndFollow } from './apply';
 import { type Cli, type ContextFlags, type FollowFlags, type OutputFlags, show, withContext, withFollow, withOutput, withServer, withYes } from './cli';
 import { CliError } from '../cli-error';
+import { addInitCommands } from './init-command';
+import { addPrecheckCommand } from './precheck';
 
 const withFile = (command: Command): Command => command.requiredOption('-f, --file <path>', 'the cluster spec; - is standard input');
 
 /** init, validate, plan, apply, and apply up to each phase. */
 export function addSpecCommands(program: Command, cli: Cli): void {
-  program
-    .command('init')
-    .description('print a commented cluster spec to edit')
-    .option('--name <name>', 'name of the cluster', 'home')
-    .action((flags: { name: string }) => cli.terminal.out(sampleSpec(flags.name)));
-
+  addInitCommands(program, cli);
   withOutput(withFile(program.command('validate').description('check a spec: everything that is wrong, with file, line and column'))).action(
     (flags: { file: string } & OutputFlags) => {
-      const { spec } = readSpecFile(flags.file);
+      const read = lookAtSpecFile(flags.file);
+      if (!read.spec && flags.output !== 'table') {
+        cli.exit(exitCodes.usage);
+        return show(cli, flags, { value: { file: flags.file, issues: read.issues }, words: () => '' });
+      }
+      const { spec } = read.spec ? read : readSpecFile(flags.file);
       const { nodes } = spec.spec;
       show(cli, flags, {
         value: spec,
@@ -40,14 +41,14 @@ export function addSpecCommands(program: Command, cli: Cli): void {
   applyOptions(program.command('apply').description('make it so, and show it live; Ctrl-C leaves, the run goes on'))
     .addOption(new Option('--until <phase>', 'stop after this phase').choices(phases))
     .action((flags: ApplyFlags & ContextFlags) => apply(cli, flags));
-  const ends: Record<(typeof phases)[number], string> = {
-    precheck: 'all findings of all machines; nothing is changed',
+  const ends: Record<Exclude<(typeof phases)[number], 'precheck'>, string> = {
     download: 'every artifact is in the store of the control server',
     prepare: 'packages, settings, runtime and images are there',
     install: 'the cluster runs',
     activate: 'network, add-ons and bundles run, as after apply',
   };
-  for (const phase of phases)
+  addPrecheckCommand(program, cli);
+  for (const phase of phases.filter((p) => p !== 'precheck'))
     applyOptions(program.command(phase).description(`apply up to ${phase}: ${ends[phase]}`)).action((flags: ApplyFlags & ContextFlags) =>
       apply(cli, { ...flags, until: phase }),
     );

@@ -11,6 +11,7 @@ export interface ServerContext {
   caPin?: string | undefined;
   token: string;
   from: string; // for people: what said so
+  home?: string | undefined; // of a server on this host
 }
 export interface Asked {
   context?: string | undefined;
@@ -33,7 +34,7 @@ export function resolveContext(asked: Asked, env: Env): ServerContext {
       `there is no context "${name}" in ${path}`,
       `it has: ${Object.keys(config.contexts).join(', ') || 'none'}; \`strata up\` makes one for a server on this host`,
     );
-  return { name, ...credentials(found, env, path), url: urlOf(found.server), from: `context "${name}" of ${path}` };
+  return { name, ...credentials(found, env, path), url: urlOf(found.server), home: found.home, from: `context "${name}" of ${path}` };
 }
 
 function ofEnvironment(env: Env): ServerContext {

@@ -7,6 +7,8 @@ export function endSummary(view: RunView): string[] {
   const lines: string[] = [];
   const findings = findingsOf(view);
   if (findings.length > 0) lines.push('', 'Findings', ...findings.flatMap(findingLines));
+  const pairs = [...view.steps.values()].flatMap((v) => (v.result?.findings ?? []).filter((f) => f.code === 'storage.pair').map((f) => `  ${f.message}`));
+  if (pairs.length > 0) lines.push('', 'Latency of the shared view', ...pairs.sort());
   const failed = [...view.steps.values()].filter((v) => v.state === 'failed' || v.state === 'undo-failed');
   if (failed.length > 0) lines.push('', 'What failed');
   for (const v of failed) {
@@ -14,6 +16,8 @@ export function endSummary(view: RunView): string[] {
     lines.push(`  ${v.key}: ${failure?.message ?? v.outcome ?? 'failed'}`, ...(failure?.cause ?? []).map((c) => `    because: ${c}`));
     if (failure?.remedy) lines.push(`    what to do: ${failure.remedy}`);
   }
+  const left = view.plan?.kind === 'uninstall' ? view.plan.skipped : [];
+  if (left.length > 0) lines.push('', 'Left as it is', ...left.map((l) => `  ${l.what}: ${l.because}`));
   if (view.result === 'planned' || s.total === 0) return lines;
   lines.push(
     '',

@@ -1,6 +1,6 @@
 import { ApiError, type ApiClient, ConnectionError } from '@strata/api-client';
 import { exitCodes, type RunEvent, type RunResult, type Wait } from '@strata/model';
-import { advanceView, emptyView, estimate, renderLine, renderTree, type RunView, span, type Tone } from '@strata/run';
+import { advanceView, emptyView, estimate, renderLine, renderTree, runningText, type RunView, span, type Tone, underWay } from '@strata/run';
 import { createColors } from 'picocolors';
 import { CliError, type ExitCode } from '../cli-error';
 import { printable, type Terminal } from '../terminal';
@@ -18,9 +18,13 @@ export interface FollowOptions {
   timeoutMs?: number | undefined;
   /** What the run is doing, in which words the end is told; false: nothing at all is printed. */
   quiet?: boolean;
+  /** Sees each event after the view has it. */
+  onEvent?: (event: RunEvent) => void;
 }
 const waitsEveryMs = 2_000;
 const frameEveryMs = 250;
+/** Off a terminal nobody sees a bar move: after so long without a line, what is under way is said once more. */
+const silenceMs = 30_000;
 
 /** The exit code that a run's end stands for. */
 export function exitCodeOf(result: RunResult | null): ExitCode {
@@ -52,6 +56,7 @@ export async function followRun(client: ApiClient, runId: string, world: { termi
     for await (const event of feed) {
       advanceView(view, event);
       screen.event(event, view);
+      options.onEvent?.(event);
     }
   } catch (error) {
     if (left.signal.aborted && error instanceof ConnectionError) throw detached(runId, left.signal.reason as string, options.timeoutMs ?? 0);
@@ -93,10 +98,22 @@ function screenOf(client: ApiClient, runId: string, { terminal, options }: { ter
 
 function lineScreen(terminal: Terminal): Screen {
   let broken = false;
+  let seen: RunView | null = null;
+  let skewMs = 0; // our clock against the server's, as far as its events tell
+  const still = (): void => {
+    if (seen?.plan == null || seen.state === 'ended') return;
+    const now = Date.now() - skewMs;
+    const at = new Date(now).toISOString().slice(11, 19);
+    for (const r of underWay(seen.plan, seen)) terminal.out(`${at}  still: ${runningText(r, now)}`);
+  };
+  const timer = setInterval(still, silenceMs);
   return {
     event: (event, view) => {
+      seen = view;
+      skewMs = Math.min(skewMs, Date.now() - event.at);
       const text = renderLine(event, view);
       if (text === null) return;
+      timer.refresh();
       const at = new Date(event.at).toISOString().slice(11, 19);
       for (const [i, line] of text.split('\n').entries()) terminal.out(`${i === 0 ? at : ' '.repeat(at.length)}  ${line}`);
     },
@@ -108,7 +125,7 @@ function lineScreen(terminal: Terminal): Screen {
       if (broken) terminal.err('the server answers again');
       broken = false;
     },
-    end: () => undefined,
+    end: () => clearInterval(timer),
   };
 }
 
@@ -146,7 +163,7 @@ function liveScreen(client: ApiClient, runId: string, terminal: Terminal): Scree
   const timers = [setInterval(draw, frameEveryMs), setInterval(() => void ask(), waitsEveryMs)];
   return {
     event: (event, v) => {
-      if (event.kind === 'NodeChecked' && v.plan === null) {
+      if ((event.kind === 'NodeChecked' || event.kind === 'PairsProbed') && v.plan === null) {
         const text = renderLine(event, v);
         if (text !== null) frame.above(printable(text));
       }

@@ -4,6 +4,7 @@ import { exitCodes } from '@strata/model';
 import { CliError, usage } from '../cli-error';
 import { type Cli, mustConfirm } from '../commands/cli';
 import { configPath, readConfig, writeConfig } from '../context/config-file';
+import { hasUnit, removeUnit } from './unit';
 import { files, homeOf, livingSupervisor } from './server-home';
 
 export interface DownFlags {
@@ -18,8 +19,9 @@ export async function down(cli: Cli, flags: DownFlags): Promise<void> {
   const home = resolve(homeOf(flags.home, cli.env));
   if (flags.purge === true) await mustConfirm(cli, flags, `Remove ${home} with every cluster, key and artifact of that control server?`);
   const pid = livingSupervisor(home);
+  if (hasUnit(home)) removeUnit(home, flags.timeout);
   if (pid === null) cli.terminal.out(`no control server runs in ${home}`);
-  else await stop(pid, { home, timeoutMs: flags.timeout });
+  else if (livingSupervisor(home) === pid) await stop(pid, { home, timeoutMs: flags.timeout });
   if (pid !== null && flags.purge !== true) cli.terminal.out('the control server is stopped; its state stays, `strata up` goes on with it');
   if (flags.purge !== true) return;
   purge(home);

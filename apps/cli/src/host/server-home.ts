@@ -41,3 +41,10 @@ export function livingSupervisor(home: string): number | null {
     return null;
   }
 }
+
+/** Why nothing would start the parts of this host's control server again; null when its supervisor lives, was stopped in order, or was never here. */
+export function supervisorTrouble(home: string): string | null {
+  const said = readStatus(home);
+  if (said === null || said.supervisor.state !== 'running' || livingSupervisor(home) !== null) return null;
+  return `the supervisor of the control server in ${home} (process ${said.supervisor.pid}) is dead: nothing starts server, PostgreSQL and Redis again when they end`;
+}

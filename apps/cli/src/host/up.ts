@@ -8,10 +8,13 @@ import { configPath, readConfig, writeConfig } from '../context/config-file';
 import type { Cli } from '../commands/cli';
 import { bundleOf } from './root';
 import { files, homeOf, livingSupervisor, readPorts, readStatus } from './server-home';
+import { hasUnit, installUnit, isOfUnit, unitEnded, unitFits, unitName } from './unit';
 
 export interface UpFlags {
   home?: string;
   foreground?: boolean;
+  /** False: without a unit, although there could be one. */
+  unit: boolean;
   timeout: number; // ms
   advertise?: string[];
   context: string;
@@ -30,18 +33,30 @@ export async function up(cli: Cli, flags: UpFlags): Promise<void> {
     return inForeground(cli, argv, { home, flags });
   }
   if (living === null) cli.terminal.out(`starting the control server in ${home}`);
-  const child = living === null ? startDetached(argv, home) : null;
+  const asUnit = flags.unit && unitFits(home);
+  const child = living === null && !asUnit ? startDetached(argv, home) : null;
   child?.unref(); // it outlives us; while we wait, our own timers keep us
-  const url = await untilReady(home, { child, timeoutMs: flags.timeout, tell: (words) => cli.terminal.out(`  ${words}`) });
+  if (asUnit && (living === null || !hasUnit(home))) {
+    makeFolders(home);
+    installUnit([process.execPath, ...argv], { home, env: cli.env, start: living === null });
+  }
+  const url = await untilReady(home, {
+    child,
+    ended: asUnit && living === null ? unitEnded : () => null,
+    timeoutMs: flags.timeout,
+    tell: (words) => cli.terminal.out(`  ${words}`),
+  });
   remember(cli, { home, url, name: flags.context });
   const what = living === null ? `is up after ${((performance.now() - began) / 1000).toFixed(1)} s` : 'runs already';
   cli.terminal.out(`the control server ${what}: ${url}`);
   cli.terminal.out(`  state in ${home}, logs in ${dirname(files(home).log)}; this user's context "${flags.context}" is in ${configPath(cli.env)}`);
+  if (asUnit && living !== null && !isOfUnit(living))
+    cli.terminal.out(`  from the next boot on it is ${unitName}; now it is a process of its own: \`strata down && strata up\` changes that`);
+  else if (asUnit) cli.terminal.out(`  it is ${unitName}: it survives this terminal and a reboot`);
   cli.terminal.out('  next: strata init > cluster.yaml, edit it, strata apply -f cluster.yaml; stop it with: strata down');
 }
 
-/** Its own session, its output in a log: it outlives us and our terminal. */
-function startDetached(argv: readonly string[], home: string): ChildProcess {
+function makeFolders(home: string): void {
   const { log } = files(home);
   try {
     mkdirSync(dirname(log), { recursive: true, mode: 0o711 });
@@ -50,7 +65,12 @@ function startDetached(argv: readonly string[], home: string): ChildProcess {
   } catch (cause) {
     throw usage(`${home} cannot be made: ${(cause as Error).message}`, 'run it as root, or name another directory with --home', cause);
   }
-  const out = openSync(log, 'a', 0o600);
+}
+
+/** Its own session, its output in a log: it outlives us and our terminal. */
+function startDetached(argv: readonly string[], home: string): ChildProcess {
+  makeFolders(home);
+  const out = openSync(files(home).log, 'a', 0o600);
   try {
     return spawn(process.execPath, argv, { detached: true, stdio: ['ignore', out, out], cwd: '/' });
   } finally {
@@ -62,7 +82,7 @@ function inForeground(cli: Cli, argv: readonly string[], at: { home: string; fla
   const child = spawn(process.execPath, argv, { stdio: 'inherit' });
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on('SIGINT', pass).on('SIGTERM', pass);
-  untilReady(at.home, { child, timeoutMs: at.flags.timeout, tell: () => undefined }).then(
+  untilReady(at.home, { child, ended: () => null, timeoutMs: at.flags.timeout, tell: () => undefined }).then(
     (url) => remember(cli, { home: at.home, url, name: at.flags.context }),
     (error: unknown) => cli.terminal.err(`strata: ${(error as Error).message}`),
   );
@@ -77,20 +97,22 @@ function inForeground(cli: Cli, argv: readonly string[], at: { home: string; fla
 }
 
 /** Waits for the answer of /readyz. Returns the server's URL. @throws CliError with the last words of its log */
-async function untilReady(home: string, at: { child: ChildProcess | null; timeoutMs: number; tell: (words: string) => void }): Promise<string> {
+async function untilReady(
+  home: string,
+  at: { child: ChildProcess | null; ended: () => string | null; timeoutMs: number; tell: (words: string) => void },
+): Promise<string> {
   const until = performance.now() + at.timeoutMs;
   let last = 'it has not said on which port it listens';
   const told = new Set<string>();
   while (performance.now() < until) {
-    if (at.child && (at.child.exitCode !== null || at.child.signalCode !== null)) {
+    const { exitCode = null, signalCode = null } = at.child ?? {};
+    const gone = exitCode !== null || signalCode !== null ? (signalCode ?? `exit status ${exitCode}`) : at.ended();
+    if (gone !== null) {
       const said = lastLines(files(home).log, 12);
-      throw new CliError(
-        `the control server ended at once (${at.child.signalCode ?? `exit status ${at.child.exitCode}`})${said ? `; its last words:\n${said}` : ''}`,
-        {
-          exitCode: exitCodes.failed,
-          remedy: `look at ${files(home).log}`,
-        },
-      );
+      throw new CliError(`the control server ended at once (${gone})${said ? `; its last words:\n${said}` : ''}`, {
+        exitCode: exitCodes.failed,
+        remedy: `look at ${files(home).log}`,
+      });
     }
     const ports = readPorts(home);
     if (ports !== null) {

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApiError, type ApiClient } from '@strata/api-client';
 import { CliError } from '../cli-error';
-import { type ClusterView, exitCodes } from '@strata/model';
+import { type ClusterView, exitCodes, proxyVariables } from '@strata/model';
 import { cacheHome } from '../context/paths';
 import type { Cli } from '../commands/cli';
 import { readKubeconfig } from './kubeconfig';
@@ -30,7 +30,8 @@ export async function runKubectl({ cli, client, cluster }: At, args: readonly st
   try {
     const file = join(dir, 'config');
     await writeFile(file, readKubeconfig(kubeconfig, found.name).text, { mode: 0o600 });
-    return await run(program, args, { ...cli.env, KUBECONFIG: file });
+    const env = Object.fromEntries(Object.entries(cli.env).filter(([name]) => !proxyVariables.includes(name))); // the way to a cluster is no way to the outside
+    return await run(program, args, { ...env, KUBECONFIG: file });
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -23,6 +23,9 @@ test.each<[string, string, string[]]>([
   ['a wrong choice', good.replace('control-plane', 'boss'), [
     '6:38 spec.nodes[0].role must be "control-plane" or "worker"',
   ]],
+  ['a version of Kubernetes that nobody knows', good.replace('spec:\n', 'spec:\n  distribution: { kind: kubernetes, version: 9.9.9 }\n'), [
+    expect.stringMatching(/^5:37 spec\.distribution\.version Kubernetes 9\.9\.9 is not known here; choose one of: .*1\.37\.2/) as string,
+  ]],
   ['something missing', good.replace('metadata: { name: home }\n', ''), ['1:1 metadata is missing (object)']],
   ['no control plane', good.replace('control-plane', 'worker'), ['5:3 spec.nodes no node has the role control-plane: give it to one']],
   ['the same name and address', `${good}    - { name: n1, address: 10.0.0.1, ssh: {} }\n`, [

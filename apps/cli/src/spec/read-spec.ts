@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { ClusterSpec, exitCodes } from '@strata/model';
+import { dirname } from 'node:path';
+import { ClusterSpec, exitCodes, knownKubernetesVersions } from '@strata/model';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { CliError, usage } from '../cli-error';
+import { withCertificates } from './certificates';
 
 /** One thing that is wrong in a file. Line and column count from 1. */
 export interface SpecIssue {
@@ -42,29 +44,42 @@ export function readSpec(text: string): SpecRead {
   if (value === null || value === undefined)
     return { spec: null, issues: [{ line: 1, column: 1, path: '', message: 'the file is empty: `strata init` prints a spec to begin with' }] };
   const parsed = ClusterSpec.safeParse(value);
-  if (parsed.success && syntax.length === 0) return { spec: parsed.data, written: writtenIn(value), issues: [] };
-  const found = parsed.success ? [] : [...parsed.error.issues, ...acrossFields(value, parsed.error.issues)];
+  const unknown = parsed.success ? unknownVersion(parsed.data) : null;
+  if (parsed.success && syntax.length === 0 && unknown === null) return { spec: parsed.data, written: writtenIn(value), issues: [] };
+  const found = parsed.success ? (unknown ? [unknown] : []) : [...parsed.error.issues, ...acrossFields(value, parsed.error.issues)];
   const issues = found.flatMap((issue) => toIssues(document, issue)).map(({ offset, ...rest }) => ({ ...place(offset), ...rest }));
   return { spec: null, issues: sorted([...syntax, ...issues]) };
 }
 
 /** Reads a file, or standard input for `-`. @throws CliError (exit 2) with every issue as FILE:LINE:COLUMN */
 export function readSpecFile(path: string): GoodSpec {
+  const read = lookAtSpecFile(path);
+  const name = path === '-' ? 'standard input' : path;
+  if (read.spec) return { ...read, spec: withCertificates(read.spec, { name, folder: path === '-' ? '.' : dirname(path) }) };
+  throw new CliError([`${name} is not a spec that can be used; nothing was sent`, ...read.issues.map((i) => `  ${issueText(name, i)}`)].join('\n'), {
+    exitCode: exitCodes.usage,
+    remedy: 'correct what is named, then try again',
+  });
+}
+/** Reads it without judging. @throws CliError when there is nothing to read */
+export function lookAtSpecFile(path: string): SpecRead {
   let text: string;
   try {
     text = readFileSync(path === '-' ? 0 : path, 'utf8');
   } catch (cause) {
     throw usage(`${path} cannot be read: ${(cause as Error).message}`, 'name the spec with -f FILE; `strata init > cluster.yaml` makes one', cause);
   }
-  const read = readSpec(text);
-  if (read.spec) return read;
-  const name = path === '-' ? 'standard input' : path;
-  throw new CliError([`${name} is not a spec that can be used; nothing was sent`, ...read.issues.map((i) => `  ${issueText(name, i)}`)].join('\n'), {
-    exitCode: exitCodes.usage,
-    remedy: 'correct what is named, then try again',
-  });
+  return readSpec(text);
 }
 export const issueText = (file: string, i: SpecIssue): string => `${file}:${i.line}:${i.column}: ${i.path === '' ? '' : `${i.path}: `}${i.message}`;
+
+/** A version that nothing can be made of is told here, not first when a plan is made. K3s' versions are the catalog's business. */
+function unknownVersion({ spec: { distribution } }: ClusterSpec): Issue | null {
+  const { kind, version } = distribution;
+  if (kind !== 'kubernetes' || version === undefined || knownKubernetesVersions.includes(version)) return null;
+  const message = `Kubernetes ${version} is not known here; choose one of: ${knownKubernetesVersions.join(', ')}`;
+  return { code: 'custom', path: ['spec', 'distribution', 'version'], message, input: version };
+}
 
 /** Zod leaves the rules that span several fields out once a single field is wrong; people want both at once. */
 function acrossFields(value: unknown, found: readonly Issue[]): Issue[] {

@@ -1,6 +1,7 @@
 /** The commented spec that `strata init` prints. A spec proves that it is a good one. */
-export const sampleSpec = (name: string): string =>
-  `# A cluster. Check this file with \`strata validate -f FILE\`, see what would happen with \`strata plan -f FILE\`.
+export const sampleSpec = (name: string, schema = './cluster.schema.json'): string =>
+  `# yaml-language-server: $schema=${schema}
+# A cluster. Check this file with \`strata validate -f FILE\`, see what would happen with \`strata plan -f FILE\`.
 apiVersion: strata/v1
 kind: Cluster
 metadata:
@@ -12,6 +13,7 @@ spec:
   network:
     podCidr: 10.244.0.0/16 # neither may overlap a network of your machines
     serviceCidr: 10.96.0.0/12
+    # proxy: { http: http://proxy.example:3128 } # for downloads only, as caCertificates: docs/proxy.md
   nodes:
     - name: n1
       address: 10.0.0.11
@@ -33,6 +35,7 @@ spec:
     packages: [gcc, net-tools]
     swap: keep # or off
     firewall: open-ports # or ignore
+  # storage: { kind: juicefs } # one file system over all nodes, at /strata/rootfs: docs/storage.md
   policy:
     nodeWait: 2m # a node silent for longer is left behind and finished when it returns
     onFailure: hold # or unwind: take back what the run changed

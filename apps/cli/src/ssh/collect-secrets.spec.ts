@@ -56,7 +56,7 @@ test('a key file that is none is named', async () => {
 test('the agent is of use only to a server on this host', async () => {
   await expect(collector({ SSH_AUTH_SOCK: '/s' }, { serverIsLocal: false }).of(node({ agent: true }), none)).rejects.toThrow(/another host/);
   await expect(collector().of(node({ agent: true }), none)).rejects.toThrow(/SSH_AUTH_SOCK/);
-  expect((await collector({ SSH_AUTH_SOCK: '/s' }).of(node({ agent: true }), none))?.secrets).toEqual({ knownHosts: [] });
+  expect((await collector({ SSH_AUTH_SOCK: '/s' }).of(node({ agent: true }), none))?.secrets).toEqual({ agentSocket: '/s', knownHosts: [] });
 });
 test('known_hosts: the lines of this machine under every name, also hashed, and of nobody else', async () => {
   key('id_ed25519');

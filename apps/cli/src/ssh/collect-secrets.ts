@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { NodeSpec, SshSecrets } from '@strata/model';
 import { usage } from '../cli-error';
 import { expandHome } from '../context/paths';
@@ -45,7 +46,7 @@ export class SecretCollector {
     if (ssh.agent && !this.world.serverIsLocal)
       throw usage(
         `node ${node.name} asks for ssh.agent, but the control server runs on another host and cannot reach your agent`,
-        'name a keyFile, or a passwordFrom',
+        'run this command on the control host (log in there with `ssh -A`), or name a keyFile or a passwordFrom',
       );
     if (ssh.agent && !this.world.env.SSH_AUTH_SOCK)
       throw usage(
@@ -71,8 +72,19 @@ export class SecretCollector {
         'add one of them under ssh: of that node',
       );
     const bastionPrivateKey = resolved.bastionKeyFiles.length > 0 ? this.firstKey(resolved.bastionKeyFiles, true, `the bastion of ${node.name}`) : undefined;
+    const agentSocket = ssh.agent ? resolve(this.world.env.SSH_AUTH_SOCK ?? '') : undefined;
     const knownHosts = this.knownHosts(node, resolved.node);
-    return { node: resolved.node, secrets: without({ password, sudoPassword, privateKey, passphrase, bastionPrivateKey, knownHosts }) };
+    return { node: resolved.node, secrets: without({ password, sudoPassword, privateKey, passphrase, bastionPrivateKey, agentSocket, knownHosts }) };
+  }
+
+  /** A secret that belongs to no node. @throws CliError when it cannot be had */
+  named(from: string, what: string): Promise<string> {
+    return this.secret(from, what, what);
+  }
+  /** Whether it is there without a question. */
+  canGive(from: string): boolean {
+    if (from.startsWith('env:')) return (this.world.env[from.slice('env:'.length)] ?? '') !== '';
+    return from.startsWith('file:') && statSync(expandHome(from.slice('file:'.length), this.world.env), { throwIfNoEntry: false })?.isFile() === true;
   }
 
   private privateKey(node: string, resolved: Resolved): string | undefined {
@@ -116,9 +128,9 @@ export class SecretCollector {
       this.answers.set(sameAs, known);
       return known;
     }
-    return Promise.resolve(this.named(from, what));
+    return Promise.resolve(this.written(from, what));
   }
-  private named(from: string, what: string): string {
+  private written(from: string, what: string): string {
     const name = from.slice(from.indexOf(':') + 1);
     if (from.startsWith('env:')) {
       const value = this.world.env[name];

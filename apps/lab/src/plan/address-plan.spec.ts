@@ -1,4 +1,16 @@
-import { checkNewAddress, freeSlot, labNetwork, linkName, nodeAddress, overlaps } from './address-plan';
+import {
+  checkNewAddress,
+  freeSlot,
+  labNetwork,
+  linkName,
+  natAddress,
+  natNetwork,
+  nodeAddress,
+  overlaps,
+  secondAddress,
+  secondLink,
+  secondNetwork,
+} from './address-plan';
 
 describe('networks of labs', () => {
   it('numbers host and nodes', () => {
@@ -6,8 +18,15 @@ describe('networks of labs', () => {
     expect([1, 2, 200].map((n) => nodeAddress(3, n))).toEqual(['10.78.3.11', '10.78.3.12', '10.78.3.210']);
   });
 
+  it('gives a second card the same place in another network', () => {
+    expect(secondNetwork(3)).toEqual({ bridge: 'slab3b', subnet: '10.79.3.0/24', hostAddress: '10.79.3.1' });
+    expect(secondAddress(3, nodeAddress(3, 2))).toBe('10.79.3.12');
+    expect(natAddress(3, nodeAddress(3, 2))).toBe('10.80.3.12');
+  });
+
   it('keeps link names within the 15 characters of the kernel', () => {
-    expect(linkName(255, 'n200').length).toBeLessThanOrEqual(15);
+    for (const name of [linkName(255, 'n200'), secondLink(255, 'n200'), secondNetwork(255).bridge, natNetwork(255).bridge, natNetwork(255).links.inside])
+      expect(name.length).toBeLessThanOrEqual(15);
   });
 
   it('takes the first slot that neither a lab nor a route of the machine has', () => {
@@ -15,6 +34,7 @@ describe('networks of labs', () => {
     expect(freeSlot([0, 2], ['192.168.1.0/24'])).toBe(1);
     expect(freeSlot([0], ['10.78.1.128/25', '10.77.0.0/24'])).toBe(2);
     expect(freeSlot([], ['10.78.0.0/17'])).toBe(128);
+    expect(freeSlot([], ['10.79.0.0/24'])).toBe(1); // second cards need their network too
     expect(() => freeSlot([], ['10.0.0.0/8'])).toThrow(/no free network/);
   });
 

@@ -2,6 +2,8 @@ import { LabFailure } from '../failure';
 
 /** Everything the lab numbers itself: 256 labs of up to 200 nodes in 10.78.0.0/16. */
 export const labRange = '10.78.0.0/16';
+/** Where second network cards are: the same slots, another network. */
+export const secondRange = '10.79.0.0/16';
 export const maxNodes = 200;
 
 /** The network of the lab in one slot. The control host is `.1`, nodes begin at `.11`. */
@@ -20,6 +22,45 @@ export const labNetwork = (slot: number): LabNetwork => ({
   hostAddress: `10.78.${slot}.1`,
   table: `strata_lab_${slot}`,
 });
+
+/** The network of a lab's second cards. It leads nowhere: only the control host (`.1`) and other second cards are on it. */
+export interface SecondNetwork {
+  readonly bridge: string;
+  readonly subnet: string;
+  readonly hostAddress: string;
+}
+export const secondNetwork = (slot: number): SecondNetwork => ({
+  bridge: `slab${slot}b`,
+  subnet: `10.79.${slot}.0/24`,
+  hostAddress: `10.79.${slot}.1`,
+});
+/** Name of a second card inside its node, and of its other end. */
+export const secondCard = 'lan1';
+export const secondLink = (slot: number, node: string): string => `vc-${machineName(slot, node)}`;
+/** The address that a node's second card gets: as the first one's, in the other network. */
+export const secondAddress = (slot: number, address: string): string => `10.79.${slot}.${address.split('.')[3] ?? ''}`;
+
+/** Where nodes behind a NAT are: in no table of this machine, only their router leads there. */
+export const natRange = '10.80.0.0/16';
+/** The network behind a lab's NAT: a bridge without an address, and a router with a name space of its own. */
+export interface NatNetwork {
+  readonly bridge: string;
+  readonly subnet: string;
+  readonly routerInside: string;
+  readonly routerOutside: string;
+  readonly namespace: string;
+  /** The router's two links on this machine: in the network behind it, and in the lab's. */
+  readonly links: { readonly inside: string; readonly outside: string };
+}
+export const natNetwork = (slot: number): NatNetwork => ({
+  bridge: `slab${slot}n`,
+  subnet: `10.80.${slot}.0/24`,
+  routerInside: `10.80.${slot}.1`,
+  routerOutside: `10.78.${slot}.2`,
+  namespace: `strata-lab-${slot}`,
+  links: { inside: `slab${slot}i`, outside: `slab${slot}o` },
+});
+export const natAddress = (slot: number, address: string): string => `10.80.${slot}.${address.split('.')[3] ?? ''}`;
 
 /** Names of nodes are n1, n2, ...; the n-th has address `.10 + n`. */
 export const nodeName = (n: number): string => `n${n}`;
@@ -50,7 +91,11 @@ export function overlaps(a: string, b: string): boolean {
  */
 export function freeSlot(taken: readonly number[], routes: readonly string[]): number {
   for (let slot = 0; slot < 256; slot++) {
-    if (!taken.includes(slot) && !routes.some((route) => overlaps(route, labNetwork(slot).subnet))) return slot;
+    if (
+      !taken.includes(slot) &&
+      !routes.some((route) => [labNetwork(slot), secondNetwork(slot), natNetwork(slot)].some((network) => overlaps(route, network.subnet)))
+    )
+      return slot;
   }
   throw new LabFailure(`no free network is left in ${labRange}: ${taken.length} labs exist, and routes of this machine take the rest`, {
     remedy: 'remove labs that are not needed (`strata lab list`, `strata lab down --name NAME`)',

@@ -1,5 +1,5 @@
-import { labNetwork } from './address-plan';
-import { faultTable, natTable } from './nft-text';
+import { labNetwork, secondNetwork } from './address-plan';
+import { faultTable, natTable, routerTable, secondGuard } from './nft-text';
 
 const network = labNetwork(0);
 const linkOf = (node: string): string => `vb-s0-${node}`;
@@ -22,8 +22,22 @@ table ip strata_lab_0 {
 `);
 });
 
+it('lets nothing out of the network of second cards', () => {
+  expect(secondGuard(secondNetwork(0))).toContain('iifname "slab0b" oifname != "slab0b" reject');
+});
+
+it('lets nothing in behind a NAT but answers', () => {
+  expect(routerTable('10.80.0.0/24')).toContain('ip daddr 10.80.0.0/24 ct state != { established, related } drop');
+});
+
 it('writes no empty set where nothing is allowed', () => {
   expect(natTable(network, [])).not.toContain('{  }');
+});
+
+it('rejects all that is not the lab itself when the way out is off', () => {
+  const text = natTable(network, ['192.168.1.1'], false);
+  expect(text).toContain('    iifname "slab0" oifname "slab0" accept\n    iifname "slab0" reject\n');
+  expect(text).not.toContain('192.168.1.1');
 });
 
 describe('faults', () => {

@@ -1,4 +1,4 @@
-import type { LabNetwork } from './address-plan';
+import type { LabNetwork, SecondNetwork } from './address-plan';
 
 const privateRanges = ['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16'];
 
@@ -6,8 +6,9 @@ const privateRanges = ['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.
  * NAT for one lab, and the guard: of private addresses its nodes reach each other, the control host's bridge address and `allowed`, nothing else.
  * Loading it again replaces the table.
  * @param allowed private addresses that nodes need: resolvers, a package proxy
+ * @param outside false: nodes reach each other and the control host's bridge address, and nothing beyond, no resolver either
  */
-export function natTable(network: LabNetwork, allowed: readonly string[]): string {
+export function natTable(network: LabNetwork, allowed: readonly string[], outside = true): string {
   const { table, bridge, subnet } = network;
   const accept = allowed.length ? `\n    iifname "${bridge}" ip daddr { ${[...new Set(allowed)].sort().join(', ')} } accept` : '';
   return `table ip ${table} {}
@@ -19,12 +20,36 @@ table ip ${table} {
   }
   chain out {
     type filter hook forward priority filter; policy accept;
-    iifname "${bridge}" oifname "${bridge}" accept${accept}
-    iifname "${bridge}" ip daddr { ${privateRanges.join(', ')} } reject
+    iifname "${bridge}" oifname "${bridge}" accept${outside ? accept : ''}
+    iifname "${bridge}"${outside ? ` ip daddr { ${privateRanges.join(', ')} }` : ''} reject
   }
 }
 `;
 }
+
+/** The guard of a lab's second cards: their network leads nowhere. */
+export const secondGuard = ({ bridge }: SecondNetwork): string => `table ip strata_${bridge} {}
+delete table ip strata_${bridge}
+table ip strata_${bridge} {
+  chain out {
+    type filter hook forward priority filter; policy accept;
+    iifname "${bridge}" oifname != "${bridge}" reject
+  }
+}
+`;
+
+/** Rules of the router in front of nodes behind a NAT: they go out under its address; nothing that they did not ask for comes in. */
+export const routerTable = (subnet: string): string => `table ip nat {
+  chain post {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${subnet} ip daddr != ${subnet} masquerade
+  }
+  chain in {
+    type filter hook forward priority filter; policy accept;
+    ip daddr ${subnet} ct state != { established, related } drop
+  }
+}
+`;
 
 /** What is wrong with a node's link. `cutFrom` holds node names, `host` (the control host and everything behind it) or `*` (all). */
 export interface LinkFaults {

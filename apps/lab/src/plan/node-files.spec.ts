@@ -1,4 +1,4 @@
-import { hostsWithAddress, nodeFiles, privateSysctls } from './node-files';
+import { hostsWithAddress, nodeFiles, privateSysctls, secondCardFile } from './node-files';
 
 const files = nodeFiles({ name: 'n2', address: '10.78.0.12', slot: 0, authorizedKey: 'ssh-ed25519 AAAA lab', nameservers: ['9.9.9.9'] });
 const textOf = (path: string): string => {
@@ -21,4 +21,9 @@ it('starts at the values of a freshly booted machine, none of which Strata needs
 it("changes only the node's own line of /etc/hosts", () => {
   const hosts = '127.0.0.1 localhost n2\n10.78.0.12 n2\n10.78.0.13 n22 # n2-like\n# BEGIN strata\n10.78.0.11 api.lab.strata.internal\n';
   expect(hostsWithAddress(hosts, 'n2', '10.78.0.99')).toBe(hosts.replace('10.78.0.12 n2', '10.78.0.99 n2'));
+});
+
+it('gives a second card an address and no way out', () => {
+  const file = secondCardFile('10.79.0.12');
+  expect('text' in file ? file.text : '').toMatch(/Name=lan1\n\[Network\]\nAddress=10\.79\.0\.12\/24\n(?![^]*Gateway)/);
 });

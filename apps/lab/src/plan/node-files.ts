@@ -1,4 +1,4 @@
-import { labNetwork } from './address-plan';
+import { labNetwork, natNetwork, secondCard } from './address-plan';
 
 /** One file to write into a node's root; `mode` defaults to 0644. A `link` is a symbolic link to that target, `copyOf` a file of this machine. */
 export type NodeFile =
@@ -60,9 +60,17 @@ WantedBy=sysinit.target
 `;
 
 /** The file that gives a node its address at every boot. */
-export const networkFile = (slot: number, address: string): NodeFile => ({
+export const networkFile = (slot: number, address: string, gateway = labNetwork(slot).hostAddress): NodeFile => ({
   path: '/etc/systemd/network/10-host0.network',
-  text: `[Match]\nName=host0\n[Network]\nAddress=${address}/24\nGateway=${labNetwork(slot).hostAddress}\nLinkLocalAddressing=no\n`,
+  text: `[Match]\nName=host0\n[Network]\nAddress=${address}/24\nGateway=${gateway}\nLinkLocalAddressing=no\n`,
+});
+/** The same for a node behind a NAT. */
+export const natNetworkFile = (slot: number, address: string): NodeFile => networkFile(slot, address, natNetwork(slot).routerInside);
+
+/** The same for its second card, which leads nowhere else. */
+export const secondCardFile = (address: string): NodeFile => ({
+  path: `/etc/systemd/network/11-${secondCard}.network`,
+  text: `[Match]\nName=${secondCard}\n[Network]\nAddress=${address}/24\nLinkLocalAddressing=no\n[Link]\nRequiredForOnline=no\n`,
 });
 
 export interface NodeIdentity {

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
@@ -68,8 +69,12 @@ export class ArtifactListener {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('no such agent: ask for a fresh join command\n');
       return;
     }
-    response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': file.size, etag: `"${sha256}"` });
+    const packed = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? '')); // a third of the way, on a line that may be slow
+    const path = packed ? file.packed : file.path;
+    const length = packed ? (await stat(path)).size : file.size;
+    const coding = packed ? { 'content-encoding': 'gzip' } : {};
+    response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': length, vary: 'accept-encoding', etag: `"${sha256}${packed ? '-gz' : ''}"`, ...coding }); // prettier-ignore
     if (request.method === 'HEAD') return void response.end();
-    createReadStream(file.path, { highWaterMark: 1 << 20 }).on('error', () => response.destroy()).pipe(response); // prettier-ignore
+    createReadStream(path, { highWaterMark: 1 << 20 }).on('error', () => response.destroy()).pipe(response); // prettier-ignore
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type Artifact, artifactKey, type Catalog, type CatalogEntry, type ClusterSpec } from '@strata/model';
-import { ArtifactStore, findEntry, loadCatalog, obtainArtifact } from '@strata/artifacts';
+import { type Artifact, artifactKey, type Catalog, type CatalogEntry, type ClusterSpec, type Outside, outsideOf, storagePrograms } from '@strata/model';
+import { answers, ArtifactStore, findEntry, loadCatalog, obtainArtifact, wayOut } from '@strata/artifacts';
 import { Edges } from '../serve/edges';
 import { Turns } from '../serve/turns';
 
@@ -9,6 +9,10 @@ const catalogMs = 10_000;
 interface Doing {
   progress: (fraction: number | null, note: string) => void;
   signal: AbortSignal;
+  /** Also takes what is not published by its vendor. */
+  unofficial: boolean;
+  /** The way out of the cluster that needs it. */
+  outside?: Outside;
 }
 interface Named {
   name: string;
@@ -51,25 +55,36 @@ export class ObtainArtifacts {
         catalogDir: this.edges.settings.catalogDir,
         mirrorDirs: this.edges.settings.mirrorDirs,
         signal: doing.signal,
+        allowUnofficial: doing.unofficial,
+        ...(doing.outside ? { way: wayOut(doing.outside) } : {}),
         progress: ({ bytes, total, note }) => doing.progress(total > 0 ? bytes / total : null, note),
       }),
     );
   }
 
-  /** Entries of the spec's distribution that no source gives, as far as is known without trying. */
+  /** Entries of the spec's distribution and storage that no source gives, as far as is known without trying. */
   async unobtainable(spec: ClusterSpec): Promise<string[]> {
-    if (spec.spec.distribution.kind !== 'k3s') return [];
+    const k3s = spec.spec.distribution.kind === 'k3s';
+    const ofStorage = storagePrograms(spec.spec);
+    if (!k3s && ofStorage.length === 0) return [];
     const catalog = await this.catalog();
-    const wanted = catalog.entries.filter((e) => e.name.startsWith('k3s') && !catalog.obtained[artifactKey(e)]);
+    const wanted = catalog.entries.filter((e) => ((k3s && e.name.startsWith('k3s')) || ofStorage.includes(e.name)) && !catalog.obtained[artifactKey(e)]);
     const gone: string[] = [];
-    for (const entry of wanted) if (!(await this.mayBeHad(entry.sources))) gone.push(artifactKey(entry));
+    for (const entry of wanted) if (!(await this.mayBeHad(entry.sources, spec))) gone.push(artifactKey(entry));
     return gone;
   }
 
-  private async mayBeHad(sources: Catalog['entries'][number]['sources']): Promise<boolean> {
-    if (this.edges.settings.mirrorDirs.length > 0 || sources.some((s) => s.from === 'recipe')) return true;
+  /** A spec's way to the outside: its own hosts and this server's are reached past every proxy. */
+  outside(spec: ClusterSpec): Outside {
+    return outsideOf(spec.spec, this.edges.reach.hosts);
+  }
+
+  private async mayBeHad(sources: Catalog['entries'][number]['sources'], spec: ClusterSpec): Promise<boolean> {
+    const { allowUnofficial } = spec.spec.artifacts;
+    if (this.edges.settings.mirrorDirs.length > 0 || sources.some((s) => s.from === 'recipe' && (!s.unofficial || allowUnofficial))) return true;
     const hosts = sources.flatMap((s) => (s.from === 'url' ? [s.url] : []));
-    const answers = await Promise.all(hosts.map((url) => fetch(url, { method: 'HEAD', redirect: 'manual', signal: AbortSignal.timeout(4_000) }).then(() => true, () => false))); // prettier-ignore
-    return answers.some(Boolean);
+    const way = wayOut(this.outside(spec));
+    const there = await Promise.all(hosts.map((url) => answers(url, { way, connectMs: 4_000, stallMs: 4_000 })));
+    return there.some(Boolean);
   }
 }

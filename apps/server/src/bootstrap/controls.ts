@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { Outside } from '@strata/model';
 import type { Control } from '@strata/tasks';
 import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
 import { ClusterEdges } from '../clusters/cluster-edges';
@@ -19,7 +20,7 @@ export class Controls {
   of(clusterId: string, runId: string): Control {
     const { store, sessions } = this.edges;
     return {
-      obtain: (name, version, options) => this.artifacts.obtain({ name, version }, options),
+      obtain: async (name, version, options) => this.artifacts.obtain({ name, version }, { ...options, ...(await this.outside(clusterId, runId)) }),
       obtained: (name, version) => this.artifacts.obtained({ name, version }),
       session: async (name) => {
         const node = await store.nodes.named(clusterId, name);
@@ -30,8 +31,15 @@ export class Controls {
       removeAgent: (name, options) => this.remover.run({ clusterId, name }, options),
       agentVersion: () => serverVersion,
       keepKubeconfig: (kubeconfig) => this.clusters.keep(clusterId, kubeconfig),
-      hasKubeconfig: () => this.clusters.hasKubeconfig(clusterId),
+      hasKubeconfig: (exactly) => this.clusters.hasKubeconfig(clusterId, exactly),
       mintedTokenId: async (node) => (await store.mintedTokens.list(clusterId)).find((t) => t.node === node)?.tokenId ?? null,
     };
+  }
+
+  /** The way out that the spec of this very run names. */
+  private async outside(clusterId: string, runId: string): Promise<{ outside?: Outside }> {
+    const run = await this.edges.store.runs.find(runId);
+    const spec = run && (await this.edges.store.clusters.spec(clusterId, run.specVersion));
+    return spec ? { outside: this.artifacts.outside(spec) } : {};
   }
 }

@@ -1,11 +1,12 @@
-import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
-import { SshError, SshMachine } from '@strata/host-ssh';
+import { SshError, SshMachine, uploadPacked } from '@strata/host-ssh';
 import { hashToken, joinTokenText, newToken } from '@strata/pki';
-import { TaskError } from '@strata/tasks';
+import { TaskError, TransferMeter } from '@strata/tasks';
 import type { NodeRecord } from '@strata/store';
 import { Edges } from '../serve/edges';
-import { AgentFiles } from './agent-file';
+import { type AgentFile, AgentFiles } from './agent-file';
+import { patientLine } from './patient-line';
 import { openSshSecrets } from './ssh-secrets';
 import { sshTarget } from './ssh-target';
 
@@ -48,8 +49,10 @@ export class InstallAgent {
     if (row.state === 'enrolled' && (await this.edges.sessions.when(row.id, 'open', { ms: 10_000, signal: doing.signal }))) return;
     doing.progress(0, 'connecting');
     const file = await this.files.get();
-    const machine = await SshMachine.open(sshTarget(spec, openSshSecrets(keys.master, row.id, row.sshSecrets), doing.signal));
+    const open = (): Promise<SshMachine> => SshMachine.open(sshTarget(spec, openSshSecrets(keys.master, row.id, row.sshSecrets), doing.signal));
+    const line = patientLine(open, await open());
     try {
+      const { machine } = line;
       if (machine.hostKey.accepted === 'new')
         await this.edges.store.audit.record({
           by: 'server',
@@ -61,15 +64,14 @@ export class InstallAgent {
       const candidates = [...new Set([...this.edges.settings.advertise, ...(machine.localAddress ? [machine.localAddress] : []), ...this.edges.reach.hosts])];
       const hosts = await this.answering(machine, candidates);
       this.edges.reach.reachedAt.set(row.id, hosts);
-      doing.progress(0.1, 'uploading the agent');
-      const binary = await this.place(machine, file, doing);
+      const binary = await line.over((over) => this.place(over, file, { ...doing, progress: line.heard(doing.progress) }), doing);
       doing.progress(0.8, 'enrolling');
-      await this.join(machine, { row, binary, hosts }, doing).catch(async (error: unknown) => {
-        await machine.exec(['sh', '-c', unlessJoined, 'clean', binary]).catch(() => undefined);
+      await this.join(line.machine, { row, binary, hosts }, doing).catch(async (error: unknown) => {
+        await line.machine.exec(['sh', '-c', unlessJoined, 'clean', binary]).catch(() => undefined);
         throw error;
       });
     } finally {
-      machine.close();
+      line.machine.close();
     }
     doing.progress(0.9, 'waiting for the agent to open its session');
     if (await this.edges.sessions.when(row.id, 'open', { ms: sessionWaitMs, signal: doing.signal })) return;
@@ -96,18 +98,15 @@ export class InstallAgent {
     });
   }
 
-  private async place(machine: SshMachine, file: { packed: string; size: number; sha256: string }, doing: Doing): Promise<string> {
+  private async place(machine: SshMachine, file: AgentFile, doing: Doing): Promise<string> {
     const said: string[] = [];
     for (const dir of homes) {
+      const meter = new TransferMeter((await stat(file.packed)).size);
+      const progress = (bytes: number, total: number): void =>
+        doing.progress(0.1 + (0.7 * bytes) / total, meter.tell('sending the agent, packed', bytes, performance.now()));
       const path = `${dir}/stratad`;
       const there = await machine.exec(['sha256sum', path], { timeoutMs: 30_000 });
-      if (!there.stdout.startsWith(file.sha256))
-        await machine.upload(path, createReadStream(file.packed, { highWaterMark: 1 << 18 }), {
-          size: file.size,
-          mode: 0o755,
-          gunzip: true,
-          signal: doing.signal,
-        });
+      if (!there.stdout.startsWith(file.sha256)) await uploadPacked(machine, path, { ...file, mode: 0o755, signal: doing.signal, progress });
       const runs = await machine.exec([path, '--version'], { timeoutMs: 30_000 });
       if (runs.code === 0) return path;
       said.push(`${path}: ${runs.stderr.trim() || `exit status ${runs.code}`}`);

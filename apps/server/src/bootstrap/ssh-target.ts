@@ -7,7 +7,7 @@ export function sshTarget(node: NodeSpec, secrets: SshSecrets | null, signal: Ab
   const host = ssh?.host ?? node.address;
   if (!ssh || host === undefined) throw new Error(`node ${node.name} has no ssh access in the spec; let it join with: strata node join-command ${node.name}`);
   const knownHosts = secrets?.knownHosts ?? [];
-  const agentSocket = ssh.agent ? process.env.SSH_AUTH_SOCK : undefined;
+  const agentSocket = ssh.agent ? (secrets?.agentSocket ?? process.env.SSH_AUTH_SOCK) : undefined; // the caller's, else the server's own
   const bastion = ssh.bastion;
   return {
     host,

@@ -4,7 +4,9 @@ import type { ApplyClusterBody, ClusterView, NodeSpec, SshSecrets } from '@strat
 import type { Work } from '@strata/store';
 import { ProblemError } from '../api/problem';
 import { sealSshSecrets } from '../bootstrap/ssh-secrets';
+import { sealBucketKey } from '../orders/bucket-key';
 import { Edges } from '../serve/edges';
+import { mustKeepStorage } from './migration-state';
 import { ShowClusters } from './show-clusters';
 
 /** Keeps a spec under its name: a new cluster or a new version; the same spec changes nothing. Nothing happens on a machine yet. */
@@ -17,10 +19,14 @@ export class ApplyCluster {
 
   /** @throws ProblemError when secrets come for a node that the spec does not name. */
   async run(body: ApplyClusterBody, by: string): Promise<ClusterView> {
-    const { spec, secrets } = body;
+    const { spec, secrets, bucketKey } = body;
     mustNameNodes(body);
+    mustHoldCertificates(spec);
+    const there = await this.edges.store.clusters.find(spec.metadata.name);
+    if (there) mustKeepStorage(there, await this.edges.store.clusters.spec(there.id, there.specVersion), spec);
     const id = await this.edges.store.transaction(async (store) => {
       const { cluster, created, changed } = await store.clusters.keepSpec({ id: randomUUID(), spec, by });
+      if (bucketKey) await store.clusters.keepBucketKey(cluster.id, sealBucketKey(this.edges.keys.master, cluster.id, bucketKey));
       for (const node of spec.spec.nodes) await planNode(store, this.edges, { clusterId: cluster.id, node, secrets: secrets[node.name] });
       if (created || changed)
         await store.audit.record({
@@ -43,6 +49,18 @@ export function mustNameNodes({ spec, secrets }: ApplyClusterBody): void {
     title: 'secrets for nobody',
     detail: `secrets came for ${strangers.join(', ')}, which the spec does not name`,
     remedy: 'send secrets only for nodes of the spec',
+  });
+}
+
+/** @throws ProblemError for `file:` that nobody has read: this server's files are not the caller's. */
+function mustHoldCertificates({ spec }: ApplyClusterBody['spec']): void {
+  const all = { 'network.caCertificates': spec.network.caCertificates, 'storage.objects.caCertificates': spec.storage.objects?.caCertificates ?? [] };
+  const [where, file] = Object.entries(all).flatMap(([at, texts]) => texts.filter((text) => text.startsWith('file:')).map((text) => [at, text]))[0] ?? [];
+  if (file === undefined) return;
+  throw new ProblemError(422, 'unread-file', {
+    title: 'a file that was not read',
+    detail: `${where} names ${file}: the command line reads such files where it runs, and the API takes their text only`,
+    remedy: 'send the PEM text of the certificates',
   });
 }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { connectCluster, deleteBootstrapToken, mintBootstrapToken } from '@strata/cluster';
+import { connectCluster, deleteBootstrapToken, mintBootstrapToken, StorageMarks } from '@strata/cluster';
 import { type Cluster, TaskError } from '@strata/tasks';
 import { Edges } from '../serve/edges';
 import { kubeconfigContext } from './show-clusters';
@@ -7,23 +7,33 @@ import { kubeconfigContext } from './show-clusters';
 /** The Kubernetes API of each cluster, by the kubeconfig that is kept for it. */
 @Injectable()
 export class ClusterEdges {
-  private readonly known = new Map<string, { sealed: string; cluster: Cluster }>();
+  private readonly known = new Map<string, { sealed: string; cluster: Cluster; marks: StorageMarks }>();
 
   constructor(private readonly edges: Edges) {}
 
   /** The cluster's API. Before a kubeconfig is kept, every call of it throws a TaskError that says so. */
   async of(clusterId: string): Promise<Cluster> {
+    return (await this.edgesOf(clusterId))?.cluster ?? noCluster;
+  }
+  /** What Kubernetes is told of shared mounts; null before a kubeconfig is kept. */
+  async storageMarks(clusterId: string): Promise<StorageMarks | null> {
+    return (await this.edgesOf(clusterId))?.marks ?? null;
+  }
+  private async edgesOf(clusterId: string): Promise<{ cluster: Cluster; marks: StorageMarks } | null> {
     const sealed = (await this.edges.store.clusters.find(clusterId))?.kubeconfig ?? null;
-    if (sealed === null) return noCluster;
+    if (sealed === null) return null;
     const known = this.known.get(clusterId);
-    if (known?.sealed === sealed) return known.cluster;
-    const cluster = connectCluster(this.open(clusterId, sealed));
-    this.known.set(clusterId, { sealed, cluster });
-    return cluster;
+    if (known?.sealed === sealed) return known;
+    const kubeconfig = this.open(clusterId, sealed);
+    const made = { sealed, cluster: connectCluster(kubeconfig), marks: new StorageMarks(kubeconfig) };
+    this.known.set(clusterId, made);
+    return made;
   }
 
-  async hasKubeconfig(clusterId: string): Promise<boolean> {
-    return ((await this.edges.store.clusters.find(clusterId))?.kubeconfig ?? null) !== null;
+  async hasKubeconfig(clusterId: string, exactly?: string): Promise<boolean> {
+    const sealed = (await this.edges.store.clusters.find(clusterId))?.kubeconfig ?? null;
+    if (sealed === null || exactly === undefined) return sealed !== null;
+    return this.edges.keys.master.open(sealed, kubeconfigContext(clusterId)).toString('utf8') === exactly;
   }
 
   /** Keeps the admin kubeconfig, sealed; null forgets it. */

@@ -3,6 +3,7 @@ import type { ClusterView } from '@strata/model';
 import type { ClusterRecord } from '@strata/store';
 import { conflict, notFound } from '../api/problem';
 import { Edges } from '../serve/edges';
+import { migrationOf } from './migration-state';
 
 /** Clusters as the API shows them. */
 @Injectable()
@@ -43,7 +44,9 @@ export class ShowClusters {
     if (!spec) throw new Error(`version ${cluster.specVersion} of the spec of cluster ${cluster.name} is not in the database; restore it from a backup`);
     const lease = await store.clusters.lease(cluster.id);
     const { id, name, specVersion, state } = cluster;
-    return { id, name, specVersion, spec, state, openRun: lease?.runId ?? null, createdAt: cluster.createdAt.toISOString() };
+    const found = await migrationOf(store, id);
+    const migration = found && { state: found.state, from: found.from, runId: found.runId, stopped: found.stopped };
+    return { id, name, specVersion, spec, state, openRun: lease?.runId ?? null, migration, createdAt: cluster.createdAt.toISOString() };
   }
 }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { hashToken } from '@strata/pki';
 import type { NodeRecord } from '@strata/store';
 import { CallRefused, type EnrollRequest, type Identity, type Peer } from '@strata/wire';
+import { addressesFor } from '../serve/addresses';
 import { Edges } from '../serve/edges';
 
 /** The serial that is good, and after a renewal the one before it until the new one is first used. */
@@ -72,15 +73,12 @@ export class EnrollNode {
 
   private identity(node: NodeRecord, made: { certPem: string; skewMs: number }): Identity {
     const { keys, reach } = this.edges;
-    const first = reach.reachedAt.get(node.id) ?? [];
-    const hosts = [...new Set([...first, ...reach.hosts])];
     return {
       certificatePem: made.certPem,
       caPem: keys.authority.certPem,
       orderKeys: [{ keyId: keys.orders.keyId, publicKey: keys.orders.publicKey }],
       boxKey: keys.box.publicKey,
-      sessionAddresses: hosts.map((h) => `${h}:${reach.ports.agents}`),
-      artifactAddresses: hosts.map((h) => `${h}:${reach.ports.artifacts}`),
+      ...addressesFor(reach, node.id),
       nodeId: node.id,
       nodeName: node.name,
       clusterId: node.clusterId,

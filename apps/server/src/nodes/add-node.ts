@@ -33,7 +33,14 @@ export class AddNode {
         const current = await work.clusters.find(cluster.id);
         const spec = current && (await work.clusters.spec(cluster.id, current.specVersion));
         if (!spec) throw new Error(`the spec of cluster ${cluster.name} is not in the database; restore it from a backup`);
-        if (spec.spec.nodes.some((n) => n.name === node.name))
+        const there = spec.spec.nodes.find((n) => n.name === node.name);
+        // one that SSH refused and that has no agent yet may be described anew; not while a run is at it
+        const again =
+          there?.ssh !== undefined &&
+          node.ssh !== undefined &&
+          (await work.nodes.named(cluster.id, node.name))?.state === 'planned' &&
+          (await this.edges.store.clusters.lease(cluster.id)) === null;
+        if (there && !again)
           throw conflict(
             'node-exists',
             `cluster "${cluster.name}" has a node "${node.name}" already`,
@@ -58,7 +65,7 @@ export class AddNode {
 }
 
 function withNode(spec: ClusterSpec, node: AddNodeBody['node']): ClusterSpec {
-  const changed = ClusterSpec.safeParse({ ...spec, spec: { ...spec.spec, nodes: [...spec.spec.nodes, node] } });
+  const changed = ClusterSpec.safeParse({ ...spec, spec: { ...spec.spec, nodes: [...spec.spec.nodes.filter((n) => n.name !== node.name), node] } });
   if (changed.success) return changed.data;
   throw new ProblemError(422, 'bad-spec', {
     title: 'the spec would not hold together',

@@ -35,6 +35,15 @@ test.each([
   rmSync(dir, { recursive: true });
 });
 
+test('neither the transfer nor the agent is told the proxy of whoever runs it', async () => {
+  const telling = (name: string): string => fetcher('-o').replace('#!/bin/sh\n', `#!/bin/sh\n[ -z "$${name}" ] || exit 1\n`);
+  for (const name of ['https_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy']) {
+    const { stdout, dir } = await sh(`${name}=http://127.0.0.1:1; export ${name}; ${line}`, { curl: telling(name) });
+    expect(stdout).toContain('args: join');
+    rmSync(dir, { recursive: true });
+  }
+});
+
 test('says what to do on a machine that has neither', async () => {
   await expect(sh(line, {})).rejects.toThrow('install curl or wget');
 });

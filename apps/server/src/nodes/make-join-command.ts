@@ -51,10 +51,10 @@ export class MakeJoinCommand {
  */
 export function joinLine(what: { urls: string[]; sha256: string; join: string; token: string }): string {
   const is = `echo "${what.sha256}  $f" | sha256sum -c --status 2>/dev/null`;
-  const get = `curl -fsSk --connect-timeout 5 -o "$f" "$u" 2>/dev/null || wget -q --no-check-certificate -T 15 -O "$f" "$u" 2>/dev/null`;
+  const get = `curl -fsSk --compressed --connect-timeout 20 --speed-limit 1 --speed-time 60 -o "$f" "$u" 2>/dev/null || wget -q --no-check-certificate -T 60 -O "$f" "$u" 2>/dev/null`;
   const none = `echo "the agent could not be fetched: install curl or wget, or copy stratad to $f by hand, then run this line again" >&2; exit 1`;
   const fetch = `for u in ${what.urls.map((u) => `"${u}"`).join(' ')}; do { ${get}; } && ${is} && break; done; ${is} || { rm -f "$f"; ${none}; }`;
   const machine = '[ "$(uname -m)" = x86_64 ] || { echo "this machine is $(uname -m), and the agent is for x86_64 only" >&2; exit 1; }';
-  const body = `set -e; ${machine}; d=/usr/local/bin; mkdir -p "$d"; f="$d/stratad"; ${is} || { ${fetch}; }; chmod 0755 "$f"; exec "$f" ${what.join}`;
+  const body = `set -e; unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY; ${machine}; d=/usr/local/bin; mkdir -p "$d"; f="$d/stratad"; ${is} || { ${fetch}; }; chmod 0755 "$f"; exec "$f" ${what.join}`;
   return `echo ${what.token} | sh -c '${body}'`; // no single quote in the body: only digits, addresses and our own words
 }

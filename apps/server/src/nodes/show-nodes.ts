@@ -1,13 +1,16 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { Facts, type NodeView } from '@strata/model';
 import type { NodeRecord } from '@strata/store';
 import { notFound } from '../api/problem';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
+import { MarkStorage } from '../storage/storage-marks';
 
 /** Nodes as the API shows them. */
 @Injectable()
 export class ShowNodes {
+  @Inject() private readonly storage!: MarkStorage;
+
   constructor(
     private readonly edges: Edges,
     private readonly clusters: ShowClusters,
@@ -41,6 +44,7 @@ export class ShowNodes {
       lastSeenAt: seen?.toISOString() ?? null,
       hostname: facts?.hostname ?? null,
       os: facts?.os.name ?? null,
+      storage: this.storage.of(node.id),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { sealedOutputContext } from '@strata/model';
+import { sealedOutputContext, tunnelName } from '@strata/model';
 import { sealTo } from '@strata/pki';
 import { secretRefs } from '@strata/run';
 import { TaskError } from '@strata/tasks';
@@ -7,6 +7,7 @@ import { openSshSecrets } from '../bootstrap/ssh-secrets';
 import { ClusterEdges } from '../clusters/cluster-edges';
 import { Edges } from '../serve/edges';
 import type { ReleasedOrder } from './released-orders';
+import { StorageSecrets } from './storage-secrets';
 
 const mintedContext = (orderId: string, attempt: number): string => `minted/${orderId}/${attempt}`;
 
@@ -16,7 +17,10 @@ export class OrderSecrets {
   constructor(
     private readonly edges: Edges,
     private readonly clusters: ClusterEdges,
-  ) {}
+  ) {
+    this.storage = new StorageSecrets(edges);
+  }
+  private readonly storage: StorageSecrets;
 
   /** @throws TaskError when one cannot be had. */
   async values(order: ReleasedOrder, input: unknown): Promise<Record<string, Buffer>> {
@@ -33,6 +37,8 @@ export class OrderSecrets {
   private async value(order: ReleasedOrder, ref: string): Promise<Buffer> {
     const [, kind = '', rest = ''] = /^([a-z]+):(.+)$/.exec(ref) ?? [];
     if (kind === 'mint') return this.minted(order, rest);
+    if (kind === 'derive' && rest.startsWith('storage-')) return this.storage.derived(order.clusterId, rest);
+    if (kind === 'given') return this.storage.given(order.clusterId, rest);
     if (kind === 'output') return this.output(order, rest);
     if (kind === 'ssh') return this.ssh(order, rest);
     throw new TaskError('unknown-secret', `no secret is named ${ref}`, { remedy: 'plan again: the plan was made by another version' });
@@ -42,6 +48,8 @@ export class OrderSecrets {
   private async minted(order: ReleasedOrder, what: string): Promise<Buffer> {
     const { store, keys } = this.edges;
     const [kind, node] = what.split(':');
+    if (kind === 'storage-identity') return this.storage.identity(order.clusterId, what);
+    if ((kind === 'tunnel-hub' || kind === 'tunnel-node') && node) return this.tunnelIdentity(order, node, kind === 'tunnel-hub' ? 'hub' : 'node');
     if (kind !== 'bootstrap-token' || !node)
       throw new TaskError('unknown-secret', `nothing can mint ${what}`, { remedy: 'plan again: the plan was made by another version' });
     const context = mintedContext(order.orderId, order.attempt);
@@ -51,6 +59,14 @@ export class OrderSecrets {
     const { orderId, attempt, clusterId } = order;
     const kept = await store.mintedTokens.keep({ orderId, attempt, clusterId, node, tokenId: token.id, value: keys.master.seal(token.value, context) });
     return keys.master.open(kept.value, context);
+  }
+
+  /** Key and certificate of one end of the tunnel. A fresh one each time is fine: nobody keeps a list of them. */
+  private async tunnelIdentity(order: ReleasedOrder, node: string, end: 'hub' | 'node'): Promise<Buffer> {
+    const { store, keys } = this.edges;
+    const cluster = await store.clusters.find(order.clusterId);
+    const { certPem, keyPem, caPem } = await keys.authority.issueTunnel(tunnelName(cluster?.name ?? '', node), end);
+    return Buffer.from(`${certPem}${keyPem}${caPem}`, 'utf8');
   }
 
   /** A sealed output of an earlier step: `step#field`. */

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Action, OrderResult } from '@strata/model';
 import { resolveInput, type OrderName } from '@strata/run';
-import { type Common, type Ended, failureOf, runTask, sealedFields, type Task, taskNamed } from '@strata/tasks';
+import { type Common, deadline, type Ended, failureOf, runTask, sealedFields, type Task, taskNamed, tasks } from '@strata/tasks';
 import { Controls } from '../bootstrap/controls';
 import { ClusterEdges } from '../clusters/cluster-edges';
 import { RunBook } from '../runs/run-book';
@@ -62,8 +62,8 @@ export class ServerOrders {
   }
 
   private async carryOut(order: ReleasedOrder, stop: AbortController): Promise<Ended> {
-    const timer = setTimeout(() => stop.abort(new Error(`the time of this step, ${order.planned.timeoutMs / 1000} s, is over`)), order.planned.timeoutMs);
-    const signal = AbortSignal.any([stop.signal, this.edges.stopping]);
+    const limit = deadline(tasks.get(order.planned.task)?.timeoutFrom ?? 'start', order.planned.timeoutMs, realTimers);
+    const signal = AbortSignal.any([stop.signal, limit.signal, this.edges.stopping]);
     try {
       const task = taskNamed(order.planned.task);
       const action: Action = order.stepView.action;
@@ -76,7 +76,7 @@ export class ServerOrders {
         { action, input, before },
         {
           ports: { cluster: await this.clusters.of(order.clusterId), control: this.controls.of(order.clusterId, order.runId), node: order.planned.node },
-          common: this.common(order, { secrets, signal }),
+          common: this.common(order, { secrets, signal, alive: limit.alive }),
           journal: { storedBefore: () => stored.value, before: (value) => this.befores.keep(order.orderId, stored, value) },
         },
       );
@@ -84,16 +84,17 @@ export class ServerOrders {
     } catch (error) {
       return { outcome: 'failed', result: { findings: [], failure: failureOf(error, signal) } };
     } finally {
-      clearTimeout(timer);
+      limit.end();
     }
   }
 
-  private common(order: ReleasedOrder, given: { secrets: Record<string, Buffer>; signal: AbortSignal }): Common {
+  private common(order: ReleasedOrder, given: { secrets: Record<string, Buffer>; signal: AbortSignal; alive: () => void }): Common {
     const pace = new ProgressPace();
     return {
       clock,
       signal: given.signal,
       progress: (fraction, note) => {
+        given.alive();
         if (!pace.isDue(this.edges.now(), { fraction, note })) return;
         void this.progressed(order, fraction, note).catch((error: unknown) => this.edges.log.warn({ err: error }, 'progress was not written'));
       },
@@ -138,4 +139,5 @@ export class ServerOrders {
     return { ...result, output };
   }
 }
+const realTimers = { start: (ms: number, then: () => void) => setTimeout(then, ms), stop: (timer: NodeJS.Timeout) => clearTimeout(timer) };
 const keyOf = (order: Pick<OrderName, 'orderId' | 'attempt' | 'epoch'>): string => `${order.orderId}#${order.attempt}#${order.epoch}`;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { canonicalJson, type ClusterSpec, Facts, type Finding, type NodeSpec, type RunIntent } from '@strata/model';
+import { canonicalJson, type ClusterSpec, Facts, type Finding, type NodeSpec, ofStorage, type RunIntent } from '@strata/model';
 import { readOnlyHost, SshError, SshMachine } from '@strata/host-ssh';
 import { PlanRefused, precheckSteps } from '@strata/planner';
 import { type Common, type Host, runTask, taskNamed } from '@strata/tasks';
@@ -9,6 +9,7 @@ import { openSshSecrets } from '../bootstrap/ssh-secrets';
 import { sshTarget } from '../bootstrap/ssh-target';
 import { clock } from '../serve/clock';
 import { Edges } from '../serve/edges';
+import { ProbePairs } from './probe-pairs';
 import { RunBook } from './run-book';
 
 export interface Contact {
@@ -42,6 +43,7 @@ export class CheckNodes {
   constructor(
     private readonly edges: Edges,
     private readonly book: RunBook,
+    private readonly pairs: ProbePairs,
   ) {}
 
   async run(asked: Asked): Promise<Contact> {
@@ -53,13 +55,18 @@ export class CheckNodes {
     const machines = new Map<string, SshMachine>();
     try {
       const met = await Promise.all(nodes.map((n) => this.meet(n, asked, machines)));
-      const looked = await Promise.all(met.map((m) => this.look(m, met, { asked, machine: machines.get(m.node.name) })));
+      const probing = this.probe(asked, met, machines);
+      const looked = await Promise.all(met.map((m) => this.look(m, met, { asked, machine: machines.get(m.node.name) }))).catch(async (error: unknown) => {
+        await probing.catch(() => undefined);
+        throw error;
+      });
+      const between = await probing;
       for (const m of looked) await this.write(asked.runId, m);
       return {
         facts: new Map(looked.flatMap((m) => (m.facts ? [[m.node.name, m.facts] as const] : []))),
         enrolled: new Map(looked.flatMap((m) => (m.row.state === 'enrolled' ? [[m.node.name, m.row.id] as const] : []))),
         absent: looked.filter((m) => !m.reachable).map((m) => m.node.name),
-        findings: looked.flatMap((m) => m.findings),
+        findings: [...looked.flatMap((m) => m.findings), ...between],
       };
     } finally {
       for (const machine of machines.values()) machine.close();
@@ -70,9 +77,9 @@ export class CheckNodes {
     const known = Facts.safeParse(row.facts).data ?? null;
     const met = { node, row, facts: known, findings: [], reachable: true, message: '' };
     if (row.state === 'enrolled') return this.meetAgent(met);
-    const removes = asked.intent.kind === 'remove-node' || asked.intent.kind === 'uninstall';
-    // without an agent there is nothing of ours to take back: such a node is not missed
-    if (removes) return { ...met, via: 'agent', message: 'it has no agent: nothing of ours is on it' };
+    // without an agent there is nothing of ours to take back or to look at: such a node is not missed
+    if (['remove-node', 'uninstall'].includes(asked.intent.kind) || ofStorage(asked.intent.kind))
+      return { ...met, via: 'agent', message: 'it has no agent: nothing of ours is on it' };
     if (!node.ssh) return { ...met, facts: null, via: 'agent', reachable: false, message: 'it has not joined yet' };
     try {
       const secrets = openSshSecrets(this.edges.keys.master, row.id, row.sshSecrets);
@@ -118,6 +125,19 @@ export class CheckNodes {
     return { ...met, row, via: 'agent', facts, reachable: false, message: `its agent has been silent for ${silentS} s` };
   }
 
+  /** Who reaches whom among the machines that were met over SSH, and how safe their disks are. */
+  private async probe(asked: Asked, all: readonly Met[], machines: ReadonlyMap<string, SshMachine>): Promise<Finding[]> {
+    const met = all.flatMap((m) => {
+      const machine = machines.get(m.node.name);
+      return machine && m.facts ? [{ name: m.node.name, facts: m.facts, machine }] : [];
+    });
+    if (met.length === 0) return [];
+    const { matrix, findings } = await this.pairs.run({ spec: asked.spec, met, full: asked.intent.until === 'precheck' });
+    const told = (await this.edges.ledger.read(asked.runId)).some((e) => e.kind === 'PairsProbed');
+    if (!told) await this.book.record(asked.runId, (view) => (view.state === 'checking' ? [{ kind: 'PairsProbed', body: { matrix, findings } }] : []));
+    return findings;
+  }
+
   /** All prechecks of a machine that is no node yet. */
   private async look(met: Met, all: readonly Met[], by: { asked: Asked; machine: SshMachine | undefined }): Promise<Met> {
     if (!by.machine || !met.facts) return met;
@@ -126,7 +146,10 @@ export class CheckNodes {
     try {
       const world = { facts: new Map(all.flatMap((m) => (m.facts ? [[m.node.name, m.facts] as const] : []))), now: this.edges.now() };
       const checks = precheckSteps(by.asked.spec, met.node.name, world);
-      const host: Host = { ...readOnlyHost(by.machine), facts: () => Promise.resolve(facts) };
+      const reads = readOnlyHost(by.machine);
+      // how safe the disk is, the pair probe measures: once, and with etcd's own figure
+      const mounts = { ...reads.mounts, syncLatency: () => Promise.reject(new Error('the pair probe measures it')) };
+      const host: Host = { ...reads, mounts, facts: () => Promise.resolve(facts) };
       const found = await Promise.all(checks.map((check) => this.check(check, host)));
       return { ...met, findings: named(found.flat()) };
     } catch (error) {

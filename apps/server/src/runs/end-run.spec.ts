@@ -1,6 +1,10 @@
 import { stateAfter } from './end-run';
 
-const after = (kind: 'install' | 'add-node' | 'remove-node' | 'uninstall' | 'finish', result: string, more: object = {}) => ({
+const after = (
+  kind: 'install' | 'add-node' | 'remove-node' | 'uninstall' | 'finish' | 'verify-storage' | 'migrate-storage',
+  result: string,
+  more: object = {},
+) => ({
   run: { intent: { kind, nodes: [], dryRun: false, force: false, ...more } },
   view: { result: result as 'done' },
   hasKubeconfig: true,
@@ -22,6 +26,8 @@ test.each([
   ['degraded', after('finish', 'done'), 'ready'],
   ['ready', after('uninstall', 'done'), 'uninstalled'],
   ['ready', after('uninstall', 'failed'), 'degraded'],
+  ['ready', after('verify-storage', 'failed'), 'ready'],
+  ['ready', after('migrate-storage', 'failed'), 'ready'],
 ] as const)('%s, then %o: %s', (before, what, state) => {
   expect(stateAfter(before, what)).toBe(state);
 });

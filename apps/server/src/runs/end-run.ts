@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { ClusterSpec } from '@strata/model';
+import { type ClusterSpec, ofStorage } from '@strata/model';
 import type { RunView } from '@strata/run';
 import type { ClusterRecord, ClusterState, RunRecord } from '@strata/store';
 import { OrderPlaces } from '../orders/order-places';
 import { Edges } from '../serve/edges';
 import { countsOf } from './advance-runs';
 import { FollowUp } from './follow-up';
+import { ForgetLook, isOnlyLook } from './forget-look';
 import { MissedNodes } from './missed-nodes';
 import { RunBook } from './run-book';
 
@@ -17,6 +18,7 @@ export class EndRun {
   @Inject() private readonly places!: OrderPlaces;
   @Inject() private readonly followUp!: FollowUp;
   @Inject() private readonly missedNodes!: MissedNodes;
+  @Inject() private readonly looks!: ForgetLook;
 
   /** Begins to listen, and does what may have been left undone for each cluster's newest run. */
   async start(): Promise<void> {
@@ -39,10 +41,12 @@ export class EndRun {
       await store.runs.recordCounts(runId, countsOf(view));
       if (run.intent.kind === 'uninstall') await this.uninstalled(run, view);
       else if (run.intent.kind === 'remove-node') await this.removed(run, view);
+      else if (run.intent.kind === 'migrate-storage' || run.intent.kind === 'rollback-storage') await this.moved(run, view);
       if (run.intent.dryRun) await this.forgetDraft(run.clusterId);
       await this.setState(run, view);
       this.book.forget(runId);
       this.places.forgetRun(runId);
+      if (isOnlyLook(run) && (await this.looks.forget(run))) return;
       await this.followUp.look(run.clusterId);
     } catch (error) {
       this.edges.log.error({ err: error, runId }, 'what follows the end of a run failed; it is done again when the server starts');
@@ -107,10 +111,26 @@ export class EndRun {
     }
   }
 
+  /** Only now is the storage of the cluster another one: a spec that said so before would have been wrong until here. */
+  private async moved(run: RunRecord, view: RunView): Promise<void> {
+    const { clusters } = this.edges.store;
+    const cluster = await clusters.find(run.clusterId);
+    const [now, then] = cluster ? await Promise.all([clusters.spec(cluster.id, cluster.specVersion), clusters.spec(cluster.id, run.specVersion)]) : [];
+    if (!cluster || !now || !then || run.intent.dryRun || view.result !== 'done') return;
+    if (await newerMove(this.edges, run)) return; // done again when the server starts: what came later stands
+    const { storage, artifacts } = then.spec;
+    const changed = run.intent.kind === 'migrate-storage' ? { storage, artifacts } : { storage: { kind: 'local' as const, path: storage.path } };
+    await clusters.keepSpec({ id: cluster.id, spec: { ...now, spec: { ...now.spec, ...changed } }, by: 'server' });
+  }
+
   private async bury(nodeId: string): Promise<void> {
     await this.edges.store.nodes.tombstone(nodeId, await this.edges.store.epochs.next('node'));
     this.edges.sessions.revoke(nodeId, 'this node was removed from its cluster');
   }
+}
+
+async function newerMove({ store }: Pick<Edges, 'store'>, run: RunRecord): Promise<boolean> {
+  return (await store.runs.list({ clusterId: run.clusterId, limit: 1 })).runs[0]?.id !== run.id;
 }
 
 /** The state of a cluster after a run. */
@@ -124,7 +144,7 @@ export function stateAfter(
   if (intent.dryRun || result === 'refused' || result === 'planned') return before === 'installing' && !after.hasKubeconfig ? 'new' : unchanged;
   if (intent.kind === 'uninstall') return result === 'done' ? 'uninstalled' : 'degraded';
   if (intent.until !== undefined && intent.until !== 'activate') return result === 'done' && !after.hasKubeconfig ? 'new' : unchanged;
-  if (intent.kind === 'remove-node') return unchanged;
+  if (intent.kind === 'remove-node' || ofStorage(intent.kind)) return unchanged;
   if (result === 'done') return intent.kind === 'add-node' && after.missesNodes ? 'degraded' : 'ready';
   if (result === 'degraded') return 'degraded';
   if (result === 'unwound') return after.hasKubeconfig ? 'degraded' : 'new';

@@ -130,6 +130,7 @@ export class PrepareRun {
       bundles: await this.bundles.read(run.spec.spec.bundles),
       intent: run.intent,
       dropped: run.dropped,
+      serverHosts: this.edges.settings.advertise, // what the operator says, not what this host happens to have: a plan must not change by itself
       now: this.edges.now(),
       sha256: (text) => createHash('sha256').update(text).digest('hex'),
     });

@@ -22,17 +22,30 @@ export class ShowRuns {
     return { runs: runs.map((run) => summary(run, names.get(run.clusterId) ?? run.clusterId)), next };
   }
 
-  /** A run with what waits in it and why. @throws ProblemError 404 */
+  /** A run with what is under way in it, what waits and why. @throws ProblemError 404 */
   async one(runId: string): Promise<RunDetails> {
     const run = await this.must(runId);
     const cluster = await this.edges.store.clusters.find(run.clusterId);
-    return { ...summary(run, cluster?.name ?? run.clusterId), waits: run.state === 'ended' ? [] : await this.situations.waits(runId) };
+    const now = run.state === 'ended' ? { running: [], waits: [] } : await this.situations.now(runId);
+    return { ...summary(run, cluster?.name ?? run.clusterId), ...now };
   }
 
   async log(runId: string, step: string, after: string | null): Promise<StepLog> {
     await this.must(runId);
     const { lines, next } = await this.edges.store.logs.read({ runId, stepKey: step, after: Number(after ?? 0) || 0 });
+    if (lines.length === 0 && after === null) await this.mustHave(runId, step);
     return { lines: lines.map(({ id, attempt, at, stream, text }) => ({ id: String(id), attempt, at, stream, text })), next: String(next) };
+  }
+
+  /** A step that says nothing is no step that is not there. */
+  private async mustHave(runId: string, step: string): Promise<void> {
+    const plan = (await this.edges.ledger.read(runId)).find((e) => e.kind === 'RunPlanned')?.body.plan;
+    if (plan === undefined || plan.steps.some((s) => s.key === step)) return;
+    const near = plan.steps.map((s) => s.key).filter((key) => key.startsWith(`${step.split('/')[0] ?? ''}/`)); // prettier-ignore
+    throw notFound(
+      `step ${step} in run ${runId}`,
+      near.length === 0 ? 'a step is NODE/TASK or cluster/TASK; see `strata runs watch`' : `name one of: ${near.join(', ')}`,
+    );
   }
 
   private async must(runId: string): Promise<RunRecord> {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type ClusterSpec, milliseconds, type Plan, type Wait } from '@strata/model';
-import { decide, isInFlight, type RunView, type SessionState, type Situation } from '@strata/run';
+import { type ClusterSpec, milliseconds, type Plan, type Running, type Wait } from '@strata/model';
+import { decide, isInFlight, type RunView, type SessionState, type Situation, underWay } from '@strata/run';
 import { Edges } from '../serve/edges';
 import { RunBook } from './run-book';
 
@@ -42,11 +42,11 @@ export class Situations {
     };
   }
 
-  /** Why each step of an open run that does not move does not. */
-  async waits(runId: string): Promise<Wait[]> {
+  /** What is under way in an open run, and why each step that does not move does not. */
+  async now(runId: string): Promise<{ running: Running[]; waits: Wait[] }> {
     const view = await this.book.view(runId);
-    if (!view.plan || view.state === 'ended') return [];
-    return [...decide(view.plan, view, await this.of(runId, view)).waits];
+    if (!view.plan || view.state === 'ended') return { running: [], waits: [] };
+    return { running: underWay(view.plan, view), waits: [...decide(view.plan, view, await this.of(runId, view)).waits] };
   }
 
   /** Cluster and version of a run: they never change. */

@@ -4,6 +4,7 @@ import type { ApplyClusterBody, RunIntent, RunStarted, StartRunBody } from '@str
 import type { ClusterRecord, Work } from '@strata/store';
 import { clusterBusy, conflict, notFound, ProblemError } from '../api/problem';
 import { mustNameNodes, planNode } from '../clusters/apply-cluster';
+import { migratedSpec, migrationOf, mustFitMigration, mustKeepStorage } from '../clusters/migration-state';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
 
@@ -16,9 +17,10 @@ export class StartRun {
   ) {}
 
   /** @throws ProblemError 404, or 409 `cluster-busy` naming the run that holds the lease. */
-  async run(idOrName: string, { intent, draft }: StartRunBody, by: string): Promise<RunStarted> {
+  async run(idOrName: string, asked: StartRunBody, by: string): Promise<RunStarted> {
     const cluster = await this.clusters.record(idOrName);
-    if (draft) mustBeOf(cluster, draft);
+    if (asked.draft) mustBeOf(cluster, asked.draft);
+    const { intent, draft, version } = await this.moving(cluster, asked);
     await this.mustMakeSense(cluster, intent);
     const runId = randomUUID();
     const { store, ledger } = this.edges;
@@ -27,7 +29,7 @@ export class StartRun {
       const lease = await work.clusters.takeLease({ clusterId: cluster.id, runId, epoch });
       if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId);
       const current = await work.clusters.find(cluster.id); // a newer spec may have come since
-      const specVersion = draft ? await keepDraft(work, this.edges, { cluster, draft, by }) : (current?.specVersion ?? cluster.specVersion);
+      const specVersion = draft ? await keepDraft(work, this.edges, { cluster, draft, by }) : (version ?? current?.specVersion ?? cluster.specVersion);
       await work.runs.create({ id: runId, clusterId: cluster.id, intent, epoch, specVersion });
       await work.audit.record({ by, action: 'run.start', object: `cluster/${cluster.name}`, body: { runId, intent } });
       const written = await work.ledger.append(runId, 0, { events: [{ kind: 'RunRequested', body: { intent, specVersion, epoch, by } }] });
@@ -37,8 +39,23 @@ export class StartRun {
     return { runId, clusterId: cluster.id };
   }
 
+  /** What a run that moves the storage is about: the cluster's own spec with other storage; its end and its way back know whose tree it was. */
+  private async moving(cluster: ClusterRecord, { intent, draft }: StartRunBody): Promise<StartRunBody & { version?: number }> {
+    const { store } = this.edges;
+    const migration = await migrationOf(store, cluster.id);
+    mustFitMigration(intent, migration);
+    const now = await store.clusters.spec(cluster.id, cluster.specVersion);
+    if (intent.kind === 'migrate-storage') {
+      if (!draft) throw conflict('no-spec', 'a migration needs the spec that the cluster shall have', 'send it as `draft`');
+      return { intent, draft: { ...draft, spec: migratedSpec(cluster, now, draft.spec) } };
+    }
+    if (draft) mustKeepStorage(cluster, now, draft.spec);
+    if (!migration || (intent.kind !== 'commit-storage' && intent.kind !== 'rollback-storage')) return { intent, draft };
+    return { intent: { ...intent, nodes: [migration.from] }, ...(now?.spec.storage.kind === 'juicefs' ? {} : { version: migration.specVersion }) };
+  }
+
   private async mustMakeSense(cluster: ClusterRecord, intent: RunIntent): Promise<void> {
-    if (intent.kind === 'remove-node' || intent.kind === 'add-node') {
+    if (['remove-node', 'add-node', 'migrate-storage'].includes(intent.kind)) {
       if (intent.nodes.length === 0) throw conflict('no-nodes', `${intent.kind} names no node`, 'name the nodes in intent.nodes');
       const rows = await this.edges.store.nodes.list(cluster.id);
       const strangers = intent.nodes.filter((name) => !rows.some((r) => r.name === name));

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { type AgentLink, CallRefused, type FromAgent, type LinkListener } from '@strata/wire';
 import { Dispatch } from '../orders/dispatch';
+import { addressesFor } from '../serve/addresses';
 import { Edges } from '../serve/edges';
+import { MarkStorage } from '../storage/storage-marks';
 import { AgentReports } from './agent-reports';
+import { Asks } from './asks';
 import type { Session } from './sessions';
 
 const heartbeatMs = 5_000;
@@ -18,6 +21,8 @@ export class SessionHandler {
     private readonly reports: AgentReports,
     private readonly dispatch: Dispatch,
   ) {}
+  @Inject() private readonly asks!: Asks;
+  @Inject() private readonly storage!: MarkStorage;
 
   /** The listener of a stream that was admitted. */
   open(link: AgentLink): LinkListener {
@@ -40,6 +45,7 @@ export class SessionHandler {
         if (!session) return;
         this.edges.log.info({ node: session.name, why: end.why }, 'a session ended');
         this.edges.sessions.closed(session);
+        this.asks.ended(session);
         void this.reports.flush(session).catch((error: unknown) => this.edges.log.warn({ err: error }, 'last words of a session were not kept'));
       },
       onError: (error) => this.edges.log.error({ err: error, node: session?.name }, 'a message of an agent could not be handled'),
@@ -73,6 +79,7 @@ export class SessionHandler {
       reconnectCapMs,
       credits: firstCredits,
       wantsFacts,
+      ...addressesFor(this.edges.reach, node.id),
     });
     await store.nodes.seen([{ nodeId: node.id, at: new Date(now), skewMs: hello.agentTimeMs - now }]);
     await this.reports.held(session);
@@ -87,6 +94,7 @@ export class SessionHandler {
   private async take(session: Session, message: Exclude<FromAgent, { kind: 'hello' }>): Promise<void> {
     switch (message.kind) {
       case 'heartbeat':
+        this.storage.heard(session, message.mount);
         return this.reports.heartbeat(session, message);
       case 'facts':
         return this.reports.facts(session, message);
@@ -110,6 +118,8 @@ export class SessionHandler {
         return session.link.send({ kind: 'ack', orderId: message.orderId, attempt: message.attempt, journalSeq: message.journalSeq });
       case 'secretsWanted':
         return this.dispatch.answerSecrets(session, message);
+      case 'answer':
+        return this.asks.answered(session, message);
     }
   }
 }

@@ -16,6 +16,7 @@ export interface Session {
   /** Log lines taken since the last credit was given. */
   linesOwed: number;
 }
+const backMs = 6_000;
 type Answer = { accepted: true } | { accepted: false; code: string; message: string };
 
 /** The sessions that are open, one a node: a newer one replaces the older. Purely in memory: a restarted server hears every agent's Hello again. */
@@ -48,6 +49,11 @@ export class Sessions {
     }
     within.signal.throwIfAborted();
     return there();
+  }
+  /** The session of a node; one that is just coming back (an agent starts afresh after large orders) is waited for. Null when none came. */
+  async soon(nodeId: string, signal: AbortSignal): Promise<Session | null> {
+    await this.when(nodeId, 'open', { ms: backMs, signal });
+    return this.of(nodeId);
   }
   of(nodeId: string): Session | null {
     return this.open.get(nodeId) ?? null;

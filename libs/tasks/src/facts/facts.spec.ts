@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { capabilities, usableMemory } from '@strata/model';
-import { droppingChains, type FactSource, gatherFacts, iptablesDrops, stableFacts } from './index';
+import { type FactSource, gatherFacts, stableFacts } from './index';
 import { parseListener, unitOfCgroup } from './network';
 
 interface Recorded {
@@ -80,16 +80,30 @@ it('names who holds the lock of dpkg, by process and unit', async () => {
   node.files['/proc/812/comm'] = 'apt-get\n';
   node.files['/proc/812/cgroup'] = '0::/system.slice/apt-daily-upgrade.service\n';
   node.files['/etc/apt/apt.conf.d/20auto-upgrades'] = 'APT::Periodic::Unattended-Upgrade "1";\n';
-  node.runs['dpkg --audit'] = { code: 0, stdout: 'The following packages have been unpacked but not yet configured.\n chrony               Versatile\n' };
+  node.runs['dpkg-query -W -f ${db:Status-Abbrev}|${Package}\\n'] = { code: 0, stdout: 'iU |chrony\nii |dash\nrc |ntp\n' };
   expect((await gatherFacts(replay(node), 'packages')).packages).toEqual({
-    interrupted: true,
+    interrupted: false, // dpkg works on it
     lockHolder: 'apt-get (pid 812, apt-daily-upgrade.service)',
     unattendedUpgrades: true,
   });
 });
 
+it('calls dpkg interrupted while a package is half done or its notes are there, and nobody works on it', async () => {
+  const node = labNode();
+  const query = 'dpkg-query -W -f ${db:Status-Abbrev}|${Package}\\n';
+  const interrupted = async (): Promise<boolean> => (await gatherFacts(replay(node), 'packages')).packages.interrupted;
+  for (const [table, is] of [['ii |dash\nrc |ntp\n', false], ['iU |chrony\n', true], ['iF |chrony\n', true], ['iHR|chrony\n', true], ['it |man-db\n', true]] as const) {
+    node.runs[query] = { code: 0, stdout: table };
+    expect([table, await interrupted()]).toEqual([table, is]);
+  }
+  node.runs[query] = { code: 0, stdout: 'ii |dash\n' };
+  node.lists['/var/lib/dpkg/updates'] = ['0001', 'tmp.i'];
+  expect(await interrupted()).toBe(true);
+}); // prettier-ignore
+
 describe('container runtimes', () => {
-  const show = 'systemctl show -p Id,LoadState,FragmentPath -- docker.service containerd.service podman.socket k3s.service k3s-agent.service crio.service';
+  const show =
+    'systemctl show -p Id,LoadState,FragmentPath -- docker.service snap.docker.dockerd.service containerd.service podman.socket k3s.service k3s-agent.service snap.microk8s.daemon-containerd.service crio.service strata-containerd.service';
   const dpkg = 'dpkg-query -W -f ${db:Status-Abbrev}|${Package}|${Version}\\n docker-ce docker.io moby-engine containerd.io containerd podman k3s cri-o';
   const unit = '/lib/systemd/system/containerd.service';
   it('are found by package, unit and socket', async () => {
@@ -110,6 +124,7 @@ describe('container runtimes', () => {
         unit: 'containerd.service',
         socket: '/run/containerd/containerd.sock',
         ours: false,
+        cri: false,
       },
     ]);
   });
@@ -119,33 +134,6 @@ describe('container runtimes', () => {
     node.files['/etc/systemd/system/containerd.service'] = '# Written by Strata\n[Unit]\n';
     expect((await gatherFacts(replay(node), 'containerRuntimes')).containerRuntimes).toMatchObject([{ kind: 'containerd', ours: true }]);
   });
-});
-
-it('finds the chains of nftables that drop', () => {
-  const ruleset = `table inet filter {
-	chain input {
-		type filter hook input priority filter; policy drop;
-		tcp dport 22 accept
-	}
-	chain forward {
-		type filter hook forward priority filter; policy accept;
-		ct state invalid drop
-		counter packets 4 bytes 240 reject with icmp port-unreachable
-	}
-	chain mine {
-		drop
-	}
-}
-table ip nat {
-	chain input {
-		type nat hook input priority 100; policy accept;
-	}
-}`;
-  expect(droppingChains(ruleset, 'input')).toEqual([{ family: 'inet', table: 'filter', chain: 'input' }]);
-  expect(droppingChains(ruleset, 'forward')).toEqual([{ family: 'inet', table: 'filter', chain: 'forward' }]);
-  expect(droppingChains(ruleset.replace('policy drop', 'policy accept'), 'input')).toEqual([]);
-  expect(iptablesDrops(':INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j KUBE-FORWARD\n', 'INPUT')).toBe(true);
-  expect(iptablesDrops(':INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j KUBE-FORWARD\n', 'FORWARD')).toBe(false);
 });
 
 it.each([

@@ -6,6 +6,7 @@ import {
   bounded,
   CAP_SYS_RESOURCE,
   cgroupFacts,
+  deviceFacts,
   diskFacts,
   gpuFacts,
   hostKeyFacts,
@@ -14,6 +15,8 @@ import {
   osFacts,
   securityFacts,
   timeFacts,
+  userNamespaceFact,
+  volumeGroupFacts,
 } from './system';
 
 export type FactName = keyof Facts;
@@ -62,6 +65,9 @@ const finders: { [K in FactName]: Find<Facts[K]> } = {
   security: securityFacts,
   gpus: gpuFacts,
   hostKeys: hostKeyFacts,
+  volumeGroups: volumeGroupFacts,
+  devices: deviceFacts,
+  userNamespace: userNamespaceFact,
   nofile: async (source) => Number(/^Max open files\s+\S+\s+(\d+)/m.exec((await source.read('/proc/1/limits')) ?? '')?.[1] ?? 0),
 };
 
@@ -81,13 +87,13 @@ export async function gatherFacts<K extends FactName = FactName>(source: FactSou
   return Object.fromEntries(found) as Pick<Facts, K>;
 }
 
-const ownLink = /^(veth|cni|flannel|cali|kube-|nodelocaldns|vb-)/;
-/** Interfaces that pods and the pod network come and go with. */
+const ownLink = /^(veth|cni|flannel|cali|kube-|nodelocaldns|vb-|strata-tun)/;
+/** Interfaces that pods, their network and our own tunnel come and go with. */
 export const isPodLink = (name: string): boolean => ownLink.test(name);
 
 /** The part of facts that a plan rests on: without what moves all the time (free space, time, listeners, pods' interfaces). Hash its canonical JSON. */
 export function stableFacts(facts: Facts): unknown {
-  const { listeners: _listeners, time, memory, disks, packages, ...rest } = facts;
+  const { listeners: _listeners, volumeGroups: _volumeGroups, time, memory, disks, packages, ...rest } = facts;
   return {
     ...rest,
     addresses: facts.addresses.filter((a) => !isPodLink(a.interface)),

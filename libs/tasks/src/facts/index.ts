@@ -1,5 +1,5 @@
 export * from './gather';
-export { droppingChains, interruptedPackages, iptablesDrops, lockHolder, packageManager, strataMark } from './software';
+export { interruptedPackages, lockHolder, packageManager, strataMark } from './software';
+export { likelyAddresses, listOf, nodeAddresses } from './node-addresses';
 export type { FactSource } from './source';
 export { featureOfModule, kernelFeatures } from './system';
-export type { NftChain } from './software';

@@ -1,5 +1,8 @@
 import type { Facts } from '@strata/model';
+import { anyCluster, type Ask, droppingPlaces, type Hook, lookAtFirewall, placeName } from '../firewall';
 import { unitOfCgroup } from './network';
+import { runtimePaths } from '../runtime-place';
+import { containerdVersion, couldServe } from './foreign-containerd';
 import { type FactSource, holds, lines, text } from './source';
 import { keyValues } from './system';
 
@@ -26,9 +29,15 @@ export async function lockHolder(source: FactSource): Promise<string | null> {
   }
   return null;
 }
-/** Packages that an interrupted dpkg left half done. */
+const dpkgUpdates = '/var/lib/dpkg/updates';
+/**
+ * Packages that an interrupted dpkg left half done: unpacked, half installed, half configured, with triggers to come. apt refuses to work also while
+ * dpkg's own notes of its last run are still there. What `dpkg --audit` says besides (a package without checksums) stops nobody.
+ */
 export async function interruptedPackages(source: FactSource): Promise<string[]> {
-  return [...(await text(source, ['dpkg', '--audit'])).matchAll(/^ (\S+)/gm)].map((m) => m[1] ?? '');
+  const [table, notes] = await Promise.all([text(source, ['dpkg-query', '-W', '-f', '${db:Status-Abbrev}|${Package}\\n']), source.list(dpkgUpdates)]);
+  const names = lines(table).filter((l) => /^.[UHFWt]|^..R/.test(l)).map((l) => l.split('|')[1] ?? ''); // prettier-ignore
+  return names.length === 0 && notes.some((n) => /^\d+$/.test(n)) ? [`what is noted in ${dpkgUpdates}`] : names;
 }
 export async function packageFacts(source: FactSource, manager: Facts['packageManager']): Promise<Facts['packages']> {
   if (manager !== 'apt') return { interrupted: false, lockHolder: null, unattendedUpgrades: false };
@@ -37,17 +46,34 @@ export async function packageFacts(source: FactSource, manager: Facts['packageMa
     lockHolder(source),
     source.read('/etc/apt/apt.conf.d/20auto-upgrades'),
   ]);
-  return { interrupted: interrupted.length > 0, lockHolder: holder, unattendedUpgrades: /Unattended-Upgrade\s+"[1-9]/.test(periodic ?? '') };
+  // while dpkg works its packages are half done, and nothing is wrong
+  return { interrupted: interrupted.length > 0 && holder === null, lockHolder: holder, unattendedUpgrades: /Unattended-Upgrade\s+"[1-9]/.test(periodic ?? '') };
 }
 
+interface KnownRuntime {
+  kind: string;
+  packages: readonly string[];
+  snap?: string;
+  unit: string;
+  socket: string;
+}
 const runtimes = [
   { kind: 'docker', packages: ['docker-ce', 'docker.io', 'moby-engine'], unit: 'docker.service', socket: '/run/docker.sock' },
+  { kind: 'docker', packages: [], snap: 'docker', unit: 'snap.docker.dockerd.service', socket: '/run/docker.sock' },
   { kind: 'containerd', packages: ['containerd.io', 'containerd'], unit: 'containerd.service', socket: '/run/containerd/containerd.sock' },
   { kind: 'podman', packages: ['podman'], unit: 'podman.socket', socket: '/run/podman/podman.sock' },
   { kind: 'k3s', packages: ['k3s'], unit: 'k3s.service', socket: '/run/k3s/containerd/containerd.sock' },
   { kind: 'k3s', packages: [], unit: 'k3s-agent.service', socket: '/run/k3s/containerd/containerd.sock' },
+  {
+    kind: 'microk8s',
+    packages: [],
+    snap: 'microk8s',
+    unit: 'snap.microk8s.daemon-containerd.service',
+    socket: '/var/snap/microk8s/common/run/containerd.sock',
+  },
   { kind: 'cri-o', packages: ['cri-o'], unit: 'crio.service', socket: '/var/run/crio/crio.sock' },
-] as const;
+  { kind: 'containerd', packages: [], unit: runtimePaths.beside.unit, socket: runtimePaths.beside.socket },
+] as const satisfies readonly KnownRuntime[];
 /** Installed packages of these names with their versions, by dpkg or rpm. */
 async function versions(source: FactSource, names: readonly string[]): Promise<Record<string, string>> {
   const dpkg = await source.run(['dpkg-query', '-W', '-f', '${db:Status-Abbrev}|${Package}|${Version}\\n', ...names]);
@@ -67,13 +93,18 @@ export async function runtimeFacts(source: FactSource): Promise<Facts['container
   ]);
   const states = shown.split(/\n\s*\n/).map(keyValues);
   const found = await Promise.all(
-    runtimes.map(async (r) => {
+    runtimes.map(async (r: KnownRuntime) => {
       const show = states.find((s) => s.Id === r.unit) ?? {};
       const loaded = show.LoadState === 'loaded';
       const socket = (await holds(source, '-S', r.socket)) ? r.socket : null;
       const name = r.packages.find((p) => installed[p] !== undefined) ?? null;
+      const snap = r.snap && loaded ? `snap ${r.snap}` : null;
       const ours = loaded && show.FragmentPath ? ((await source.read(show.FragmentPath)) ?? '').includes(strataMark) : false;
-      return { kind: r.kind, version: name ? (installed[name] ?? null) : null, package: name, unit: loaded ? r.unit : null, socket, ours };
+      const foreign = r.kind === 'containerd' && !ours && (loaded || name !== null);
+      const version = name ? (installed[name] ?? null) : foreign ? await containerdVersion(source) : null;
+      return {
+        kind: r.kind, version, package: name ?? snap, unit: loaded ? r.unit : null, socket, ours, ...(foreign && { cri: await couldServe(source) }),
+      }; // prettier-ignore
     }),
   );
   return found.filter(
@@ -81,50 +112,22 @@ export async function runtimeFacts(source: FactSource): Promise<Facts['container
   );
 }
 
-const unconditional = /^(counter( packets \d+ bytes \d+)? )?(drop|reject.*)$/;
-export interface NftChain {
-  family: string;
-  table: string;
-  chain: string;
-}
-/** Base chains of `nft list ruleset` at this hook that drop or reject what no rule of theirs accepts. */
-export function droppingChains(ruleset: string, hook: 'input' | 'forward'): NftChain[] {
-  const found: NftChain[] = [];
-  let [family, table, chain] = ['', '', ''];
-  let inside = false;
-  const take = (): void => {
-    if (!found.some((c) => c.family === family && c.table === table && c.chain === chain)) found.push({ family, table, chain });
-  };
-  for (const line of ruleset.split('\n').map((l) => l.trim())) {
-    const opens = /^(?:table (\S+) (\S+)|chain (\S+)) \{/.exec(line);
-    if (opens?.[1]) [family, table] = [opens[1], opens[2] ?? ''];
-    if (opens?.[3]) [chain, inside] = [opens[3], false];
-    else if (line.startsWith('type filter hook ')) {
-      inside = line.startsWith(`type filter hook ${hook} `);
-      if (inside && /policy drop;/.test(line)) take();
-    } else if (inside && unconditional.test(line)) take();
-  }
-  return found;
-}
-/** The same for `iptables-save`. */
-export function iptablesDrops(saved: string, chain: 'INPUT' | 'FORWARD'): boolean {
-  return new RegExp(`^:${chain} (DROP|REJECT)|^-A ${chain} -j (DROP|REJECT)`, 'm').test(saved);
-}
+/** Over SSH and without our own packages as well: what is not there says nothing. */
+const asking = (source: FactSource): Ask => ({ read: (path) => source.read(path), run: (argv) => text(source, argv) });
 export async function firewallFacts(source: FactSource): Promise<Facts['firewall']> {
-  const [active, ufw, nft, iptables] = await Promise.all([
-    text(source, ['systemctl', 'is-active', 'firewalld.service']),
-    source.read('/etc/ufw/ufw.conf'),
-    text(source, ['nft', 'list', 'ruleset']),
-    text(source, ['iptables-save', '-t', 'filter']),
-  ]);
-  const tools: string[] = [];
-  if (keyValues(ufw).ENABLED === 'yes' && /^:ufw-/m.test(iptables)) tools.push('ufw'); // `ufw enable` does not start its unit
-  if (lines(active)[0] === 'active') tools.push('firewalld');
-  if (/^table /m.test(nft)) tools.push('nftables');
-  if (/^-A /m.test(iptables)) tools.push('iptables');
+  const firewall = await lookAtFirewall(asking(source));
+  const places = droppingPlaces({ ...firewall, ufw: false }, anyCluster); // ufw's are the kernel's
+  const drops = (...hooks: Hook[]): boolean => places.some((p) => hooks.includes(p.hook));
+  const tools = [
+    ...(firewall.ufw ? ['ufw'] : []),
+    ...(firewall.firewalld ? ['firewalld'] : []),
+    ...(firewall.nft.length > 0 ? ['nftables'] : []),
+    ...(firewall.iptables.some((i) => i.tables.some((t) => t.rules.length > 0)) ? ['iptables'] : []),
+  ];
   return {
     tools,
-    dropsInput: tools.includes('firewalld') || droppingChains(nft, 'input').length > 0 || iptablesDrops(iptables, 'INPUT'),
-    dropsForward: droppingChains(nft, 'forward').length > 0 || iptablesDrops(iptables, 'FORWARD'),
+    dropsInput: firewall.firewalld || drops('ingress', 'prerouting', 'input'),
+    dropsForward: drops('ingress', 'prerouting', 'forward'),
+    chains: places.map(placeName),
   };
 }

@@ -85,7 +85,14 @@ export async function timeFacts(source: FactSource, status: string | null): Prom
   ]);
   const states = lines(shown);
   const service = timeServices.find((_, i) => states[i] === 'active') ?? null;
-  return { wallMs: Math.round(Number(now) * 1000) || 0, service, synchronized: await synchronized(source, service), canSet: bounded(status, CAP_SYS_TIME) };
+  const zone = /zoneinfo\/(.+)$/.exec((await output(source, ['readlink', '/etc/localtime'])) ?? '')?.[1];
+  return {
+    ...(zone === undefined ? {} : { zone }),
+    wallMs: Math.round(Number(now) * 1000) || 0,
+    service,
+    synchronized: await synchronized(source, service),
+    canSet: bounded(status, CAP_SYS_TIME),
+  };
 }
 async function synchronized(source: FactSource, service: string | null): Promise<boolean> {
   if (service === 'systemd-timesyncd') return holds(source, '-e', '/run/systemd/timesync/synchronized');
@@ -144,4 +151,24 @@ export async function hostKeyFacts(source: FactSource): Promise<string[]> {
   const files = (await source.list('/etc/ssh')).filter((f) => /^ssh_host_.*_key\.pub$/.test(f)).sort();
   const found = await Promise.all(files.map((f) => output(source, ['ssh-keygen', '-l', '-E', 'sha256', '-f', `/etc/ssh/${f}`])));
   return found.map((l) => /SHA256:\S+/.exec(l ?? '')?.[0]).filter((k) => k !== undefined);
+}
+
+/** Volume groups of LVM and their free bytes; empty where there is no LVM. */
+export async function volumeGroupFacts(source: FactSource): Promise<NonNullable<Facts['volumeGroups']>> {
+  const shown = await output(source, ['vgs', '--noheadings', '--nosuffix', '--units', 'b', '--separator', ':', '-o', 'vg_name,vg_free']);
+  return lines(shown).flatMap((line) => {
+    const [name = '', free] = line.trim().split(':');
+    return name === '' ? [] : [{ name, free: Math.round(Number(free)) || 0 }];
+  });
+}
+
+const devices = ['/dev/kmsg', '/dev/fuse', '/dev/net/tun'];
+/** Devices that a container may lack. */
+export const deviceFacts = async (source: FactSource): Promise<Record<string, boolean>> =>
+  Object.fromEntries(await Promise.all(devices.map(async (path) => [path, await holds(source, '-e', path)] as const)));
+
+/** Whether root of this machine is an ordinary user of the one around it. */
+export async function userNamespaceFact(source: FactSource): Promise<boolean> {
+  const map = /^\s*0\s+(\d+)\s+(\d+)/.exec((await source.read('/proc/self/uid_map')) ?? '');
+  return map !== null && (map[1] !== '0' || Number(map[2]) < 4_294_967_295);
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineTask } from '../define-task';
 
 export const artifactsFetch = defineTask({
-  name: 'artifacts.fetch', version: 1, layer: 'native', timeout: '2h', attempts: 5, pool: 'transfer',
+  name: 'artifacts.fetch', version: 1, layer: 'native', timeout: '15m', timeoutFrom: 'progress', attempts: 5, pool: 'transfer',
   title: 'The artifacts are on the node',
   input: z.strictObject({ artifacts: z.array(Artifact) }),
   before: z.strictObject({ missing: z.array(z.string()) }), // name@version

@@ -1,55 +1,60 @@
 import { ImageArtifact } from '@strata/model';
 import { z } from 'zod';
 import { defineTask } from '../define-task';
-import type { Host } from '../ports/host';
+import type { Host, Images } from '../ports/host';
+import { RuntimePlace, runtimePaths } from '../runtime-place';
 
-const service = 'containerd.service';
 interface Look {
   absent: ImageArtifact[];
   unpinned: string[];
 }
 const digestOf = (image: ImageArtifact): string => `sha256:${image.blobs[0]?.sha256 ?? ''}`;
-async function look(host: Host, images: readonly ImageArtifact[]): Promise<Look> {
-  const here = new Map((await host.images.list()).map((i) => [i.ref, i]));
+async function look(store: Images, images: readonly ImageArtifact[]): Promise<Look> {
+  const here = new Map((await store.list()).map((i) => [i.ref, i]));
   const absent = images.filter((i) => here.get(i.ref)?.digest !== digestOf(i));
   return { absent, unpinned: images.filter((i) => !absent.includes(i) && here.get(i.ref)?.pinned !== true).map((i) => i.ref) };
 }
 
 export const imagesImport = defineTask({
-  name: 'images.import', version: 1, layer: 'native', timeout: '30m', attempts: 3,
+  name: 'images.import', version: 1, layer: 'native', timeout: '30m', timeoutFrom: 'progress', attempts: 3,
   title: 'The images are in the container runtime, and stay there',
-  input: z.strictObject({ images: z.array(ImageArtifact) }),
-  before: z.strictObject({ absent: z.array(z.string()) }), // refs that were not there under any digest
+  input: z.strictObject({ images: z.array(ImageArtifact), place: RuntimePlace.default('own') }),
+  before: z.strictObject({ absent: z.array(z.string()), place: RuntimePlace.default('own') }), // refs that were not there under any digest
   output: z.strictObject({}),
   async check({ host, input }) {
-    if ((await host.units.state(service)).active !== 'active') return { state: 'unknown', until: 'containerd runs (containerd.install)' };
-    const { absent, unpinned } = await look(host, input.images);
+    if (!(await runs(host, input.place))) return { state: 'unknown', until: 'containerd runs (containerd.install)' };
+    const store = host.images(input.place);
+    const { absent, unpinned } = await look(store, input.images);
     if (absent.length === 0 && unpinned.length === 0) return { state: 'satisfied', output: {} };
-    const known = new Set((await host.images.list()).map((i) => i.ref));
+    const known = new Set((await store.list()).map((i) => i.ref));
     const reason = absent.length > 0 ? `not imported: ${absent.map((i) => i.ref).join(', ')}` : `not pinned: ${unpinned.join(', ')}`;
-    return { state: 'unsatisfied', reason, before: { absent: input.images.map((i) => i.ref).filter((ref) => !known.has(ref)) } };
+    return { state: 'unsatisfied', reason, before: { absent: input.images.map((i) => i.ref).filter((ref) => !known.has(ref)), place: input.place } };
   },
   async apply({ host, input, progress, signal }) {
-    const { absent } = await look(host, input.images);
+    const store = host.images(input.place);
+    const { absent } = await look(store, input.images);
     if (absent.length > 0) {
       await host.artifacts.fetch(absent, { progress, signal }); // nothing to do unless the store lost one
-      await host.images.import(absent, { progress, signal });
+      await store.import(absent, { progress, signal });
     }
-    const { unpinned } = await look(host, input.images);
-    for (const ref of unpinned) await host.images.pin(ref);
+    const { unpinned } = await look(store, input.images);
+    for (const ref of unpinned) await store.pin(ref);
   },
   async undo({ host, input, before }) {
-    if ((await host.units.state(service)).active !== 'active') return; // its store goes with it, or is not ours
-    const here = new Set((await host.images.list()).map((i) => i.ref));
-    for (const ref of before.absent) if (here.has(ref)) await host.images.remove(ref);
-    for (const ref of await orphans(host, input.images.filter((i) => before.absent.includes(i.ref)))) await host.images.remove(ref);
+    if (!(await runs(host, before.place))) return; // its store goes with it, or is not ours
+    const store = host.images(before.place);
+    const here = new Set((await store.list()).map((i) => i.ref));
+    for (const ref of before.absent) if (here.has(ref)) await store.remove(ref);
+    for (const ref of await orphans(store, input.images.filter((i) => before.absent.includes(i.ref)))) await store.remove(ref);
   },
 }); // prettier-ignore
 
+const runs = async (host: Host, place: RuntimePlace): Promise<boolean> => (await host.units.state(runtimePaths[place].unit)).active === 'active';
+
 /** containerd names each image by its id, too, and keeps its content for that name alone. */
-async function orphans(host: Host, gone: readonly ImageArtifact[]): Promise<string[]> {
+async function orphans(store: Images, gone: readonly ImageArtifact[]): Promise<string[]> {
   const digests = new Set(gone.map(digestOf));
-  const left = (await host.images.list()).filter((i) => digests.has(i.digest));
+  const left = (await store.list()).filter((i) => digests.has(i.digest));
   const named = new Set(left.filter((i) => !i.ref.includes('sha256:')).map((i) => i.digest));
   return left.filter((i) => !named.has(i.digest)).map((i) => i.ref);
 }

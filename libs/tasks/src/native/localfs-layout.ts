@@ -4,8 +4,9 @@ import { defineTask } from '../define-task';
 import { FileImage, type Host } from '../ports/host';
 
 /** What users of the tree may rely on: a place for what all may see, and one for the volumes of workloads. */
+export const treeFolders: readonly string[] = ['common', 'volumes'];
 const folders = (path: string): { path: string; mode: number }[] =>
-  ['', '/common', '/volumes'].map((name) => ({ path: `${path.replace(/\/+$/, '')}${name}`, mode: 0o755 }));
+  ['', ...treeFolders.map((name) => `/${name}`)].map((name) => ({ path: `${path.replace(/\/+$/, '')}${name}`, mode: 0o755 }));
 
 async function missing(host: Host, path: string): Promise<string[]> {
   const stats = await Promise.all(folders(path).map(async (f) => ({ f, stat: await host.files.stat(f.path) })));

@@ -1,6 +1,7 @@
 import type { Task } from '../define-task';
 import { taskNamed } from '../registry';
 import { MemoryHost, memoryJournal, nativeSamples, type TaskSample, tryTask } from '../testing';
+import * as storageTasks from '../storage';
 import * as nativeTasks from './index';
 
 function machine(sample: TaskSample): MemoryHost {
@@ -21,7 +22,7 @@ async function undisturbed(sample: TaskSample): Promise<{ run: number; undo: num
 it('has a sample for every native task that can be taken back', () => {
   const sampled = new Set(nativeSamples.map((s) => s.task));
   expect(
-    Object.values(nativeTasks)
+    [...Object.values(nativeTasks), ...Object.values(storageTasks)]
       .filter((t: Task) => t.changes && typeof t.body.undo === 'function' && !sampled.has(t.name))
       .map((t) => t.name),
   ).toEqual([]);

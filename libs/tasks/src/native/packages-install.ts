@@ -28,7 +28,7 @@ async function emptyFolders(host: Host): Promise<string[]> {
 }
 
 export const packagesInstall = defineTask({
-  name: 'packages.install', version: 1, layer: 'native', timeout: '30m', attempts: 3, pool: 'packages',
+  name: 'packages.install', version: 1, layer: 'native', timeout: '30m', timeoutFrom: 'progress', attempts: 3, pool: 'packages',
   title: 'The packages of the operating system are installed',
   input: z.strictObject({ packages: z.array(PackageName) }),
   before: z.strictObject({ installed: z.array(z.string()), emptyFolders: z.array(z.string()).default([]) }), // names of all packages
@@ -40,14 +40,17 @@ export const packagesInstall = defineTask({
     if (missing.length === 0) return { state: 'satisfied', output: { versions } };
     return { state: 'unsatisfied', reason: `not installed: ${missing.join(', ')}`, before: { installed: Object.keys(await host.packages.all()).sort(), emptyFolders: await emptyFolders(host) } };
   },
-  async apply({ host, input, before, progress, signal }) {
+  async apply({ host, input, before, progress, signal, log }) {
     const key = keyOf(input.packages);
+    const was = await host.packages.all();
     try {
       await host.packages.install(input.packages, { durable: 'install', progress, signal });
     } finally {
       const all = await notes(host);
       await host.files.write(note, JSON.stringify({ ...all, [key]: [...new Set([...(all[key] ?? []), ...(await added(host, before.installed))])] }), { mode: 0o600 });
     }
+    for (const [name, now] of Object.entries(await host.packages.all()))
+      if (was[name] !== undefined && was[name] !== now) log(`upgraded from ${was[name]} to ${now}, because one of them needs it, and not taken back later: ${name}`);
   },
   /** Purges precisely what came with us. What somebody else has come to need meanwhile stays, and the log says so. */
   async undo({ host, input, before, log, signal }) {

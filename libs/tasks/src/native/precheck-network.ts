@@ -1,24 +1,26 @@
-import { Cidr, type Facts, type Finding, Ipv4 } from '@strata/model';
+import { Cidr, type Facts, type Finding, Ipv4, overlap } from '@strata/model';
 import { z } from 'zod';
 import { definePrecheck } from '../define-task';
-import { isPodLink } from '../facts';
-import { overlap } from './cidr';
+import { isPodLink, likelyAddresses, listOf, nodeAddresses } from '../facts';
 import { blocker, warning } from './findings';
 
 /** Addresses, routes and MTU against the ranges that pods and services will use. */
 export const precheckNetwork = definePrecheck({
   name: 'precheck.network', version: 1,
   title: 'Addresses are clear and the ranges of the cluster are free',
-  input: z.strictObject({ podCidr: Cidr, serviceCidr: Cidr, address: z.string().optional() }), // an address, or the name of an interface
+  input: z.strictObject({ podCidr: Cidr, serviceCidr: Cidr, tunnelCidr: Cidr.optional(), address: z.string().optional(), nat: z.boolean().default(false) }), // address: or the name of an interface
   async look({ host, input }) {
-    const f = await host.facts('addresses', 'routes', 'mtu', 'dns');
-    const ranges = [['pods', input.podCidr], ['services', input.serviceCidr]] as const; // prettier-ignore
-    const found: Finding[] = addressFindings(f, input.address);
+    const f = await host.facts('addresses', 'routes', 'mtu', 'dns', 'devices');
+    const ranges = [['pods', input.podCidr, 'podCidr'], ['services', input.serviceCidr, 'serviceCidr'], ...(input.tunnelCidr === undefined ? [] : [['the tunnel', input.tunnelCidr, 'tunnelCidr'] as const])] as const; // prettier-ignore
+    // a node behind a NAT has its address in the tunnel, whatever it has besides
+    const found: Finding[] = addressFindings(f, input.address).filter((a) => !input.nat || !['network.choose-address', 'network.two-default-routes'].includes(a.code));
+    if (input.tunnelCidr !== undefined && f.devices?.['/dev/net/tun'] === false)
+      found.push(blocker('network.no-tun', 'there is no /dev/net/tun here, which the tunnel to nodes behind a NAT needs', 'load the module tun; in a container let its host give it the device (Proxmox: `dev0: /dev/net/tun`)'));
     if (overlap(input.podCidr, input.serviceCidr)) found.push(blocker('network.overlap', `the ranges of pods ${input.podCidr} and services ${input.serviceCidr} overlap`, 'choose ranges that do not touch in `network`'));
-    for (const [what, range] of ranges) {
+    for (const [what, range, key] of ranges) {
       for (const r of f.routes.filter((route) => !isPodLink(route.interface) && !isPodRoute(f, route, input.podCidr) && route.destination !== 'default' && overlap(route.destination, range)))
-        found.push(blocker('network.overlap', `the range of ${what} ${range} overlaps this machine's route to ${r.destination}${r.interface ? ` (${r.interface})` : ''}`, `choose another \`network.${what === 'pods' ? 'podCidr' : 'serviceCidr'}\``)); // prettier-ignore
-      for (const server of f.dns.servers.filter((s) => overlap(s, range))) found.push(blocker('network.overlap', `the name server ${server} lies in the range of ${what} ${range}`, `choose another \`network.${what === 'pods' ? 'podCidr' : 'serviceCidr'}\``));
+        found.push(blocker('network.overlap', `the range of ${what} ${range} overlaps this machine's route to ${r.destination}${r.interface ? ` (${r.interface})` : ''}`, `choose another \`network.${key}\``)); // prettier-ignore
+      for (const server of f.dns.servers.filter((s) => overlap(s, range))) found.push(blocker('network.overlap', `the name server ${server} lies in the range of ${what} ${range}`, `choose another \`network.${key}\``));
     }
     return found;
   },
@@ -29,11 +31,11 @@ const isPodRoute = (f: Pick<Facts, 'routes'>, r: Facts['routes'][number], podCid
   r.gateway !== null && overlap(r.destination, podCidr) && f.routes.some((own) => isPodLink(own.interface) && overlap(own.destination, podCidr)); // prettier-ignore
 
 function addressFindings(f: Pick<Facts, 'addresses' | 'routes' | 'mtu'>, wanted: string | undefined): Finding[] {
-  const own = f.addresses.filter((a) => !isPodLink(a.interface) && !/^(docker|br-|virbr)/.test(a.interface));
+  const own = wanted === undefined ? likelyAddresses(f) : nodeAddresses(f);
   if (own.length === 0) return [blocker('network.no-ipv4', 'this machine has no IPv4 address; IPv6 alone is not supported yet', 'give it an IPv4 address')];
   const defaults = f.routes.filter((r) => r.destination === 'default');
   const found: Finding[] = [];
-  const list = own.map((a) => `${a.address} (${a.interface})`).join(', ');
+  const list = listOf(own);
   const chosen = own.find((a) => a.address === wanted || a.interface === wanted);
   if (wanted === undefined) {
     if (own.length > 1)

@@ -1,27 +1,8 @@
-import { type Listener, Role } from '@strata/model';
+import { type Listener, portsOf, Role, StoragePart } from '@strata/model';
 import { z } from 'zod';
 import { definePrecheck } from '../define-task';
 import type { Host } from '../ports/host';
 import { blocker } from './findings';
-
-interface Need {
-  proto: 'tcp' | 'udp';
-  port: number;
-  what: string;
-  holders: readonly string[];
-}
-const everyNode: readonly Need[] = [
-  { proto: 'tcp', port: 10250, what: 'kubelet', holders: ['kubelet', 'k3s-server', 'k3s-agent', 'k3s'] },
-  { proto: 'tcp', port: 10256, what: 'the health of kube-proxy', holders: ['kube-proxy', 'k3s-server', 'k3s-agent', 'k3s'] },
-  { proto: 'udp', port: 8472, what: 'the pod network (vxlan)', holders: [] },
-];
-const controlPlane: readonly Need[] = [
-  { proto: 'tcp', port: 6443, what: 'the Kubernetes API', holders: ['kube-apiserver', 'k3s-server', 'k3s'] },
-  { proto: 'tcp', port: 2379, what: 'etcd', holders: ['etcd', 'k3s-server', 'k3s'] },
-  { proto: 'tcp', port: 2380, what: 'etcd', holders: ['etcd', 'k3s-server', 'k3s'] },
-  { proto: 'tcp', port: 10257, what: 'kube-controller-manager', holders: ['kube-controller-manager', 'kube-controller', 'k3s-server', 'k3s'] },
-  { proto: 'tcp', port: 10259, what: 'kube-scheduler', holders: ['kube-scheduler', 'k3s-server', 'k3s'] },
-];
 
 /** Whether a Kubernetes that runs here was installed by Strata: then its own processes may hold its ports. */
 async function oursRuns(host: Host): Promise<boolean> {
@@ -38,12 +19,11 @@ const remedy = (l: Listener): string => {
 export const precheckPorts = definePrecheck({
   name: 'precheck.ports', version: 1,
   title: 'The ports of Kubernetes are free',
-  input: z.strictObject({ role: Role }),
+  input: z.strictObject({ role: Role, tunnel: z.boolean().default(false), storage: z.array(StoragePart).default([]) }),
   async look({ host, input }) {
     const { listeners } = await host.facts('listeners');
     const ours = await oursRuns(host);
-    const needs = input.role === 'control-plane' ? [...controlPlane, ...everyNode] : everyNode;
-    return needs.flatMap((need) => {
+    return portsOf(input.role, input.tunnel, input.storage).flatMap((need) => {
       const taken = listeners.find((l) => l.proto === need.proto && l.port === need.port && !(ours && (l.process === null || need.holders.includes(l.process))));
       return taken ? [blocker('port.taken', `port ${need.port}/${need.proto}, which ${need.what} needs, is held by ${who(taken)}`, remedy(taken))] : [];
     });

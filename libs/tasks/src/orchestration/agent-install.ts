@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineServerTask } from '../define-task';
 
 export const agentInstall = defineServerTask({
-  name: 'agent.install', version: 1, layer: 'native', timeout: '10m', attempts: 3, pool: 'ssh',
+  name: 'agent.install', version: 1, layer: 'native', timeout: '10m', timeoutFrom: 'progress', attempts: 3, pool: 'ssh',
   title: 'The agent runs and is known to the control server',
   input: z.strictObject({ node: NodeName }),
   before: z.strictObject({}),

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../ports/cluster';
+import { runtimePaths } from '../runtime-place';
 
 export interface Flannel {
   podCidr: string;
@@ -22,8 +23,11 @@ const cniConf = {
     { type: 'portmap', capabilities: { portMappings: true } },
   ],
 };
-/** The CNI configuration goes in only after the subnet file exists: the node turns Ready when pods can really start. */
-const publish = `B=busybox; until [ -s ${subnetFile} ]; do $B usleep 100000; done; $B cp -f /etc/kube-flannel/cni-conf.json /etc/cni/net.d/10-flannel.conflist`;
+/**
+ * The CNI configuration goes in only after the subnet file exists: the node turns Ready when pods can really start. It goes where this node's runtime
+ * looks: a containerd beside somebody else's has a folder of its own, which is there before.
+ */
+const publish = `B=busybox; until [ -s ${subnetFile} ]; do $B usleep 100000; done; D=${runtimePaths.own.cniConf}; [ -d ${runtimePaths.beside.cniConf} ] && D=${runtimePaths.beside.cniConf}; $B mkdir -p $D && $B cp -f /etc/kube-flannel/cni-conf.json $D/10-flannel.conflist`;
 const mount = (volume: string, mountPath: string): object => ({ name: volume, mountPath });
 const hostPath = (volume: string, path: string): object => ({ name: volume, hostPath: { path, type: 'DirectoryOrCreate' } });
 const fieldRef = (variable: string, fieldPath: string): object => ({ name: variable, valueFrom: { fieldRef: { fieldPath } } });
@@ -82,20 +86,22 @@ const podSpec = (f: Flannel): object => ({
       name: 'kube-flannel',
       image: f.image,
       imagePullPolicy: 'IfNotPresent',
-      command: ['/opt/bin/flanneld', '--ip-masq', '--kube-subnet-mgr', `--subnet-file=${subnetFile}`],
+      // the address that the kubelet has, not that of the default route: a node has one address
+      command: ['/opt/bin/flanneld', '--ip-masq', '--kube-subnet-mgr', '--iface=$(NODE_IP)', `--subnet-file=${subnetFile}`],
       lifecycle: { postStart: { exec: { command: ['busybox', 'sh', '-c', publish] } } },
       resources: { requests: { cpu: '50m', memory: '50Mi' } },
       securityContext: { privileged: false, capabilities: { add: ['NET_ADMIN', 'NET_RAW'] } },
       env: [
         fieldRef('POD_NAME', 'metadata.name'),
         fieldRef('POD_NAMESPACE', 'metadata.namespace'),
+        fieldRef('NODE_IP', 'status.hostIP'),
         { name: 'EVENT_QUEUE_DEPTH', value: '5000' },
         // by its name on the host, not by the service's address: else the first start fails wherever kube-proxy is not done yet
         { name: 'KUBERNETES_SERVICE_HOST', value: f.endpoint },
         { name: 'KUBERNETES_SERVICE_PORT', value: '6443' },
       ],
-      volumeMounts: [mount('var', '/var/lib/flannel'), mount('cni', '/etc/cni/net.d'), mount('flannel-cfg', '/etc/kube-flannel/')],
+      volumeMounts: [mount('var', '/var/lib/flannel'), mount('cni', '/etc/cni'), mount('flannel-cfg', '/etc/kube-flannel/')],
     },
   ],
-  volumes: [hostPath('var', '/var/lib/flannel'), hostPath('cni', '/etc/cni/net.d'), { name: 'flannel-cfg', configMap: { name: 'kube-flannel-cfg' } }],
+  volumes: [hostPath('var', '/var/lib/flannel'), hostPath('cni', '/etc/cni'), { name: 'flannel-cfg', configMap: { name: 'kube-flannel-cfg' } }],
 });

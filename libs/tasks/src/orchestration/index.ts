@@ -7,6 +7,8 @@ import { k3sConfigure } from './k3s-configure';
 import { k3sInstall } from './k3s-install';
 import { k3sServer } from './k3s-server';
 import { k3sToken, k3sTokenRetire } from './k3s-token';
+import { certificatesRenew } from './certificates-renew';
+import { etcdSnapshots } from './etcd-snapshots';
 import { kubeconfigForget } from './kubeconfig-forget';
 import { kubeconfigKeep } from './kubeconfig-keep';
 import { kubernetesAddons } from './kubernetes-addons';
@@ -40,6 +42,8 @@ export * from './k3s-configure';
 export * from './k3s-install';
 export * from './k3s-server';
 export * from './k3s-token';
+export * from './certificates-renew';
+export { etcdSnapshots, snapshotFolder } from './etcd-snapshots';
 export * from './kubeconfig-forget';
 export * from './kubeconfig-keep';
 export * from './kubernetes-addons';
@@ -68,5 +72,6 @@ export const orchestrationTasks: readonly Task[] = [
   kubernetesBinaries, kubernetesKubeletUnit, kubernetesConfig, kubernetesCerts, kubernetesEncryption, kubernetesKubeconfigs, kubernetesControlPlane,
   kubernetesKubeletStart, kubernetesApi, kubernetesSettings, kubernetesAddons, kubernetesJoin, kubernetesAdmit, kubernetesCa, kubernetesNodeReady,
   kubernetesNodeSettings, kubernetesNodeDelete, kubeconfigKeep, kubeconfigForget, networkFlannel, networkReady,
+  etcdSnapshots, certificatesRenew,
   k3sInstall, k3sConfigure, k3sServer, k3sToken, k3sAgent, k3sTokenRetire,
 ]; // prettier-ignore

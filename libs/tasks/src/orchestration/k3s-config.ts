@@ -1,6 +1,7 @@
-import { Cidr, ClusterName, HostOrIp, Version } from '@strata/model';
+import { Cidr, ClusterName, HostOrIp, unsetProxies, Version } from '@strata/model';
 import { z } from 'zod';
-import { KubeletConstraints, NodeRegistration, ProxySettings } from './kubeadm-config';
+import { KubeletConstraints, NodeRegistration, ProxySettings, resolverPath } from './kubeadm-config';
+import { K3sOutside, k3sOutsideFiles, k3sOutsidePaths } from './k3s-outside';
 import { toYaml, type Yaml } from './yaml';
 
 /** Where K3s lives: its own layout. */
@@ -8,6 +9,7 @@ export const k3sPaths = {
   binary: '/usr/local/bin/k3s',
   etc: '/etc/rancher',
   config: '/etc/rancher/k3s/config.yaml',
+  resolver: '/etc/rancher/k3s/strata-resolv.conf',
   kubeconfig: '/etc/rancher/k3s/k3s.yaml',
   agentToken: '/etc/rancher/k3s/agent-token',
   tokens: '/etc/rancher/k3s/strata-tokens',
@@ -30,9 +32,14 @@ export const K3sServerSettings = z.strictObject({
 export const K3sSettings = z.strictObject({
   node: NodeRegistration,
   endpoint: HostOrIp,
+  flannelInterface: z
+    .string()
+    .regex(/^[\w.-]{1,15}$/)
+    .optional(), // where the default route may lead elsewhere than the node's address
   kubelet: KubeletConstraints,
   proxy: ProxySettings,
   server: K3sServerSettings.optional(), // absent: an agent
+  outside: K3sOutside.default({ proxy: null, mirrors: {} }),
 });
 export type K3sSettings = z.infer<typeof K3sSettings>;
 
@@ -48,10 +55,17 @@ const proxyArgs = (p: ProxySettings): string[] => [
 
 /** `config.yaml` of a server or an agent. No token is in it: an agent's is in a file that only root reads. */
 export function k3sConfig(s: K3sSettings): string {
+  // K3s reads these at its start only: that they are in the configuration, too, makes a change of them one that it is started anew for
+  const beside = k3sOutsideFiles(s.outside).map((f) => `# ${f.path}: ${f.content.trimEnd().split('\n').join(' | ')}\n`);
+  return `${ownConfig(s)}${beside.join('')}`;
+}
+function ownConfig(s: K3sSettings): string {
   const proxy = proxyArgs(s.proxy);
   const common = {
     'node-name': s.node.name,
     'node-ip': s.node.address,
+    'flannel-iface': s.flannelInterface,
+    'resolv-conf': s.kubelet.resolver && resolverPath(s.kubelet.resolver, k3sPaths.resolver),
     'kubelet-arg': kubeletArgs(s.kubelet),
     'kube-proxy-arg': proxy.length === 0 ? undefined : proxy,
   } satisfies Yaml;
@@ -77,6 +91,8 @@ After=network-online.target
 
 [Service]
 Type=notify
+${unsetProxies}
+EnvironmentFile=-${k3sOutsidePaths.environment}
 ExecStart=${k3sPaths.binary} ${kind}
 KillMode=process
 Delegate=yes

@@ -41,7 +41,7 @@ describe('what kubeadm is told', () => {
       cgroupDriver: 'systemd',
     });
     expect(proxy).toEqual({ apiVersion: 'kubeproxy.config.k8s.io/v1alpha1', kind: 'KubeProxyConfiguration', mode: 'nftables' });
-    expect(parse(kubeletPatch({}))).toEqual({ apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' });
+    expect(parse(kubeletPatch({}))).toEqual({ apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration', resolvConf: '/etc/resolv.conf' });
   });
   it('says what a constrained machine needs', () => {
     const proxy = documents(initConfiguration(node, { ...control, proxy: { mode: 'iptables', oomScoreAdj: 0, conntrack: 'leave' } }))[3];

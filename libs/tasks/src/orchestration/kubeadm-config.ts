@@ -1,13 +1,23 @@
 import { Cidr, ClusterName, HostOrIp, Ipv4, NodeName, Version } from '@strata/model';
 import { z } from 'zod';
-import { criSocket, kubernetesPaths as paths } from './kubernetes-paths';
+import { RuntimePlace, runtimePaths } from '../runtime-place';
+import { kubernetesPaths as paths } from './kubernetes-paths';
 import { toYaml, type Yaml, yamlDocuments } from './yaml';
+
+/** Where pods learn of name servers: systemd-resolved's list of what it asks itself, or a file of ours. Absent: the machine's own /etc/resolv.conf. */
+export const PodResolver = z.union([z.literal('resolved'), z.strictObject({ servers: z.array(Ipv4).min(1).max(3), search: z.array(HostOrIp) })]);
+export type PodResolver = z.infer<typeof PodResolver>;
+export const resolverPath = (r: PodResolver | undefined, own: string): string =>
+  r === undefined ? '/etc/resolv.conf' : r === 'resolved' ? '/run/systemd/resolve/resolv.conf' : own;
+export const resolverText = (r: Exclude<PodResolver, 'resolved'>): string =>
+  `# Written by Strata: for pods\n${r.servers.map((s) => `nameserver ${s}\n`).join('')}${r.search.length > 0 ? `search ${r.search.join(' ')}\n` : ''}`;
 
 /** What only this node's kubelet needs. A field is present only where a fact of the machine demands it. */
 export const KubeletConstraints = z.strictObject({
   oomScoreAdj: z.literal(0).optional(), // the machine may not lower oom_score_adj
   failCgroupV1: z.literal(false).optional(), // the machine has cgroup v1
   failSwapOn: z.literal(false).optional(), // the machine keeps its swap; pods do not use it
+  resolver: PodResolver.optional(),
   nearlyFullDisk: z.literal(true).optional(), // evict by what is free in bytes, not by a share of a disk that is full of other things
 });
 export type KubeletConstraints = z.infer<typeof KubeletConstraints>;
@@ -32,13 +42,13 @@ export const ControlPlaneSettings = z.strictObject({
 });
 export type ControlPlaneSettings = z.infer<typeof ControlPlaneSettings>;
 
-export const NodeRegistration = z.strictObject({ name: NodeName, address: Ipv4 });
+export const NodeRegistration = z.strictObject({ name: NodeName, address: Ipv4, runtime: RuntimePlace.optional() });
 export type NodeRegistration = z.infer<typeof NodeRegistration>;
 
 const args = (values: Record<string, string>): Yaml => Object.entries(values).map(([name, value]) => ({ name, value }));
 const registration = (node: NodeRegistration): Yaml => ({
   name: node.name,
-  criSocket,
+  criSocket: `unix://${runtimePaths[node.runtime ?? 'own'].socket}`,
   imagePullPolicy: 'IfNotPresent',
   kubeletExtraArgs: args({ 'node-ip': node.address }),
   taints: [],
@@ -103,11 +113,26 @@ export function discoveryConfig(endpoint: string, caPem: string): string {
   });
 }
 
+/** kubelet's own kubeconfig, as it writes it itself once it is admitted: for a node that lost the file and still has its certificate. */
+export function kubeletConfig(endpoint: string, caPem: string): string {
+  const certificate = paths.kubeletClient;
+  return toYaml({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'default-cluster', cluster: { server: `https://${endpoint}:6443`, 'certificate-authority-data': btoa(caPem) } }],
+    contexts: [{ name: 'default-context', context: { cluster: 'default-cluster', namespace: 'default', user: 'default-auth' } }],
+    'current-context': 'default-context',
+    users: [{ name: 'default-auth', user: { 'client-certificate': certificate, 'client-key': certificate } }],
+  });
+}
+
 /** kubeadm's patch of this node's kubelet configuration. */
 export function kubeletPatch(c: KubeletConstraints): string {
   return toYaml({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
+    // for each node by itself: kubeadm would take the control plane's for all
+    resolvConf: resolverPath(c.resolver, paths.resolver),
     oomScoreAdj: c.oomScoreAdj,
     failCgroupV1: c.failCgroupV1,
     failSwapOn: c.failSwapOn,

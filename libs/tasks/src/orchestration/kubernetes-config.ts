@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineTask } from '../define-task';
-import { ControlPlaneSettings, initConfiguration, KubeletConstraints, kubeletPatch, NodeRegistration } from './kubeadm-config';
+import { ControlPlaneSettings, initConfiguration, KubeletConstraints, kubeletPatch, NodeRegistration, resolverText } from './kubeadm-config';
 import { kubernetesPaths as paths } from './kubernetes-paths';
 import { FolderBefore, folderBefore, restoreFolder } from './own-folder';
 import { differing, writeAll, type WrittenFile } from './written-files';
@@ -8,6 +8,7 @@ import { differing, writeAll, type WrittenFile } from './written-files';
 const Input = z.strictObject({ node: NodeRegistration, kubelet: KubeletConstraints, control: ControlPlaneSettings.optional() });
 const files = (input: z.infer<typeof Input>): WrittenFile[] => [
   { path: paths.kubeletPatch, content: kubeletPatch(input.kubelet) },
+  ...(typeof input.kubelet.resolver === 'object' ? [{ path: paths.resolver, content: resolverText(input.kubelet.resolver) }] : []),
   ...(input.control ? [{ path: paths.config, content: initConfiguration(input.node, input.control), mode: 0o600 }] : []),
 ];
 

@@ -56,6 +56,18 @@ describe('a node joins', () => {
     expect(ended.result.failure).toMatchObject({ code: 'timeout', retry: true });
     expect(withToken(w.host)).toEqual([]);
   });
+  it('goes on with its certificate when kubelet lost its kubeconfig or its settings', async () => {
+    const w = world();
+    w.control.minted.set('n2', 'abc123');
+    await Promise.all([join(w), admit(w)]);
+    await w.host.files.remove('/etc/kubernetes/kubelet.conf');
+    await w.host.files.remove('/var/lib/kubelet/config.yaml');
+    expect((await join(w)).outcome).toBe('changed');
+    expect(w.host.files.text('/etc/kubernetes/kubelet.conf')).toMatch(/client-certificate: "?\/var\/lib\/kubelet\/pki\/kubelet-client-current.pem/);
+    expect(w.host.files.text('/var/lib/kubelet/config.yaml')).toBeDefined();
+    expect(w.cluster.approved).toEqual(['system:node:n2']);
+    expect((await join(w)).outcome).toBe('satisfied');
+  });
   it('is refused on a machine of another cluster', async () => {
     const w = world();
     w.host.files.put('/etc/kubernetes/pki/ca.crt', '-----BEGIN CERTIFICATE-----\nother\n');

@@ -4,7 +4,7 @@ import { defineTask, secretInput } from '../define-task';
 import { must } from '../programs';
 import { TaskError } from '../task-error';
 import { until } from '../wait';
-import { discoveryConfig, joinConfiguration, NodeRegistration } from './kubeadm-config';
+import { discoveryConfig, joinConfiguration, kubeletConfig, NodeRegistration } from './kubeadm-config';
 import { kubeletState } from './kubelet-state';
 import { kubernetesPaths as paths } from './kubernetes-paths';
 import { missing } from './written-files';
@@ -38,9 +38,13 @@ export const kubernetesJoin = defineTask({
       });
     const certified = async (): Promise<boolean> => (await host.files.stat(paths.kubeletConf)) !== null && (await host.files.stat(paths.kubeletClient)) !== null;
     try {
+      // a node that lost the file goes on with the certificate that it has: it cannot ask for another while it is in the cluster
+      if (ca !== null && (await host.files.stat(paths.kubeletConf)) === null && (await host.files.stat(paths.kubeletClient)) !== null)
+        await host.files.write(paths.kubeletConf, kubeletConfig(input.endpoint, input.caPem), { mode: 0o600 });
       if (!(await certified()) || (await kubeletState(host)) !== null) {
         if (await certified()) {
           // joined earlier, by an attempt that died before it could say so or with other settings
+          if ((await host.files.stat(paths.kubeletConfig)) === null) await host.files.write(paths.kubeletConfig, ''); // kubeadm keeps a copy of the old one, and fails without
           await must(host, ['kubeadm', 'upgrade', 'node', 'phase', 'kubelet-config', '--patches', paths.patches], { timeoutMs: 90_000 });
           await host.units.restart('kubelet.service');
         } else {

@@ -1,21 +1,25 @@
+import { unsetProxies } from '@strata/model';
 import { z } from 'zod';
 import { defineTask } from '../define-task';
+import { runtimePaths } from '../runtime-place';
 import { differing, FileImages, imagesOf, restoreAll, writeAll } from './written-files';
 
 const unit = 'kubelet.service';
 const file = {
   path: `/etc/systemd/system/${unit}`,
-  content: `[Unit]
+  content: `# Written by Strata
+[Unit]
 Description=kubelet: the node agent of Kubernetes
 Documentation=https://kubernetes.io/docs/
 Wants=network-online.target
-After=network-online.target containerd.service
+After=network-online.target containerd.service ${runtimePaths.beside.unit}
 StartLimitIntervalSec=0
 
 [Service]
 Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
 Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
 EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+${unsetProxies}
 ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS
 Restart=always
 RestartSec=3

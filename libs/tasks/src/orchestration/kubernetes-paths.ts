@@ -18,15 +18,16 @@ export const kubernetesPaths = {
   config: '/etc/kubernetes/strata/kubeadm.yaml',
   patches: '/etc/kubernetes/strata/patches',
   kubeletPatch: '/etc/kubernetes/strata/patches/kubeletconfiguration+merge.yaml',
+  resolver: '/etc/kubernetes/strata/resolv.conf',
   join: '/etc/kubernetes/strata/join.yaml',
   discovery: '/etc/kubernetes/strata/discovery.conf',
   sansApplied: '/etc/kubernetes/strata/applied.apiserver-sans',
   manifestsApplied: '/etc/kubernetes/strata/applied.manifests',
+  /** Certificates were renewed, and not all parts have started anew since. */
+  renewing: '/etc/kubernetes/strata/renewing',
   kubeletApplied: '/etc/kubernetes/strata/applied.kubelet',
 } as const;
 export const binaryFolder = '/usr/local/bin';
-export const criSocket = 'unix:///run/containerd/containerd.sock';
-export const cniBinFolder = '/opt/cni/bin';
 /** The group of tokens with which a machine may ask for a node's certificate. */
 export const bootstrapGroup = 'system:bootstrappers:kubeadm:default-node-token';
 

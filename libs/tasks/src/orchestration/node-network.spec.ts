@@ -64,6 +64,29 @@ describe('what pods and their network leave', () => {
     expect(tables.get('nat')).toEqual(['-P PREROUTING ACCEPT', '-A PREROUTING -p tcp -j REDIRECT --to-ports 8080']);
     expect(tables.get('filter')).toHaveLength(2);
   });
+  it('takes them out by nft where there is no iptables, with what iptables made by itself in a table of the owner', async () => {
+    const host = new MemoryHost('n1', '10.0.0.11');
+    const own = (more = '', chains = ''): string => `table ip filter {\n\tchain INPUT { # handle 1\n\t\ttype filter hook input priority filter; policy drop;\n${more}\t\ttcp dport 22 accept # handle 2\n\t}\n${chains}}\n`; // prettier-ignore
+    let rules = own();
+    const calls: string[] = [];
+    host.program('nft', (argv) => {
+      if (argv.includes('list')) return said(rules);
+      calls.push(argv.slice(1).join(' '));
+      return said();
+    });
+    const before = await nodeNetworkBefore(host);
+    const ours =
+      '\tchain OUTPUT { # handle 7\n\t\ttype filter hook output priority filter; policy accept;\n\t}\n\tchain KUBE-FIREWALL { # handle 5\n\t\tdrop # handle 6\n\t}\n';
+    rules = `${own('\t\tcounter packets 0 bytes 0 jump KUBE-FIREWALL # handle 9\n', ours)}table ip kube-proxy { # handle 3\n\tmap m { # handle 4\n\t}\n}\n`;
+    await restoreNodeNetwork(host, before);
+    expect(calls).toEqual([
+      'delete rule ip filter INPUT handle 9',
+      'flush chain ip filter KUBE-FIREWALL',
+      'delete chain ip filter KUBE-FIREWALL',
+      'delete table ip kube-proxy',
+      'delete chain ip filter OUTPUT',
+    ]);
+  });
   it('does not stay for a mount that a half made container still holds', async () => {
     const host = new MemoryHost('n1', '10.0.0.11');
     const path = '/run/containerd/io.containerd.runtime.v2.task/k8s.io/5c74/rootfs';

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { Host } from '../ports/host';
+import { removeClusterRules, rulesBefore } from './node-rules';
+import { runtimePaths } from '../runtime-place';
 import { FolderBefore, folderBefore, restoreFolder } from './own-folder';
 
 /** Folders that kubelet, the CNI plugins and flannel fill while pods run. */
@@ -17,29 +19,24 @@ const sysctls = [
   'net.ipv4.conf.all.route_localnet', 'net.netfilter.nf_conntrack_max', 'net.netfilter.nf_conntrack_tcp_timeout_established',
   'net.netfilter.nf_conntrack_tcp_timeout_close_wait', 'net.netfilter.nf_conntrack_tcp_be_liberal',
 ] as const; // prettier-ignore
-/** Interfaces and nftables tables that only a cluster's network makes. */
+/** Interfaces that only a cluster's network makes. */
 const links = ['flannel.1', 'cni0', 'kube-ipvs0'] as const;
-const ownTables = new Set(['kube-proxy', 'flannel-ipv4', 'flannel-ipv6', 'cni_hostport', 'cni_plugins_masquerade']);
 
 export const NodeNetworkBefore = z.strictObject({
   folders: z.record(z.string(), FolderBefore),
   links: z.array(z.string()),
   tables: z.array(z.string()), // "ip filter"
+  chains: z.array(z.string()).optional(), // "ip filter INPUT"
   sysctls: z.record(z.string(), z.string()),
   absent: z.array(z.string()).default([]), // mount points of pods that were not there
 });
 export type NodeNetworkBefore = z.infer<typeof NodeNetworkBefore>;
 
-async function tables(host: Host): Promise<string[]> {
-  if ((await host.programs.which('nft')) === null) return [];
-  const { code, stdout } = await host.programs.run(['nft', 'list', 'tables']);
-  return code === 0 ? stdout.split('\n').flatMap((line) => /^table (\S+ \S+)$/.exec(line.trim())?.[1] ?? []) : [];
-}
-
 /** `more`: folders that a distribution of its own fills besides. */
 export async function nodeNetworkBefore(host: Host, more: readonly string[] = []): Promise<NodeNetworkBefore> {
   const found: Record<string, FolderBefore> = {};
-  for (const folder of [...folders, ...more]) found[folder] = await folderBefore(host, folder);
+  const besides = (await host.units.state(runtimePaths.beside.unit)).load !== 'not-found'; // then net.d is others' alone
+  for (const folder of [...folders.filter((f) => !besides || f !== runtimePaths.own.cniConf), ...more]) found[folder] = await folderBefore(host, folder);
   const absent: string[] = [];
   for (const path of mountPoints) if ((await host.files.stat(path)) === null) absent.push(path);
   const values: Record<string, string> = {};
@@ -47,7 +44,13 @@ export async function nodeNetworkBefore(host: Host, more: readonly string[] = []
     const value = await host.kernel.sysctl(key);
     if (value !== null) values[key] = value;
   }
-  return { folders: found, links: await host.network.links(), tables: await tables(host), sysctls: values, absent };
+  return {
+    folders: found,
+    links: await host.network.links(),
+    ...(await rulesBefore(host)),
+    sysctls: values,
+    absent,
+  };
 }
 
 /** How often to look again for containers that were just being started when kubelet was stopped. */
@@ -55,8 +58,10 @@ const rounds = 5;
 
 /** Ends every container of Kubernetes on this machine. kubelet must be stopped, or it starts them again. */
 export async function endContainers(host: Host, log: (line: string) => void): Promise<void> {
-  const ctr = ['ctr', '-n', 'k8s.io'] as const;
-  if ((await host.units.state('containerd.service')).active !== 'active' || (await host.programs.which('ctr')) === null) return;
+  const p = (await host.units.state(runtimePaths.beside.unit)).load === 'not-found' ? runtimePaths.own : runtimePaths.beside;
+  const program = p === runtimePaths.beside ? p.ctr : await host.programs.which('ctr');
+  if ((await host.units.state(p.unit)).active !== 'active' || program === null) return;
+  const ctr = [program, '--address', p.socket, '-n', 'k8s.io'] as const;
   const list = async (what: 'tasks' | 'containers'): Promise<string[]> =>
     (await host.programs.run([...ctr, what, 'list', '-q'])).stdout.split('\n').filter(Boolean);
   for (let round = 1, tasks = await list('tasks'); tasks.length > 0 && round <= rounds; round += 1, tasks = await list('tasks')) {
@@ -68,10 +73,13 @@ export async function endContainers(host: Host, log: (line: string) => void): Pr
   await endPods(host, log);
 }
 
+/** Mounts of the pods' containers; those of other namespaces (Docker's, a person's) are not ours to touch. */
+const ofPods = /^\/run\/(strata\/|k3s\/)?containerd\/.*(\/k8s\.io\/.*\/rootfs|\/sandboxes\/.*\/shm)$/;
+
 /** What stays of pods when their containers are gone: the slices that kubelet made, with every process left in them, and mounts of the runtime. */
 export async function endPods(host: Host, log: (line: string) => void = () => undefined): Promise<void> {
   if ((await host.units.state('kubepods.slice')).active === 'active') await host.units.stop('kubepods.slice'); // and all slices below it
-  const mounts = (await host.mounts.list()).map((m) => m.path).filter((path) => /^\/run\/(containerd|k3s)\/.*\/(shm|rootfs)$/.test(path));
+  const mounts = (await host.mounts.list()).map((m) => m.path).filter((path) => ofPods.test(path));
   for (const path of mounts.reverse())
     try {
       await host.mounts.unmount(path);
@@ -87,12 +95,7 @@ export async function restoreNodeNetwork(host: Host, before: NodeNetworkBefore):
   await removeNamespaces(host);
   const present = await host.network.links();
   for (const link of links) if (present.includes(link) && !before.links.includes(link)) await host.network.deleteLink(link);
-  await removeIptablesChains(host);
-  for (const table of await tables(host)) {
-    const [family = '', name = ''] = table.split(' ');
-    if (before.tables.includes(table)) continue;
-    if (ownTables.has(name) || (await emptyTable(host, [family, name]))) await host.programs.run(['nft', 'delete', 'table', family, name]);
-  }
+  await removeClusterRules(host, before);
   for (const [folder, was] of Object.entries(before.folders)) await restoreFolder(host, folder, was);
   for (const path of before.absent) {
     const isEmpty = (await host.files.stat(path))?.kind === 'directory' && (await host.files.list(path)).length === 0;
@@ -108,32 +111,4 @@ async function removeNamespaces(host: Host): Promise<void> {
   const folder = '/run/netns';
   if ((await host.files.stat(folder)) === null) return;
   for (const name of await host.files.list(folder)) if (name.startsWith('cni-')) await host.programs.run(['ip', 'netns', 'delete', name]);
-}
-
-/** Whether an nftables table holds chains at most, no rule, set or map: what iptables leaves behind when its last rule is gone. */
-async function emptyTable(host: Host, [family, name]: readonly [string, string]): Promise<boolean> {
-  const { code, stdout } = await host.programs.run(['nft', 'list', 'table', family, name]);
-  const lines = stdout.split('\n').map((l) => l.trim());
-  return code === 0 && lines.every((l) => l === '' || l === '}' || /^(table|chain) .*\{$/.test(l) || /^type \S+ hook /.test(l));
-}
-
-/** kubelet and the portmap plugin keep chains of their own names where there is an iptables: they go, nobody else's do. */
-async function removeIptablesChains(host: Host): Promise<void> {
-  const ours = /(^|\s)(KUBE-|CNI-|FLANNEL-)/;
-  for (const program of ['iptables', 'ip6tables']) {
-    if ((await host.programs.which(program)) === null) continue;
-    for (const table of ['nat', 'mangle', 'filter']) {
-      const { code, stdout } = await host.programs.run([program, '-w', '5', '-t', table, '-S']);
-      if (code !== 0) continue;
-      const lines = stdout.split('\n').filter((l) => ours.test(l));
-      const chains = lines.flatMap((l) => /^-N (\S+)$/.exec(l)?.[1] ?? []);
-      for (const rule of lines.filter((l) => l.startsWith('-A ') && !chains.includes(l.split(' ')[1] ?? '')))
-        await host.programs.run([program, '-w', '5', '-t', table, '-D', ...words(rule).slice(1)]);
-      for (const flag of ['-F', '-X']) for (const chain of chains) await host.programs.run([program, '-w', '5', '-t', table, flag, chain]);
-    }
-  }
-}
-/** The words of a line that `iptables -S` printed: blanks separate, double quotes hold together, a backslash takes the next sign as it is. */
-function words(line: string): string[] {
-  return (line.match(/"(?:\\.|[^"\\])*"|\S+/g) ?? []).map((w) => (w.startsWith('"') ? w.slice(1, -1).replace(/\\(.)/g, '$1') : w));
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { strataMark } from '../facts/software';
 import { FileImage, type Host } from '../ports/host';
 
 /** A file that a task writes whole. */
@@ -34,6 +35,13 @@ export async function writeAll(host: Host, files: readonly WrittenFile[]): Promi
 /** Puts back what `imagesOf` saw, the last one first. */
 export async function restoreAll(host: Host, before: FileImages): Promise<void> {
   for (const image of [...before.files].reverse()) await host.files.restore(image);
+}
+/** Those of `paths` that an earlier spec had us write, by the mark they begin with, and this one does not. */
+export async function leftBehind(host: Host, paths: readonly string[], now: readonly WrittenFile[]): Promise<string[]> {
+  const wanted = new Set(now.map((f) => f.path));
+  const left: string[] = [];
+  for (const path of paths) if (!wanted.has(path) && (await host.files.read(path))?.startsWith(`# ${strataMark}\n`)) left.push(path);
+  return left;
 }
 /** Those of `paths` that are not there. */
 export async function missing(host: Host, paths: readonly string[]): Promise<string[]> {

@@ -52,6 +52,10 @@ export interface Cluster {
   /** Server-side apply with the field manager `strata`, forced. */
   apply(objects: readonly KubeObject[]): Promise<void>;
   delete(ref: ObjectRef): Promise<void>;
+  /** All objects of a kind, in every namespace. */
+  list(of: { apiVersion: string; kind: string }): Promise<KubeObject[]>;
+  /** Merge-patches an object that is there, as nobody's field manager: what it names changes, `null` drops a key, all else stays. */
+  patch(object: KubeObject): Promise<void>;
   /** Merge-patches a node: labels and taints, cordon. */
   patchNode(
     name: string,
@@ -70,8 +74,12 @@ export interface Cluster {
 
 /** What only the control server can do, as server tasks see it. */
 export interface Control {
-  /** Obtains one catalog entry into the server's store, or gives what is there. */
-  obtain(name: string, version: string, options: { progress: (fraction: number | null, note: string) => void; signal: AbortSignal }): Promise<Artifact>;
+  /** Obtains one catalog entry into the server's store, or gives what is there. Only with `unofficial` from a publisher who is not the vendor. */
+  obtain(
+    name: string,
+    version: string,
+    options: { progress: (fraction: number | null, note: string) => void; signal: AbortSignal; unofficial: boolean },
+  ): Promise<Artifact>;
   obtained(name: string, version: string): Promise<Artifact | null>;
   /** The node's session: open now, and since or until when (ms). */
   session(node: string): Promise<{ connected: boolean; enrolled: boolean; agentVersion: string | null }>;
@@ -83,8 +91,8 @@ export interface Control {
   agentVersion(): string;
   /** Keeps the admin kubeconfig (sealed) so that `cluster` works from now on; `null` forgets it. */
   keepKubeconfig(kubeconfig: string | null): Promise<void>;
-  /** Whether a kubeconfig is kept. */
-  hasKubeconfig(): Promise<boolean>;
+  /** Whether a kubeconfig is kept; with `exactly`: whether it is this one. */
+  hasKubeconfig(exactly?: string): Promise<boolean>;
   /** The bootstrap token id that was minted for this node's join order, if one is out. */
   mintedTokenId(node: string): Promise<string | null>;
 }

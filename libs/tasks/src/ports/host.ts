@@ -1,5 +1,7 @@
 import type { Artifact, Facts, ImageArtifact } from '@strata/model';
 import { z } from 'zod';
+import type { RuntimePlace } from '../runtime-place';
+import type { Bucket, BucketAccess } from './bucket';
 
 /**
  * What a path was before we touched it. The content itself stays on the machine, in the pre-image store under its digest,
@@ -184,8 +186,11 @@ export interface Host {
   readonly mounts: Mounts;
   readonly network: Network;
   readonly artifacts: Artifacts;
-  readonly images: Images;
+  /** Images of the containerd that is at this place. */
+  images(place: RuntimePlace): Images;
   readonly users: Users;
+  /** Objects of a bucket, asked from this machine. */
+  bucket(at: BucketAccess): Bucket;
   /** Fresh facts of this machine: all, or only those named, which is much cheaper. */
   facts<K extends keyof Facts = keyof Facts>(...only: K[]): Promise<Pick<Facts, K>>;
   hostname(): Promise<string>;

@@ -2,6 +2,13 @@ import type { Cluster, ClusterNode, KubeObject, ObjectRef, PodSummary, SigningRe
 import { TaskError } from '../task-error';
 
 const keyOf = (r: ObjectRef): string => `${r.kind} ${r.namespace ?? ''}/${r.name}`;
+/** As a merge patch does it. */
+function merged(is: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+  const all: Record<string, unknown> = typeof is === 'object' && is !== null ? { ...is } : {};
+  for (const [key, value] of Object.entries(patch)) all[key] = value === null ? undefined : merged(all[key], value);
+  return JSON.parse(JSON.stringify(all));
+}
 export const refOfObject = (o: KubeObject): ObjectRef => ({
   apiVersion: o.apiVersion,
   kind: o.kind,
@@ -54,6 +61,15 @@ export class MemoryCluster implements Cluster {
     this.mustAnswer(`delete ${keyOf(ref)}`);
     this.objects.delete(keyOf(ref));
     return Promise.resolve();
+  }
+  async list({ kind }: { apiVersion: string; kind: string }): Promise<KubeObject[]> {
+    this.mustAnswer(`list each ${kind}`);
+    return Promise.resolve([...this.objects.values()].filter((o) => o.kind === kind).map((o) => structuredClone(o)));
+  }
+  async patch(object: KubeObject): Promise<void> {
+    const found = await this.get(refOfObject(object));
+    if (!found) throw new TaskError('cluster-api', `change ${keyOf(refOfObject(object))}: the API answered 404`, { remedy: 'make it first' });
+    this.objects.set(keyOf(refOfObject(object)), merged(found, object) as KubeObject);
   }
   async patchNode(name: string, patch: Parameters<Cluster['patchNode']>[1]): Promise<void> {
     this.mustAnswer(`change node ${name}`);

@@ -23,7 +23,7 @@ export class MemoryControl implements Control {
   removeAgent = (node: string): Promise<void> => Promise.resolve(void this.sessions.delete(node));
   agentVersion = (): string => '0.1.0';
   keepKubeconfig = (kubeconfig: string | null): Promise<void> => Promise.resolve(void (this.kubeconfig = kubeconfig));
-  hasKubeconfig = (): Promise<boolean> => Promise.resolve(this.kubeconfig !== null);
+  hasKubeconfig = (exactly?: string): Promise<boolean> => Promise.resolve(exactly === undefined ? this.kubeconfig !== null : this.kubeconfig === exactly);
   mintedTokenId = (node: string): Promise<string | null> => Promise.resolve(this.minted.get(node) ?? null);
 
   /** A token for one join order; its id is out until `settle`. */

@@ -98,8 +98,8 @@ export class MemoryFiles implements Files {
     return Promise.resolve(this.names(path));
   }
   async sha256(path: string): Promise<string | null> {
-    const text = this.text(path);
-    return Promise.resolve(text === null ? null : memoryDigest(text));
+    const text = await this.read(path);
+    return text === null ? null : memoryDigest(text);
   }
   async image(path: string): Promise<FileImage> {
     const node = this.tree.get(path);

@@ -1,11 +1,14 @@
 import type { Artifact, Facts, ImageArtifact } from '@strata/model';
+import type { Bucket, BucketAccess } from '../ports/bucket';
 import type { Clock } from '../ports/clock';
 import type { Artifacts, Host, Images, Kernel, Mount, Mounts, Network, ProgramResult, Programs, RunOptions, Users } from '../ports/host';
+import { type RuntimePlace, runtimePaths } from '../runtime-place';
 import { TaskError } from '../task-error';
 import { Effects } from './effects';
 import { bareFacts } from './memory-facts';
 import { MemoryFiles } from './memory-files';
 import { MemoryPackages } from './memory-packages';
+import { MemoryBucket } from './memory-bucket';
 import { seedPrograms, seedRepository } from './memory-programs';
 import { MemoryUnits } from './memory-units';
 
@@ -36,6 +39,8 @@ export class MemoryHost implements Host {
   /** Gives the machine's wall clock; without it `baseFacts.time.wallMs` stands still. */
   clock: Clock | null = null;
   reachable: (host: string, port: number) => boolean = () => true;
+  /** The one object store that it can reach, shared by whoever is given it. */
+  objects = new MemoryBucket();
   http: (url: string) => { status: number; body: string } | null = () => null;
   names: (name: string) => string[] = () => [];
   banners: (port: number) => string | null = (port) => (port === 22 && this.units.active.has('ssh.service') ? 'SSH-2.0-OpenSSH_9.2' : null);
@@ -126,6 +131,7 @@ export class MemoryHost implements Host {
     deleteLink: (name) => this.effects.run(`network.deleteLink ${name}`, () => void delete this.baseFacts.mtu[name]),
     links: async () => Promise.resolve(Object.keys(this.baseFacts.mtu)),
   };
+  readonly bucket = (at: BucketAccess): Bucket => this.objects.as(at, this.effects);
   readonly artifacts: Artifacts = {
     has: async (artifact) => Promise.resolve(blobsOf(artifact).every((b) => this.files.blobs.has(b.sha256))),
     fetch: async (artifacts, { progress }) => {
@@ -136,13 +142,13 @@ export class MemoryHost implements Host {
     },
     drop: (artifacts) => this.effects.run('artifacts.drop', () => artifacts.flatMap(blobsOf).forEach((b) => this.files.blobs.delete(b.sha256))),
   };
-  readonly images: Images = {
+  readonly images = (place: RuntimePlace): Images => ({
     list: async () => {
-      this.needContainerd();
+      this.needContainerd(place);
       return Promise.resolve([...this.imageStore].map(([ref, i]) => ({ ref, ...i })));
     },
     import: async (images, { progress }) => {
-      this.needContainerd();
+      this.needContainerd(place);
       for (const [i, image] of images.entries()) {
         await this.effects.run(`images.import ${image.ref}`, () => this.addImage(image));
         progress?.((i + 1) / images.length, image.ref);
@@ -155,7 +161,7 @@ export class MemoryHost implements Host {
         image.pinned = true;
       }),
     remove: (ref) => this.effects.run(`images.remove ${ref}`, () => void this.imageStore.delete(ref)),
-  };
+  });
   readonly users: Users = {
     home: async (user) =>
       Promise.resolve(
@@ -173,8 +179,13 @@ export class MemoryHost implements Host {
   async facts<K extends keyof Facts = keyof Facts>(...only: K[]): Promise<Pick<Facts, K>> {
     const resolv = (this.files.text('/etc/resolv.conf') ?? '').split('\n');
     const chrony = this.units.active.has('chrony.service');
-    const containerd = this.units.path('containerd.service');
-    const ours = containerd ? [{ kind: 'containerd', version: null, package: null, unit: 'containerd.service', socket: '/run/containerd/containerd.sock', ours: (this.files.text(containerd) ?? '').includes('Written by Strata') }] : []; // prettier-ignore
+    const listed = this.baseFacts.containerRuntimes.map((r) => r.unit);
+    const ours = [runtimePaths.own, runtimePaths.beside].flatMap(({ unit, socket }) => {
+      const file = listed.includes(unit) ? null : this.units.path(unit);
+      return file
+        ? [{ kind: 'containerd', version: null, package: null, unit, socket, ours: (this.files.text(file) ?? '').includes('Written by Strata') }]
+        : [];
+    });
     const all: Facts = {
       ...structuredClone(this.baseFacts),
       hostname: this.extra.get('hostname') as string,
@@ -214,8 +225,8 @@ export class MemoryHost implements Host {
       throw new TaskError('artifact-missing', `${image.ref} is not in this node's store`, { remedy: 'retry artifacts.fetch', retry: true });
     this.imageStore.set(image.ref, { digest: `sha256:${image.blobs[0]?.sha256 ?? ''}`, pinned: false });
   }
-  private needContainerd(): void {
-    if (!this.units.active.has('containerd.service'))
+  private needContainerd(place: RuntimePlace): void {
+    if (!this.units.active.has(runtimePaths[place].unit))
       throw new TaskError('containerd-failed', 'containerd does not answer', { remedy: 'see whether containerd runs', retry: true });
   }
 }

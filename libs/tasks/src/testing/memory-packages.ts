@@ -38,7 +38,7 @@ export class MemoryPackages implements Packages {
     await this.machine.effects.run(`packages.install ${names.join(' ')}`, () => {
       const unknown = names.filter((n) => !this.repository.has(n));
       if (unknown.length > 0)
-        throw new TaskError('package-failed', `no package is named ${unknown.join(', ')}`, { remedy: 'see the sources of this machine', retry: true });
+        throw new TaskError('package-unknown', `no package is named ${unknown.join(', ')}`, { remedy: 'see the sources of this machine', retry: true });
       for (const name of names) this.add(name);
     });
   }

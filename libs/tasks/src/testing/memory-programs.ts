@@ -1,5 +1,6 @@
 import type { MemoryHost } from './memory-host';
 import type { ProgramResult } from '../ports/host';
+import { runtimePaths } from '../runtime-place';
 
 /** What a program of a memory machine answers. */
 export const said = (stdout = '', code = 0, stderr = ''): ProgramResult => ({ code, stdout, stderr });
@@ -23,6 +24,7 @@ export function seedRepository(host: MemoryHost): void {
     'e2fsprogs',
     'mount',
     'netbase',
+    'redis-tools',
   ];
   for (const name of plain) host.packages.repository.set(name, { version: '1.0-1' });
   host.packages.repository.set('gcc', { version: '12.2.0-3', brings: ['cpp', 'libc6-dev'], files: { '/usr/bin/gcc': 'gcc' } });
@@ -62,11 +64,23 @@ export function seedPrograms(host: MemoryHost): void {
     );
   });
   host.program('nft', (argv) => nft(host, [...argv.slice(1)]));
+  host.program('apt-config', () => {
+    const text = host.files.names('/etc/apt/apt.conf.d').map((n) => host.files.text(`/etc/apt/apt.conf.d/${n}`) ?? '').join('\n'); // prettier-ignore
+    return said([...text.matchAll(/^ {2}("\S+");$/gm)].map((m) => `Unattended-Upgrade::Package-Blacklist:: ${m[1]};`).join('\n'));
+  });
   host.program('date', () => said(`${(host.clock?.now() ?? host.baseFacts.time.wallMs) / 1000}\n`));
+  host.program('stat', (argv) => {
+    const gone = argv.slice(argv.indexOf('--') + 1).find((path) => !host.files.tree.has(path));
+    return gone === undefined ? said('directory\n') : said('', 1, `stat: cannot statx '${gone}': No such file or directory`);
+  });
+  host.program('chattr', () => said());
+  host.program('lsattr', ([, path = '']) => said(`--S-----------------e------- ${path}\n`));
   host.program('systemctl', () => said());
   host.program('containerd', () => said('containerd github.com/containerd/containerd/v2 v2.4.2 strata\n'));
-  host.program('ctr', () =>
-    host.units.active.has('containerd.service') ? said('Client:\n  Version:  v2.4.2\nServer:\n  Version:  v2.4.2\n') : said('', 1, 'cannot access socket'),
+  host.program('ctr', (argv) =>
+    host.units.active.has(argv.includes(runtimePaths.beside.socket) ? runtimePaths.beside.unit : 'containerd.service')
+      ? said('Client:\n  Version:  v2.4.2\nServer:\n  Version:  v2.4.2\n')
+      : said('', 1, 'cannot access socket'),
   );
   host.program('runc', () => said('runc version 1.4.3\n'));
 }
@@ -100,7 +114,7 @@ function nft(host: MemoryHost, args: string[]): ProgramResult {
     const words = rest
       .slice(3)
       .join(' ')
-      .replace(/comment (\S+)$/, 'comment "$1"');
+      .replace(/comment "?([^"]+)"?$/, 'comment "$1"');
     rules.unshift({ text: words, handle: Math.max(0, ...Object.values(chains).flatMap((c) => c.map((r) => r.handle))) + 1 });
   } else if (verb === 'delete') rules.splice(0, rules.length, ...rules.filter((r) => r.handle !== Number(rest.at(-1))));
   return said();

@@ -10,9 +10,14 @@ const settings: Record<string, string[]> = {
   'ssh.service': ['/etc/ssh'],
   'chrony.service': ['/etc/chrony'],
   'containerd.service': ['/etc/containerd', '/usr/local/bin/containerd'],
+  'strata-containerd.service': ['/etc/strata/containerd', '/opt/strata/runtime/bin/containerd'],
   'systemd-journald.service': ['/etc/systemd/journald.conf'],
   'systemd-resolved.service': ['/etc/systemd/resolved.conf'],
   'NetworkManager.service': ['/etc/NetworkManager'],
+  'strata-metadata.service': ['/etc/strata/storage/metadata/redis.conf', '/etc/strata/storage/metadata/certificate.pem'],
+  'strata-objects.service': ['/etc/strata/storage/objects', '/opt/strata/storage/bin/weed'],
+  'strata-minio.service': ['/etc/strata/storage/minio/env', '/etc/strata/storage/minio/public.crt', '/opt/strata/storage/bin/minio'],
+  'strata-juicefs.service': ['/etc/strata/storage/juicefs'],
 };
 
 /** What happens on a machine when a unit starts or stops; throwing from `start` is a unit that fails. */

@@ -56,6 +56,13 @@ export function simulateKubernetes(host: MemoryHost, world: SimulatedKubernetes,
       if (isControlPlane()) cluster.up = () => false;
     },
   });
+  units.behave('strata-etcd-snapshot.service', {
+    start: () => {
+      if (!cluster.up() || !has('/usr/local/bin/etcdctl')) throw new Error('etcd does not answer');
+      files.put('/var/lib/etcd-snapshots/snapshot-1.db', 'snapshot', 0o600);
+    },
+  });
+  host.program('etcdutl', () => (has('/var/lib/etcd-snapshots/snapshot-1.db') ? ok('hash, 5, 1, 20 kB\n') : bad('no such file')));
   function request(): void {
     const token = /token: (\w+)\./.exec(files.text(`${etc}/bootstrap-kubelet.conf`) ?? '')?.[1] ?? '';
     const name = `csr-${node.name}-${token}`;

@@ -15,6 +15,15 @@ export function memoryJournal(): TaskJournal & { value: unknown } {
   };
   return journal;
 }
+const block = (name: string): string => `-----BEGIN ${name}-----\nAAAA\n-----END ${name}-----\n`;
+/** Certificate, key and CA, in form only. */
+export const sampleIdentity = [block('CERTIFICATE'), block('PRIVATE KEY'), block('CERTIFICATE')].join('');
+/** Secrets that the samples of native tasks name. */
+const samples: Record<string, string> = {
+  'sample:identity': sampleIdentity,
+  'sample:password': 'a password',
+  'sample:hash': 'a0'.repeat(32),
+};
 /** What every task is given beside its ports: a simulated clock, silence, no secrets unless given. */
 export function quietCommon(secrets: Record<string, string> = {}): Common {
   return {
@@ -23,7 +32,7 @@ export function quietCommon(secrets: Record<string, string> = {}): Common {
     log: () => undefined,
     signal: new AbortController().signal,
     secret: ({ $secret }) => {
-      const value = secrets[$secret];
+      const value = secrets[$secret] ?? samples[$secret];
       if (value === undefined) throw new Error(`this test gave no secret ${$secret}`);
       return value;
     },

@@ -68,6 +68,8 @@ export class ListeningServer {
                 reconnectCapMs: 2_000,
                 credits: 64,
                 wantsFacts: true,
+                sessionAddresses: ['10.0.0.1:7444'],
+                artifactAddresses: ['10.0.0.1:7445'],
               });
           },
           onEnd: (end) => self.ends.push(end),

@@ -1,0 +1,16 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { strataProgram } from '../program';
+import { paper } from '../testing/paper';
+
+test('validate -o json of a file that is wrong is JSON too, with exit code 2', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'strata-validate-'));
+  const file = join(dir, 'cluster.yaml');
+  writeFileSync(file, 'apiVersion: strata/v1\nkind: Cluster\nmetadata: { name: home }\nspec: { nodes: [], colour: red }\n');
+  const sheet = paper();
+  await strataProgram(sheet.cli).parseAsync(['node', 'strata', 'validate', '-f', file, '-o', 'json']);
+  rmSync(dir, { recursive: true });
+  const said = JSON.parse(sheet.out.join('\n')) as { issues: { line: number; path: string }[] };
+  expect([sheet.code(), said.issues.map((i) => `${i.line} ${i.path}`)]).toEqual([2, expect.arrayContaining(['4 spec.colour']) as string[]]);
+});

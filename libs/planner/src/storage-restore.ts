@@ -1,0 +1,63 @@
+import { sharedStorage } from '@strata/model';
+import { storageTasks } from '@strata/tasks';
+import type { PlanContext } from './context';
+import { PlanRefused } from './refused';
+import type { PlanRequest } from './request';
+import type { Steps } from './steps';
+import { bucketKey, derived, elsewhere, metadataOn, sharedMount, stepOf, view } from './storage';
+
+/**
+ * The fenced run: nobody can reach the metadata, every node gives up all that it knows of them, they are restored above every number in use, all mount
+ * again, and all see the same. @throws PlanRefused while a node is away: it would come back with the numbers and the cache of the old ones.
+ */
+export function restoreStorage(on: Steps, c: PlanContext, request: PlanRequest): void {
+  const shared = sharedStorage(c.spec);
+  if (!shared) throw new PlanRefused('storage.local', 'each node of this cluster has a tree of its own: there are no metadata to restore', 'set `storage.kind: juicefs` for a shared file system (docs/storage.md)'); // prettier-ignore
+  mustBeWhole(c, request);
+  const [run, from, admin] = [request.id, request.intent.from ?? 'latest', derived('metadata-admin')];
+  const service = c.nodes.find((n) => n.name === shared.metadata.node);
+  if (!service) throw new PlanRefused('storage.absent', `${shared.metadata.node} cannot be reached, and the metadata are there`, `bring ${shared.metadata.node} up, then restore again`); // prettier-ignore
+
+  on.phase('prepare');
+  const metadata = on.line(service.name);
+  metadataOn(metadata, service, { c, shared });
+  metadata.step(storageTasks.storageFence, { run, from, admin });
+  for (const n of c.nodes) on.line(n.name, metadata).step(storageTasks.storageLeave, { run, path: shared.path, cache: shared.cache.path });
+  const left = c.nodes.map((n) => stepOf(n.name, storageTasks.storageLeave));
+
+  on.phase('install');
+  metadata.step(
+    storageTasks.storageLoad,
+    {
+      run, from, admin, cluster: c.cluster, node: service.name, password: derived(`metadata-node:${service.name}`), ...bucketKey(shared.objects), ...elsewhere(shared),
+      seen: left.map((step) => ({ $output: step, path: 'seen' })),
+    },
+    { needs: left },
+  ); // prettier-ignore
+
+  on.phase('activate');
+  for (const n of c.nodes) {
+    const line = on.line(n.name, metadata);
+    sharedMount(line, { n, c, shared }, { needs: [stepOf(service.name, storageTasks.metadataRedis)] });
+    view(on, c, { shared, node: n.name, after: line, run });
+  }
+  const looked = c.nodes.map((n) => stepOf(n.name, c.nodes.length > 1 ? storageTasks.viewRead : storageTasks.viewWrite));
+  on.line(service.name, ...looked).step(storageTasks.storageSettle, { admin });
+}
+
+function mustBeWhole(c: PlanContext, request: PlanRequest): void {
+  const away = c.absent.filter((name) => request.absent.includes(name) || request.enrolled.has(name));
+  if (away.length > 0)
+    throw new PlanRefused(
+      'storage.unfenced',
+      `${away.join(', ')} cannot be reached: a node that was not unmounted comes back with numbers and blocks of the metadata from before, and would write them over others'`,
+      `bring ${away.join(', ')} up, or take it out first, which shuts it out of the metadata: \`strata node remove ${away[0] ?? ''} --force\``,
+    );
+  const dropped = request.dropped ?? [];
+  if (dropped.length > 0)
+    throw new PlanRefused(
+      'storage.unfenced',
+      `${dropped.join(', ')} is in the cluster, but not in its spec any more: it would keep what it knows of the metadata from before`,
+      `take it out first (\`strata node remove ${dropped[0] ?? ''}\`), or put it back into the spec and apply`,
+    );
+}

@@ -1,0 +1,207 @@
+import { bucketPlace, type CatalogEntry, ObjectStore, type S3Place, type SharedStorage, sharedStorage, storagePrograms } from '@strata/model';
+import { nativeTasks, storageTasks } from '@strata/tasks';
+import { entryOf, type PlanContext, type PlannedNode } from './context';
+import { fetch } from './fetch';
+import { PlanRefused } from './refused';
+import { artifact, type Line, type Steps, type StepOptions } from './steps';
+
+const taskOf = { seaweedfs: storageTasks.objectsSeaweedfs, minio: storageTasks.objectsMinio } as const;
+export const derived = (what: string): { $secret: string } => ({ $secret: `derive:storage-${what}` });
+/** The bucket's key: our own store's follows from the master key, another's was given by the operator. */
+export const bucketKey = ({ kind }: SharedStorage['objects']): Record<'access' | 'secret', { $secret: string }> =>
+  kind === 's3'
+    ? { access: { $secret: 'given:bucket-access' }, secret: { $secret: 'given:bucket-secret' } }
+    : { access: derived('bucket-access'), secret: derived('bucket-secret') };
+/** The place of the bucket, if somebody else runs it. */
+export const elsewhere = ({ objects }: SharedStorage): { s3?: S3Place } => (objects.kind === 's3' ? { s3: objects.place } : {});
+export const stepOf = (node: string, task: { name: string }): string => `${node}/${task.name}`;
+
+/** Catalog entries that the storage of this cluster needs. */
+export function storageArtifacts(c: PlanContext): CatalogEntry[] {
+  return storagePrograms(c.spec).map((name) => entryOf(c.catalog, name));
+}
+/** Packages that a node needs for its part of the storage. */
+export function storagePackages(c: PlanContext, n: PlannedNode): string[] {
+  if (sharedStorage(c.spec)?.metadata.node !== n.name) return [];
+  return [n.facts.packageManager === 'dnf' ? 'redis' : 'redis-tools']; // Debian's redis-server would start a Redis without TLS and password
+}
+/** The address of the node that a service of the storage runs on; the control plane's where there is none. */
+export function storageAddress(c: PlanContext, service: 'metadata' | 'objects'): string {
+  const name = sharedStorage(c.spec)?.[service].node;
+  return c.nodes.find((n) => n.name === name)?.address ?? c.controlPlane.address;
+}
+
+/** Where the node's data lies: a tree of its own, or the shared one, which is there before anything of the cluster starts. */
+export function storage(on: Steps, line: Line, { n, c }: { n: PlannedNode; c: PlanContext }): void {
+  const shared = sharedStorage(c.spec);
+  if (!shared || c.everything) line.step(nativeTasks.localfsLayout, { path: c.spec.storage.path });
+  if (!shared) return;
+  mustBeHere(c, shared);
+  storageServices(line, { n, c, shared });
+  if (c.everything) sideMount(line, { n, c, shared }); // a migration that was left half-way
+  sharedMount(line, { n, c, shared });
+  view(on, c, { shared, node: n.name, after: line });
+  dumps(line, { n, c, shared });
+}
+
+interface OnNode {
+  n: PlannedNode;
+  c: PlanContext;
+  shared: SharedStorage;
+}
+/** Its programs, and what runs on this node: metadata, objects, the volume. */
+export function storageServices(line: Line, { n, c, shared }: OnNode): void {
+  const { metadata, objects } = shared;
+  const services = { metadata: c.everything || n.name === metadata.node, objects: c.everything || n.name === objects.node };
+  const files = line.fork();
+  fetch(files, 'storage', services.objects ? storagePrograms(c.spec) : ['juicefs']);
+  line.after(files);
+  if (services.metadata) metadataOn(line, n, { c, shared });
+  for (const kind of ObjectStore.options) if (services.objects && (c.everything || kind === objects.kind)) objectsOn(line, n, { c, kind });
+  line.step(storageTasks.juicefsInstall, { artifact: artifact('juicefs') });
+  if (objects.kind !== 's3') bucketCheck(line, n, { c, shared });
+  if (services.metadata) formatOn(line, n, { c, shared });
+}
+/** What every mount of the shared tree is told, wherever it is. */
+const mountInput = ({ n, c, shared }: OnNode): { cluster: string; node: string; password: { $secret: string }; caPem: { $output: string; path: string }; s3?: S3Place } => ({
+  cluster: c.cluster, node: n.name, password: derived(`metadata-node:${n.name}`),
+  caPem: { $output: stepOf(shared.metadata.node, storageTasks.metadataRedis), path: 'caPem' }, ...elsewhere(shared),
+}); // prettier-ignore
+const mountNeeds = ({ c, shared }: OnNode): StepOptions => ({
+  needs: [stepOf(shared.metadata.node, c.there ? storageTasks.metadataRedis : storageTasks.storageFormat)],
+});
+export function sharedMount(line: Line, at: OnNode, options = mountNeeds(at)): void {
+  const { cluster, node, ...rest } = mountInput(at);
+  line.step(storageTasks.juicefsMount, { cluster, node, path: at.shared.path, cache: at.shared.cache, ...rest }, options);
+}
+/** With the mount's own password, so behind it; nothing waits for them. */
+export function dumps(line: Line, { n, c, shared }: OnNode): void {
+  if (c.everything || n.name === shared.metadata.node) line.fork().step(storageTasks.metadataDumps, { cluster: c.cluster, node: n.name });
+}
+/** The same tree, beside the one that is moved into it. */
+export function sideMount(line: Line, at: OnNode): void {
+  line.step(storageTasks.juicefsSideMount, mountInput(at), mountNeeds(at));
+}
+
+/** Somebody else's bucket is tried before anything on the machine is changed. */
+export function bucketFirst(line: Line, n: PlannedNode, c: PlanContext): void {
+  const shared = sharedStorage(c.spec);
+  if (shared?.objects.kind === 's3') bucketCheck(line, n, { c, shared });
+}
+/** With the very key that the volume will have, from every node. */
+function bucketCheck(line: Line, n: PlannedNode, { c, shared: { metadata, objects } }: { c: PlanContext; shared: SharedStorage }): void {
+  const place = bucketPlace(c.cluster, objects);
+  // a certificate of ours is trusted by what the metadata's step gives: it is issued by the same authority
+  const ca = stepOf(metadata.node, storageTasks.metadataRedis);
+  const caPem = objects.kind === 's3' ? {} : { caPem: { $output: ca, path: 'caPem' } };
+  const needs = objects.kind === 's3' ? [] : [ca, ...(c.there ? [] : [stepOf(objects.node, taskOf[objects.kind])])];
+  line.step(storageTasks.objectsCheck, { cluster: c.cluster, node: n.name, place: { ...place, ...caPem }, ...bucketKey(objects) }, { needs });
+} // prettier-ignore
+
+interface Metadata {
+  c: PlanContext;
+  shared: SharedStorage;
+  /** Which nodes may come in; all unless told otherwise. */
+  keeps?: (name: string) => boolean;
+  options?: StepOptions;
+}
+export function metadataOn(line: Line, n: PlannedNode, { c, shared, keeps = () => true, options }: Metadata): void {
+  const users = c.spec.nodes.filter((m) => keeps(m.name)).map((m) => ({ node: m.name, hash: derived(`metadata-node-hash:${m.name}`) }));
+  line.step(
+    storageTasks.metadataRedis,
+    {
+      cluster: c.cluster, address: n.address, maxMemoryMiB: shared.metadata.maxMemoryMiB, identity: { $secret: `mint:storage-identity:meta:${n.address}` },
+      admin: derived('metadata-admin'), adminHash: derived('metadata-admin-hash'), users,
+    },
+    options,
+  );
+} // prettier-ignore
+function objectsOn(line: Line, n: PlannedNode, { c, kind }: { c: PlanContext; kind: ObjectStore }): void {
+  const common = {
+    cluster: c.cluster, address: n.address, identity: { $secret: `mint:storage-identity:objects:${n.address}` },
+    access: derived('bucket-access'), secret: derived('bucket-secret'),
+  }; // prettier-ignore
+  if (kind === 'seaweedfs') line.step(storageTasks.objectsSeaweedfs, { ...common, artifact: artifact('seaweedfs') });
+  else line.step(storageTasks.objectsMinio, { ...common, artifact: artifact('minio'), client: artifact('minio-client'), root: derived('objects-root') });
+}
+function formatOn(line: Line, n: PlannedNode, { c, shared }: { c: PlanContext; shared: SharedStorage }): void {
+  line.step(
+    storageTasks.storageFormat,
+    {
+      cluster: c.cluster, node: n.name, password: derived(`metadata-node:${n.name}`),
+      ...(shared.objects.kind === 's3' ? { s3: shared.objects.place } : { objects: shared.objects.kind }), ...bucketKey(shared.objects),
+    },
+    { needs: c.nodes.map((m) => stepOf(m.name, storageTasks.objectsCheck)) },
+  );
+} // prettier-ignore
+/** Each node writes, and reads what all others wrote; nothing waits for it but the end of the run. */
+export function view(on: Steps, c: PlanContext, { shared, node, after, run }: { shared: SharedStorage; node: string; after?: Line; run?: string }): void {
+  const once = run === undefined ? {} : { attempts: 1 }; // who asks how it is now wants no second go
+  const writers = c.nodes.filter((m) => m.name !== node).map((m) => m.name);
+  const wrote = on.line(node, ...(after ? [after] : [])).step(storageTasks.viewWrite, { path: shared.path, node, ...(run === undefined ? {} : { run }) }, once);
+  if (writers.length === 0) return;
+  wrote.step(
+    storageTasks.viewRead,
+    {
+      path: shared.path,
+      node,
+      ...(run === undefined ? {} : { run }),
+      files: writers.map((name) => ({ node: name, sha256: { $output: stepOf(name, storageTasks.viewWrite), path: 'sha256' } })),
+    },
+    { needs: writers.map((name) => stepOf(name, storageTasks.viewWrite)), ...once },
+  );
+}
+
+/** @throws PlanRefused where a service's node cannot be reached: nobody could mount without it. */
+export function mustBeHere(c: PlanContext, { metadata, objects }: SharedStorage): void {
+  const away = [metadata.node, ...(objects.node === null ? [] : [objects.node])].find((name) => !c.nodes.some((n) => n.name === name));
+  if (away === undefined || c.everything) return;
+  throw new PlanRefused(
+    'storage.absent',
+    `${away} cannot be reached, and a part of the shared file system runs there: no node could mount it`,
+    `bring ${away} up, then apply again`,
+  );
+}
+
+/** Every node that is here writes anew, and reads what all others wrote. @throws PlanRefused for a cluster without a shared file system */
+export function verifyStorage(on: Steps, c: PlanContext, run: string): void {
+  const shared = sharedStorage(c.spec);
+  if (!shared)
+    throw new PlanRefused(
+      'storage.local',
+      'each node of this cluster has a tree of its own: there is no shared view',
+      'set `storage.kind: juicefs` for one (docs/storage.md)',
+    );
+  on.phase('activate');
+  for (const n of c.nodes) view(on, c, { shared, node: n.name, run });
+}
+
+/** New nodes may come in, and the others see what they write. */
+export function storageForAdded(on: Steps, c: PlanContext, added: readonly string[]): void {
+  const shared = sharedStorage(c.spec);
+  if (!shared) return;
+  mustBeHere(c, shared);
+  metadataWith(on, c, { shared, keeps: () => true });
+  for (const n of c.nodes) if (!added.includes(n.name)) view(on, c, { shared, node: n.name });
+}
+/** Nodes that left come in no more, when the last of theirs is done. @throws PlanRefused for a node that others live by */
+export function storageWithout(on: Steps, c: PlanContext, { gone, after }: { gone: readonly string[]; after: readonly string[] }): void {
+  const shared = sharedStorage(c.spec);
+  if (shared) metadataWith(on, c, { shared, keeps: (name) => !gone.includes(name), options: { needs: after } });
+}
+function metadataWith(on: Steps, c: PlanContext, what: Omit<Metadata, 'c'>): void {
+  const node = c.nodes.find((n) => n.name === what.shared.metadata.node);
+  if (node) metadataOn(on.line(node.name), node, { c, ...what });
+}
+
+/** @throws PlanRefused for a node whose removal would take the data of all others. */
+export function mayLeave(c: PlanContext, name: string): void {
+  const shared = sharedStorage(c.spec);
+  const what = shared?.metadata.node === name ? 'the metadata' : shared?.objects.node === name ? 'the objects' : null;
+  if (what !== null)
+    throw new PlanRefused(
+      'storage.last',
+      `${name} holds ${what} of the shared file system: without it no node has any of its data`,
+      'copy what you need out of the shared path and take the whole cluster back with `strata uninstall`; a service cannot be moved yet',
+    );
+}

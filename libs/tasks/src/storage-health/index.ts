@@ -1,0 +1,3 @@
+export * from './mount-health';
+export * from './node-storage';
+export * from './storage-problems';

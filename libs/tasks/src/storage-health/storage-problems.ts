@@ -1,0 +1,40 @@
+import type { NodeStorage, StorageStatus } from '@strata/model';
+
+const fullAt = 0.7;
+const lowAt = 0.1;
+type Problem = StorageStatus['problems'][number];
+type Node = StorageStatus['nodes'][number];
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
+const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
+
+function mountProblem(n: Node): Omit<Problem, 'node'>[] {
+  if (n.mount === null) return [{ words: 'its agent has seen no shared mount', remedy: 'strata apply mounts it' }];
+  if (n.mount.state === 'ok') return [];
+  const remedies = {
+    waits: 'see whether metadata and objects run and are reached (below); the mount goes on by itself',
+    hangs: 'nothing: the agent ends its connection and begins it anew', dead: 'nothing: the agent begins it anew', gone: 'nothing: systemd begins it anew',
+    foreign: `unmount what is above it: findmnt ${n.mount.path} on ${n.name}`, stopped: `systemctl start strata-juicefs on ${n.name}`,
+  }; // prettier-ignore
+  const pods = n.pods.length === 0 ? '' : `; pods that use it: ${n.pods.join(', ')}`;
+  return [{ words: n.mount.words + pods, remedy: remedies[n.mount.state] }];
+}
+function metadataProblem(m: NonNullable<NodeStorage['metadata']>): Omit<Problem, 'node'>[] {
+  if (m.limit === 0 || m.used < m.limit * fullAt) return [];
+  const words = `the metadata has used ${percent(m.used / m.limit)} of its memory (${mib(m.used)} of ${mib(m.limit)}): at 100 % every write is refused`;
+  return [{ words, remedy: 'raise `storage.metadata.maxMemoryMiB` and apply, or delete files' }];
+}
+
+/** What is wrong, each with its node and what helps; empty when all is well. */
+export function storageProblems(s: Omit<StorageStatus, 'problems'>): Problem[] {
+  return s.nodes.flatMap((n) => {
+    if (n.missing !== null) return [{ node: n.name, words: n.missing, remedy: `strata doctor ${n.name}` }];
+    const found: Omit<Problem, 'node'>[] = s.kind === 'juicefs' ? mountProblem(n) : [];
+    if (n.metadata) found.push(...metadataProblem(n.metadata));
+    else if (n.name === s.metadataNode) found.push({ words: 'the metadata does not answer', remedy: `systemctl status strata-metadata on ${n.name}` });
+    if (n.objects?.answers === false) found.push({ words: n.objects.words, remedy: `see the object store on ${s.objectsNode ?? 'its node'}, and the way there` });
+    for (const d of n.disks)
+      if (d.free < d.size * lowAt) found.push({ words: `the disk of ${d.path} has ${Math.floor((d.free / d.size) * 100)} % free (${mib(d.free)})`, remedy: 'make room there, or enlarge it' });
+    return found.map((p) => ({ node: n.name, ...p }));
+  });
+} // prettier-ignore

@@ -1,0 +1,22 @@
+/** The tasks of the shared file system, and nothing else. One line a task. */
+export { juicefsInstall } from './juicefs-install';
+export { juicefsMount } from './juicefs-mount';
+export { metadataDumps } from './metadata-dumps';
+export { metadataRedis } from './metadata-redis';
+export { objectsCheck } from './objects-check';
+export { objectsMinio } from './objects-minio';
+export { objectsSeaweedfs } from './objects-seaweedfs';
+export { storageFence } from './storage-fence';
+export { storageErase } from './storage-erase';
+export { storageFormat } from './storage-format';
+export { storageLeave } from './storage-leave';
+export { storageLoad } from './storage-load';
+export { storageSettle } from './storage-settle';
+export { viewRead } from './view-read';
+export { viewWrite } from './view-write';
+export { juicefsSideMount, juicefsSideUnmount } from './side-mount';
+export { migrationLook, migrationMayEnd, migrationRoom } from './migration-look';
+export { treeAside, treeBack, treeDrop } from './tree-aside';
+export { treeCompare } from './tree-compare';
+export { treeCopy } from './tree-copy';
+export { treeFreeze, treeThaw } from './tree-freeze';

@@ -1,0 +1,115 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { newestRun, ready } from './support/cluster';
+import { until } from './support/program';
+import { withShared } from './support/shared-spec';
+import { World } from './support/world';
+
+/** The tree of a node becomes the shared one of all while the cluster runs; taken back, and done again for good. */
+const long = 20 * 60_000;
+const nodes = ['n1', 'n2'];
+const path = '/strata/rootfs';
+const files = process.env.STRATA_FAULTS === 'all' ? 20_000 : 2_000;
+let world: World;
+let local: string;
+let shared: string;
+
+beforeAll(async () => {
+  world = await World.make({ nodes: 2, base: 'ready' });
+  local = await world.specFile({ bundles: ['demo'] });
+  await world.server.must(['apply', '-f', local, '--yes'], { timeoutMs: long });
+  shared = join(world.server.dir, 'user', 'shared.yaml');
+  writeFileSync(shared, withShared(await world.lab.spec({ bundles: ['demo'] })), { mode: 0o600 });
+}, long);
+afterAll(() => world?.dispose(), 300_000);
+
+const inNode = (node: string, argv: readonly string[], timeoutMs = 120_000): Promise<string> => world.lab.must(node, argv, { timeoutMs });
+const kubectl = (...args: string[]): Promise<string> => world.server.kubectl(world.cluster, args);
+const type = (node: string): Promise<string> => inNode(node, ['findmnt', '-n', '-o', 'FSTYPE', path]).then((t) => t.trim(), () => ''); // prettier-ignore
+async function succeeds(...args: string[]): Promise<void> {
+  const ran = await world.server.strata(args, { timeoutMs: long });
+  expect([ran.code, ran.code === 0 ? '' : ran.stdout.slice(-3_000) + ran.stderr]).toEqual([0, '']);
+}
+
+/** All that a tree can hold: many files, hard links, a link to nowhere, a hole, odd names, other owners, attributes and ACLs. */
+const seed = `
+set -e; mkdir -p ${path}/common/t && cd ${path}/common/t
+perl -e 'for (1..${files}) { my $d = "d" . ($_ % 40); mkdir $d; open(my $f, ">", "$d/f$_") or die; print $f "file $_\\n" x (1 + $_ % 60); close $f }'
+ln d1/f1 hard; ln d1/f1 d2/hard; ln -s nowhere dangling; truncate -s 64M hole; printf end >> hole
+printf x > 'odd  name
+with a line, "quotes" and \\ ü'; printf x > -dash; mkfifo pipe; chown 1234:4321 d3; chmod 2750 d3; chmod 4755 d4/f4
+setfattr -n user.colour -v blue d5/f5; setfacl -m u:1234:rw d6/f6; touch -d 2001-02-03 d7/f7`;
+/** A line for each thing in a tree, by nobody of Strata's: what it is, its numbers, its content, attributes and ACLs. */
+const witness = `
+cd "$1"/common/t || exit 1
+find . -printf '%P|%y|%m|%U:%G|%T@|%l|' \\( -type f -printf '%s %n' -o -printf - \\) -printf '\\0' | sort -z | tr '\\0' '\\n'
+find . -type f -print0 | sort -z | xargs -0 sha256sum; find . -print0 | sort -z | xargs -0 getfattr -h -d -m '^user' --absolute-names -- ; find . ! -type l -print0 | sort -z | xargs -0 getfacl -n --`;
+const witnessed = async (node: string, of = path): Promise<string> =>
+  (await inNode(node, ['sh', '-c', `{ ${witness}\n} | sha256sum`, 'sh', of], 300_000)).trim();
+
+const writer = {
+  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'writer', namespace: 'default' },
+  spec: {
+    replicas: 2, selector: { matchLabels: { app: 'writer' } },
+    template: {
+      metadata: { labels: { app: 'writer' } },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        containers: [{ name: 'main', image: 'strata.local/web:1', imagePullPolicy: 'IfNotPresent', command: ['sh', '-c', 'while :; do date >> /shared/log-$HOSTNAME; sleep 0.2; done'], volumeMounts: [{ name: 'shared', mountPath: '/shared' }] }],
+        volumes: [{ name: 'shared', hostPath: { path: `${path}/common`, type: 'Directory' } }],
+      },
+    },
+  },
+}; // prettier-ignore
+let before: string;
+
+test('an apply that changes the kind is refused, with the way to do it', async () => {
+  for (const node of nodes) await inNode(node, ['sh', '-c', 'apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -q acl attr >/dev/null'], 300_000);
+  await inNode('n1', ['sh', '-c', seed], 300_000);
+  const file = join(world.server.dir, 'user', 'writer.json');
+  writeFileSync(file, JSON.stringify(writer));
+  await kubectl('apply', '-f', file);
+  await kubectl('rollout', 'status', 'deployment/writer', '--timeout=120s');
+  before = await witnessed('n1');
+  const ran = await world.server.strata(['apply', '-f', shared, '--yes'], { timeoutMs: long });
+  expect([ran.code === 0, ran.stdout + ran.stderr]).toEqual([false, expect.stringMatching(/strata storage migrate/)]);
+}, long); // prettier-ignore
+
+test('the tree of n1 is the shared one, equal in everything, and the workload runs on', async () => {
+  await succeeds('storage', 'migrate', '--from', 'n1', '-f', shared, '--yes');
+  for (const node of nodes) expect([node, await type(node), await witnessed(node)]).toEqual([node, 'fuse.juicefs', before]);
+  expect(await witnessed('n1', `${path}.before-migration`)).toBe(before);
+  expect(await ready(world)).toEqual({ n1: true, n2: true });
+  await kubectl('rollout', 'status', 'deployment/writer', '--timeout=120s');
+  await succeeds('plan', '-f', shared, '--detailed-exitcode');
+  const back = await world.server.strata(['apply', '-f', local, '--yes'], { timeoutMs: long });
+  expect([back.code === 0, back.stdout + back.stderr]).toEqual([false, expect.stringMatching(/strata storage rollback/)]);
+}, long); // prettier-ignore
+
+test('taken back, the old tree has what changed since, and the machines are as they were', async () => {
+  await inNode('n2', ['sh', '-c', `cd ${path}/common/t && echo changed > after && rm d8/f8 && mv d9 d9-moved`]);
+  const changed = await witnessed('n2');
+  await succeeds('storage', 'rollback', '--yes');
+  for (const node of nodes) expect([node, await type(node)]).toEqual([node, '']);
+  expect(await witnessed('n1')).toBe(changed);
+  await kubectl('rollout', 'status', 'deployment/writer', '--timeout=120s');
+  await succeeds('plan', '-f', local, '--detailed-exitcode');
+}, long); // prettier-ignore
+
+test('killed agents and a killed server do not stop it; commit deletes the old trees', async () => {
+  before = await witnessed('n1');
+  const done = world.server.strata(['storage', 'migrate', '--from', 'n1', '-f', shared, '--yes'], { timeoutMs: long });
+  await until('the run to begin', 60_000, async () => (await newestRun(world)).result === null);
+  const run = (await newestRun(world)).id;
+  for (let kills = 0; (await newestRun(world).catch(() => null))?.result === null; kills++) {
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    if (kills % 4 === 3) await world.server.backAs('server', world.server.kill('server'));
+    else await world.lab.exec(nodes[kills % 2] ?? 'n1', ['systemctl', 'kill', '-s', 'KILL', 'stratad.service']);
+  }
+  await done; // the follower may have lost its server; the run's own end is what counts
+  expect([(await newestRun(world)).id, (await newestRun(world)).result]).toEqual([run, 'done']);
+  for (const node of nodes) expect([node, await type(node), await witnessed(node)]).toEqual([node, 'fuse.juicefs', before]);
+  await succeeds('storage', 'commit', '--yes');
+  for (const node of nodes) expect((await world.lab.exec(node, ['test', '-e', `${path}.before-migration`])).code).toBe(1);
+  await succeeds('plan', '-f', shared, '--detailed-exitcode');
+}, long); // prettier-ignore

@@ -1,0 +1,89 @@
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Authority } from '@strata/pki';
+import { ended, must, startProgram, until } from './program';
+import { freePorts } from './server';
+
+const root = 'rootrootrootroot';
+const store = '/var/cache/strata/artifacts';
+/** A program of the catalog out of the machine's own store of artifacts. */
+function artifact(name: string, to: string): void {
+  const file = readdirSync(`${store}/obtained`).find((f) => f.startsWith(`${name}@`));
+  if (!file) throw new Error(`no ${name} is in ${store}: apply a spec with \`objects.kind: minio\` once`);
+  const { blob } = JSON.parse(readFileSync(`${store}/obtained/${file}`, 'utf8')) as { blob: { sha256: string } };
+  const path = join(to, name);
+  copyFileSync(`${store}/blobs/sha256/${blob.sha256}`, path);
+  chmodSync(path, 0o755);
+} // prettier-ignore
+
+/** An object store that is none of the cluster's: MinIO on the lab's bridge address, with TLS under an authority of its own. */
+export class OutsideBucket {
+  private process: ChildProcess | null = null;
+  private constructor(
+    readonly dir: string,
+    readonly endpoint: string,
+    readonly caPem: string,
+  ) {}
+
+  static async up(address: string): Promise<OutsideBucket> {
+    const dir = mkdtempSync('/var/lib/strata-test-bucket-');
+    const [port = 0] = await freePorts(1);
+    const authority = await Authority.create('somebody else');
+    const { certPem, keyPem, caPem } = await authority.issueService('s3.example', { dns: ['s3.example'], ip: [address, '127.0.0.1'] });
+    for (const folder of ['certs', 'data', 'mc']) mkdirSync(join(dir, folder));
+    writeFileSync(join(dir, 'certs/public.crt'), certPem);
+    writeFileSync(join(dir, 'certs/private.key'), keyPem, { mode: 0o600 });
+    writeFileSync(join(dir, 'ca.pem'), caPem);
+    const bucket = new OutsideBucket(dir, `https://${address}:${port}`, caPem);
+    for (const name of ['minio', 'minio-client']) artifact(name, dir);
+    await bucket.start();
+    return bucket;
+  }
+  private async start(): Promise<void> {
+    const argv = [
+      join(this.dir, 'minio'),
+      'server',
+      '--quiet',
+      '--certs-dir',
+      join(this.dir, 'certs'),
+      '--address',
+      this.endpoint.slice('https://'.length),
+      join(this.dir, 'data'),
+    ];
+    this.process = startProgram(argv, { env: { MINIO_ROOT_USER: 'root', MINIO_ROOT_PASSWORD: root, MINIO_BROWSER: 'off', HOME: this.dir } });
+    this.process.stdout?.resume();
+    this.process.stderr?.resume();
+    await until('the store outside to answer', 60_000, async () => this.mc(['ls', 'o']).then(() => true, () => null)); // prettier-ignore
+  }
+  /** Its client as its administrator; `o` is the store. Gives what it says. */
+  async mc(args: readonly string[], input?: string): Promise<string> {
+    const env = { MC_HOST_o: this.endpoint.replace('https://', `https://root:${root}@`), SSL_CERT_FILE: join(this.dir, 'ca.pem'), HOME: this.dir };
+    return (await must([join(this.dir, 'minio-client'), '--config-dir', join(this.dir, 'mc'), ...args], { timeoutMs: 30_000, env, input })).stdout;
+  }
+  async user(name: string, secret: string, policy: string): Promise<void> {
+    await this.mc(['admin', 'user', 'add', 'o', name, secret]);
+    await this.mc(['admin', 'policy', 'attach', 'o', policy, '--user', name]);
+  }
+  /** A policy for any bucket. */
+  async policy(name: string, actions: readonly string[]): Promise<void> {
+    const file = join(this.dir, `${name}.json`);
+    writeFileSync(file, JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: actions, Resource: ['arn:aws:s3:::*'] }] }));
+    await this.mc(['admin', 'policy', 'create', 'o', name, file]);
+  }
+  async put(path: string, text: string): Promise<void> {
+    await this.mc(['pipe', `o/${path}`], text);
+  }
+  async list(bucket: string): Promise<string[]> {
+    const lines = (await this.mc(['ls', '--recursive', '--json', `o/${bucket}`])).split('\n').filter(Boolean);
+    return lines.map((line) => (JSON.parse(line) as { key: string }).key).sort();
+  }
+  async dispose(): Promise<void> {
+    if (this.process?.pid !== undefined) {
+      const over = ended(this.process);
+      process.kill(this.process.pid, 'SIGTERM');
+      await over;
+    }
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
