@@ -171,10 +171,19 @@ describe.each(rows)('$name', ({ at }) => {
 
   async function nothingToDo(): Promise<void> {
     const again = await world.server.strata(['apply', '-f', await world.specFile(), '--yes'], { timeoutMs: 300_000 });
-    // what it waited for tells more than that it did: the lines, and how the server sees it now
-    if (again.code !== 0) throw new Error(`${again.stderr}\n${again.stdout}\n${(await world.server.strata(['status'], { timeoutMs: 60_000 })).stdout}`);
+    if (again.code !== 0) throw new Error([again.stderr, again.stdout, await whatItWaitsFor()].join('\n'));
     expect(again.stderr).toBe('');
     expect(again.stdout).toMatch(/\b0 changed\b/);
+  }
+  /** How the server, the cluster and the agents see it now: more than that it did not end. */
+  async function whatItWaitsFor(): Promise<string> {
+    const kubectl = 'kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes,pods -A -o wide';
+    const looks = [
+      world.server.strata(['status'], { timeoutMs: 60_000 }),
+      world.lab.exec('n1', ['sh', '-c', kubectl], { timeoutMs: 30_000 }),
+      ...world.lab.nodes.map(({ name }) => world.lab.exec(name, ['journalctl', '-u', 'stratad', '-n', '15', '--no-pager'], { timeoutMs: 30_000 })),
+    ];
+    return (await Promise.allSettled(looks)).map((look) => (look.status === 'fulfilled' ? look.value.stdout : String(look.reason))).join('\n');
   }
   const seenOn = (node: string): string[] => [...(counts.get(node)?.keys() ?? [])].sort();
   /** What the witnesses saw and nobody can explain. */
