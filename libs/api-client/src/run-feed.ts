@@ -1,7 +1,7 @@
 import { parseEvent, type RunEvent } from '@strata/model';
 import { createParser } from 'eventsource-parser';
 import { ConnectionError } from './api-error';
-import type { ApiAnswer, Transport } from './transport';
+import { type ApiAnswer, textOf, type Transport } from './transport';
 
 export interface FeedOptions {
   /** The last sequence that is known already; 0 or none: from the first. */
@@ -33,8 +33,10 @@ export async function* followEvents(transport: Transport, feed: Feed, options: F
     try {
       const headers = { ...feed.headers, accept: 'text/event-stream', ...(after > 0 ? { 'last-event-id': String(after) } : {}) };
       const answer = await transport.send({ method: 'GET', path: feed.path, headers, timeoutMs: silenceMs, signal: options.signal });
-      if (answer.status === 429 || answer.status >= 500) why = `the server answers with status ${answer.status}`;
-      else if (answer.status !== 200) throw await feed.refused(answer, `GET ${feed.path}`);
+      if (answer.status === 429 || answer.status >= 500) {
+        why = `the server answers with status ${answer.status}`;
+        await textOf(answer); // an answer that nobody reads holds its connection, and so this process
+      } else if (answer.status !== 200) throw await feed.refused(answer, `GET ${feed.path}`);
       else {
         if (attempt > 0) options.onConnected?.();
         for await (const message of messagesOf(answer)) {

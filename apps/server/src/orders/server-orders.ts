@@ -5,7 +5,7 @@ import { type Common, deadline, type Ended, failureOf, runTask, sealedFields, ty
 import { Controls } from '../bootstrap/controls';
 import { ClusterEdges } from '../clusters/cluster-edges';
 import { RunBook } from '../runs/run-book';
-import { clock } from '../serve/clock';
+import { clock, realTimers } from '../serve/clock';
 import { Edges } from '../serve/edges';
 import { LogKeeper } from '../sessions/log-keeper';
 import { ProgressPace } from './progress-pace';
@@ -139,5 +139,4 @@ export class ServerOrders {
     return { ...result, output };
   }
 }
-const realTimers = { start: (ms: number, then: () => void) => setTimeout(then, ms), stop: (timer: NodeJS.Timeout) => clearTimeout(timer) };
 const keyOf = (order: Pick<OrderName, 'orderId' | 'attempt' | 'epoch'>): string => `${order.orderId}#${order.attempt}#${order.epoch}`;

@@ -3,11 +3,11 @@ import { Injectable } from '@nestjs/common';
 import { canonicalJson, type ClusterSpec, Facts, type Finding, type NodeSpec, ofStorage, type RunIntent } from '@strata/model';
 import { readOnlyHost, SshError, SshMachine } from '@strata/host-ssh';
 import { PlanRefused, precheckSteps } from '@strata/planner';
-import { type Common, type Host, runTask, taskNamed } from '@strata/tasks';
+import { type Common, deadline, type Host, runTask, taskNamed } from '@strata/tasks';
 import type { NodeRecord } from '@strata/store';
 import { openSshSecrets } from '../bootstrap/ssh-secrets';
 import { sshTarget } from '../bootstrap/ssh-target';
-import { clock } from '../serve/clock';
+import { clock, realTimers } from '../serve/clock';
 import { Edges } from '../serve/edges';
 import { ProbePairs } from './probe-pairs';
 import { RunBook } from './run-book';
@@ -160,10 +160,11 @@ export class CheckNodes {
 
   private async check(precheck: { task: string; input: object }, host: Host): Promise<Finding[]> {
     const task = taskNamed(precheck.task);
-    const signal = AbortSignal.any([AbortSignal.timeout(task.timeoutMs), this.edges.stopping]);
-    const common: Common = { clock, signal, progress: () => undefined, log: () => undefined, secret: () => '' };
+    const limit = deadline('start', task.timeoutMs, realTimers);
+    const signal = AbortSignal.any([limit.signal, this.edges.stopping]);
+    const common: Common = { clock, signal, progress: limit.alive, log: () => undefined, secret: () => '' };
     const journal = { storedBefore: () => undefined, before: () => Promise.resolve() };
-    const ended = await runTask(task, { action: 'check', input: precheck.input }, { ports: { host }, common, journal });
+    const ended = await runTask(task, { action: 'check', input: precheck.input }, { ports: { host }, common, journal }).finally(limit.end);
     const { failure, findings } = ended.result;
     if (!failure || failure.code === 'check-refused') return findings;
     return [

@@ -10,3 +10,6 @@ export const clock: Clock = {
     });
   },
 };
+
+/** The timers of this process, for the time of an order or a check. */
+export const realTimers = { start: (ms: number, then: () => void) => setTimeout(then, ms), stop: (timer: NodeJS.Timeout) => clearTimeout(timer) };

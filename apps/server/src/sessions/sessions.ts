@@ -35,18 +35,16 @@ export class Sessions {
     const there = (): boolean => (this.of(nodeId) !== null) === (is === 'open');
     within.signal.throwIfAborted();
     if (there()) return true;
-    const limit = AbortSignal.any([AbortSignal.timeout(within.ms), within.signal]);
-    const listener = (): void => (there() ? came() : undefined);
-    let came: () => void = () => undefined;
-    try {
-      await new Promise<void>((resolve) => {
-        came = resolve;
-        this.listeners.add(listener);
-        limit.addEventListener('abort', () => resolve(), { once: true });
-      });
-    } finally {
-      this.listeners.delete(listener);
-    }
+    let over: () => void = () => undefined;
+    const listener = (): void => (there() ? over() : undefined);
+    const ended = new Promise<void>((resolve) => (over = resolve));
+    const timer = setTimeout(over, within.ms);
+    this.listeners.add(listener);
+    within.signal.addEventListener('abort', over, { once: true });
+    await ended;
+    clearTimeout(timer);
+    this.listeners.delete(listener);
+    within.signal.removeEventListener('abort', over);
     within.signal.throwIfAborted();
     return there();
   }
