@@ -1,21 +1,24 @@
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ArtifactStore, findEntry, loadCatalog, obtainArtifact } from '@strata/artifacts';
 import { Authority } from '@strata/pki';
-import { ended, must, startProgram, until } from './program';
+import { ended, must, root as repository, startProgram, until } from './program';
 import { freePorts } from './server';
 
 const root = 'rootrootrootroot';
-const store = '/var/cache/strata/artifacts';
-/** A program of the catalog out of the machine's own store of artifacts. */
-function artifact(name: string, to: string): void {
-  const file = readdirSync(`${store}/obtained`).find((f) => f.startsWith(`${name}@`));
-  if (!file) throw new Error(`no ${name} is in ${store}: apply a spec with \`objects.kind: minio\` once`);
-  const { blob } = JSON.parse(readFileSync(`${store}/obtained/${file}`, 'utf8')) as { blob: { sha256: string } };
+const longMs = 20 * 60_000;
+/** A program of the catalog, by way of the machine's own store of artifacts: what no test of this machine has needed before is made now. */
+async function program(name: string, to: string): Promise<void> {
+  const store = ArtifactStore.ofMachine(process.env);
+  const catalogDir = join(repository, 'catalog');
+  const entry = findEntry(await loadCatalog(catalogDir, store), name);
+  const made = await obtainArtifact(entry, { store, catalogDir, allowUnofficial: true, signal: AbortSignal.timeout(longMs), progress: () => undefined });
+  if (made.kind !== 'file') throw new Error(`${name} is no single file`);
   const path = join(to, name);
-  copyFileSync(`${store}/blobs/sha256/${blob.sha256}`, path);
+  copyFileSync(store.blobPath(made.blob.sha256), path);
   chmodSync(path, 0o755);
-} // prettier-ignore
+}
 
 /** An object store that is none of the cluster's: MinIO on the lab's bridge address, with TLS under an authority of its own. */
 export class OutsideBucket {
@@ -36,7 +39,7 @@ export class OutsideBucket {
     writeFileSync(join(dir, 'certs/private.key'), keyPem, { mode: 0o600 });
     writeFileSync(join(dir, 'ca.pem'), caPem);
     const bucket = new OutsideBucket(dir, `https://${address}:${port}`, caPem);
-    for (const name of ['minio', 'minio-client']) artifact(name, dir);
+    for (const name of ['minio', 'minio-client']) await program(name, dir);
     await bucket.start();
     return bucket;
   }
