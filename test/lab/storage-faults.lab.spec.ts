@@ -50,13 +50,15 @@ const lab =
 const kill = (which: (pids: string[]) => string[]) => async (): Promise<void> => {
   await inNode('n2', ['kill', '-9', ...which(await mountPids())]);
 };
-const faults: { what: string; harm: () => Promise<unknown> }[] = [
+/** @property says what `storage status` must name while it lasts: of harms that last long enough to be asked about */
+const faults: { what: string; harm: () => Promise<unknown>; says?: RegExp }[] = [
   { what: 'the worker of a mount is killed', harm: kill((pids) => pids.slice(-1)) },
   { what: 'the supervisor of a mount is killed', harm: kill((pids) => pids.slice(0, 1)) },
   { what: 'both are killed', harm: kill((pids) => pids) },
   { what: 'the metadata are restarted', harm: () => unit('n1', 'restart', 'strata-metadata.service') },
   {
     what: 'the objects are away for 60 s',
+    says: /objects\..*does not answer/,
     harm: async () => {
       await unit('n1', 'stop', objectsUnit);
       await sleep(60_000);
@@ -64,10 +66,11 @@ const faults: { what: string; harm: () => Promise<unknown> }[] = [
     },
   },
   {
-    what: "the disk of a node's cache is full for 20 s",
+    what: "the disk of a node's cache is full for 30 s",
+    says: /the disk of .* has 0 % free/,
     harm: async () => {
       await world.lab.act('full', 'n2');
-      await sleep(20_000);
+      await sleep(30_000);
       await world.lab.act('full', 'n2', ['--undo']);
     },
   },
@@ -75,12 +78,23 @@ const faults: { what: string; harm: () => Promise<unknown> }[] = [
   ...nodes.map((node) => ({ what: `${node} loses power`, harm: lab('powercut', node) })),
   { what: 'all lose power at once', harm: lab('powercut', ...nodes) },
 ];
-test.each(faults.map((f, i) => [f.what, f.harm, i] as const))('%s: nothing that was flushed is lost, and all write on', async (what, harm, i) => {
+/** Asks for the status until it names this; what it said last, should it never. */
+async function named(words: RegExp): Promise<string> {
+  let said = '';
+  const seen = async (): Promise<string | null> => {
+    const ran = await world.server.strata(['storage', 'status'], { timeoutMs: 60_000 });
+    said = `exit status ${ran.code}: ${ran.stdout}${ran.stderr}`;
+    return ran.code === 1 && words.test(ran.stdout) ? 'named' : null;
+  };
+  return until(`the status to say ${words.source}`, 55_000, seen).catch(() => said);
+}
+test.each(faults.map((f, i) => [f.what, f, i] as const))('%s: nothing that was flushed is lost, and all write on', async (what, { harm, says }, i) => {
   const dir = `${path}/common/fault-${i}`;
   const loads = await Promise.all(nodes.map((node) => WriteLoad.start(world.lab, { node, dir })));
   try {
     const before = Date.now();
-    await harm();
+    const [saw] = await Promise.all([says ? named(says) : 'named', harm()]);
+    expect(saw).toBe('named');
     const harmed = Date.now();
     await Promise.all(loads.map((load) => load.more(30, 240_000)));
     figures.push(`${what}: ${Math.round((harmed - before) / 1000)} s, then ${Math.round((Date.now() - harmed) / 1000)} s until each node had written 30 files more`);

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { exitCodes } from '@strata/model';
 import { leaksIn } from '../scenario/support/leaks';
 import { newestRun, outcomes, ready } from './support/cluster';
 import { OutsideBucket } from './support/outside-bucket';
@@ -113,6 +114,14 @@ test('uninstall names the places of the data, which stay', async () => {
   const kept = await world.server.must(['uninstall', world.cluster, '--yes'], { timeoutMs: long });
   expect(kept).toMatch(/the data of the shared file system: they stay in n1:\/var\/lib\/strata-metadata and the bucket ours at https:/);
   expect((await outside.list('ours')).length).toBeGreaterThan(10);
+}, long); // prettier-ignore
+
+test('a cluster of another name is refused at the first look: the metadata that stay say whose they are', async () => {
+  const spec = await world.specFile({}, (text) => withShared(text).replace(/^(metadata:\n {2}name: ).*$/m, '$1another'));
+  const ran = await world.server.strata(['apply', '-f', spec, '--yes'], { timeoutMs: long });
+  expect(ran.code).toBe(exitCodes.precheck);
+  expect(ran.stdout + ran.stderr).toMatch(new RegExp(`blocker on n1: [^]*strata-${world.cluster}, not strata-another[^]*\\[storage.foreign-volume\\]\\s+what to do: \\S`));
+  for (const name of nodes) expect(await world.lab.exec(name, ['test', '-e', '/etc/strata'])).toMatchObject({ code: 1 });
 }, long); // prettier-ignore
 
 test('the same cluster takes its data again; with --delete-data ours go, and only ours', async () => {

@@ -1,7 +1,7 @@
 import { type ClusterSpec, type Facts, proxyPlaces, type Role, type StoragePart, storagePartsOn } from '@strata/model';
 import {
   precheckClock, precheckCloudInit, precheckDns, precheckIdentity, precheckInit, precheckKernel, precheckKubernetes, precheckNetwork, precheckOs, precheckOutside, precheckPackages, precheckPeers, precheckPorts,
-  precheckResources, precheckRuntime, precheckSecurity, type TaskOf,
+  precheckResources, precheckRuntime, precheckSecurity, storageTasks, type TaskOf,
 } from '@strata/tasks'; // prettier-ignore
 import { PlanRefused } from './refused';
 
@@ -50,6 +50,7 @@ export function precheckSteps(spec: ClusterSpec, node: string, world: { facts: R
     ...(network.proxy ? [look(precheckOutside, { proxies: proxyPlaces(network) })] : []),
     look(precheckSecurity, { firewall: native.firewall }),
     look(precheckPeers, { peers }),
+    ...(storagePartsOn(spec.spec, n.name).includes('metadata') ? [look(storageTasks.precheckStorage, { cluster: spec.metadata.name })] : []),
   ];
 }
 

@@ -18,13 +18,19 @@ const all: [string, object][] = [
   ['precheck.os', {}], ['precheck.init', {}], ['precheck.kernel', {}], ['precheck.resources', { role: 'control-plane' }], ['precheck.ports', { role: 'control-plane' }],
   ['precheck.runtime', {}], ['precheck.kubernetes', {}], ['precheck.identity', { name: 'n1' }], ['precheck.network', network], ['precheck.clock', { serverTimeMs: 0 }], ['precheck.dns', {}],
   ['precheck.packages', {}], ['precheck.cloud-init', {}], ['precheck.security', {}], ['precheck.peers', { peers: [{ name: 'n2', address: '10.0.0.12', port: 22 }] }],
-  ['precheck.outside', { proxies: [{ host: 'proxy.example', port: 3128 }] }],
+  ['precheck.outside', { proxies: [{ host: 'proxy.example', port: 3128 }] }], ['precheck.storage', { cluster: 'home' }],
 ]; // prettier-ignore
 
 it.each(all)('%s finds nothing on an ordinary machine', async (task, input) => {
   expect(await found(task, input)).toEqual({ outcome: 'satisfied', findings: [] });
 });
 
+it('names the cluster whose metadata an uninstall left, and takes back its own', async () => {
+  const left = (h: MemoryHost): void => h.files.put('/var/lib/strata-metadata-mark/volume', 'strata-else\n');
+  const r = await found('precheck.storage', { cluster: 'home' }, {}, left);
+  expect(r).toMatchObject({ outcome: 'refused', findings: [{ code: 'storage.foreign-volume', message: expect.stringContaining('strata-else') as string }] });
+  expect(codes(await found('precheck.storage', { cluster: 'else' }, {}, left))).toEqual([]);
+});
 it('names the process and unit that hold a port', async () => {
   const listeners = [{ proto: 'tcp' as const, address: '0.0.0.0', port: 6443, pid: 7, process: 'haproxy', unit: 'haproxy.service' }];
   const r = await found('precheck.ports', { role: 'control-plane' }, { listeners });

@@ -6,6 +6,7 @@ export { metadataRedis } from './metadata-redis';
 export { objectsCheck } from './objects-check';
 export { objectsMinio } from './objects-minio';
 export { objectsSeaweedfs } from './objects-seaweedfs';
+export { precheckStorage } from './precheck-storage';
 export { storageFence } from './storage-fence';
 export { storageErase } from './storage-erase';
 export { storageFormat } from './storage-format';

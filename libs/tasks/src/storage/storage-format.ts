@@ -6,7 +6,8 @@ import { TaskError } from '../task-error';
 import { nodeUser } from './metadata-files';
 import { known } from './secrets';
 import { closedRemedy, closedWords } from './metadata-redis';
-import { metadataPaths, mountPaths } from './storage-paths';
+import { foreignVolume } from './precheck-storage';
+import { guardPaths, metadataPaths, mountPaths } from './storage-paths';
 
 const Input = z.strictObject({
   cluster: ClusterName,
@@ -66,19 +67,19 @@ function differs(v: Volume, { input, secret }: Context): string | null {
   return v.AccessKey === secret(input.access) ? null : 'the volume has a key of another control server';
 }
 
-const foreign = (is: string, name: string): Finding =>
-  blocker(
-    'storage.foreign-volume',
-    `the metadata in ${metadataPaths.data} holds the volume ${is}, not ${name}`,
-    `give the cluster the name that it had, or move ${metadataPaths.data} and the objects away, then retry the step`,
-  );
-
 const otherObjects = (words: string): Finding =>
   blocker(
     'storage.foreign-objects',
     `${words}: its data would not be found`,
     `install with the control server and the object store that it was made with, or move ${metadataPaths.data} and the objects away, then retry the step`,
   );
+
+/** The first goes with the cluster; the second stays with the metadata, and is what a first look reads. */
+const notes = [metadataPaths.formatted, guardPaths.volume];
+async function noted({ host }: Pick<Context, 'host'>, name: string): Promise<boolean> {
+  for (const note of notes) if ((await host.files.read(note)) !== `${name}\n`) return false;
+  return true;
+}
 
 /** Makes the volume, once ever. What is there already is never made anew. */
 export const storageFormat = defineTask({
@@ -91,15 +92,15 @@ export const storageFormat = defineTask({
     const name = storageNames(c.input.cluster).volume;
     const closed = await closedWords(c.host);
     if (closed !== null) return { state: 'refused', findings: [blocker('storage.went-back', `the metadata let nobody in: ${closed}`, closedRemedy)] };
-    const note = await c.host.files.read(metadataPaths.formatted);
+    const isNoted = await noted(c, name);
     if (known(c.secret, c.input.password) === null)
-      return note === `${name}\n` ? { state: 'satisfied', output: { volume: name } } : { state: 'unsatisfied', reason: 'there is no volume yet', before: {} };
+      return isNoted ? { state: 'satisfied', output: { volume: name } } : { state: 'unsatisfied', reason: 'there is no volume yet', before: {} };
     const found = await volume(c);
     if (found === null) return { state: 'unsatisfied', reason: 'there is no volume yet', before: {} };
-    if (found.Name !== name) return { state: 'refused', findings: [foreign(found.Name, name)] };
+    if (found.Name !== name) return { state: 'refused', findings: [foreignVolume(found.Name, name)] };
     const words = differs(found, c);
     if (words !== null) return { state: 'refused', findings: [otherObjects(words)] };
-    return note === `${name}\n` ? { state: 'satisfied', output: { volume: name } } : { state: 'unsatisfied', reason: 'it is not noted here', before: {} };
+    return isNoted ? { state: 'satisfied', output: { volume: name } } : { state: 'unsatisfied', reason: 'it is not noted here', before: {} };
   },
   async apply(c) {
     const { host, input, secret } = c;
@@ -115,7 +116,7 @@ export const storageFormat = defineTask({
           retry: true,
         });
     }
-    await host.files.write(metadataPaths.formatted, `${name}\n`, { mode: 0o600 });
+    for (const note of notes) await host.files.write(note, `${name}\n`, { mode: 0o600 });
   },
   undo: { never: 'the volume holds the data of the cluster' },
 }); // prettier-ignore

@@ -25,6 +25,7 @@ export const guardPaths = {
   unit: 'strata-metadata-mark.service',
   folder: '/var/lib/strata-metadata-mark',
   mark: '/var/lib/strata-metadata-mark/mark',
+  volume: '/var/lib/strata-metadata-mark/volume', // whose they are
   closed: '/var/lib/strata-metadata-mark/closed',
   fenced: '/var/lib/strata-metadata-mark/fenced', // the run that closed it
   restored: '/var/lib/strata-metadata-mark/restored', // what the last restore found
