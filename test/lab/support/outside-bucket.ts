@@ -39,11 +39,16 @@ export class OutsideBucket {
     writeFileSync(join(dir, 'certs/private.key'), keyPem, { mode: 0o600 });
     writeFileSync(join(dir, 'ca.pem'), caPem);
     const bucket = new OutsideBucket(dir, `https://${address}:${port}`, caPem);
-    for (const name of ['minio', 'minio-client']) await program(name, dir);
-    await bucket.start();
-    return bucket;
+    try {
+      await bucket.start();
+      return bucket;
+    } catch (error) {
+      await bucket.dispose();
+      throw error;
+    }
   }
   private async start(): Promise<void> {
+    for (const name of ['minio', 'minio-client']) await program(name, this.dir);
     const argv = [
       join(this.dir, 'minio'),
       'server',
