@@ -131,7 +131,7 @@ async function main(): Promise<void> {
       for (const kind of i % 2 === 0 ? kinds : [...kinds].reverse()) seen.get(kind)?.push(kind === 'objects' ? await objects() : await files(place[kind]));
       say(`round ${i + 1} of ${values.rounds}; load ${loadNow()}`);
     }
-    for (const line of table(seen)) say(line);
+    if (Number(values.rounds) > 0) for (const line of table(seen)) say(line);
     const more = times.map((t) => t.with - t.without);
     if (more.length > 0)
       say(`\nfrom apply to verified, with the shared file system: ${more.map((m) => `${m.toFixed(1)} s`).join(', ')} longer than without (limit 15 s)`);
