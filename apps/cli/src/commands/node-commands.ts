@@ -121,8 +121,9 @@ async function add(cli: Cli, flags: AddFlags, server: { client: ApiClient; conte
 }
 
 /** The name under which this machine is in the spec already, from an `add` that was refused: only one that has no agent. */
-async function triedBefore(client: ApiClient, cluster: ClusterView, { ssh }: NodeSpec): Promise<string | undefined> {
-  const same = cluster.spec.spec.nodes.find((n) => n.ssh !== undefined && (n.ssh.host ?? n.address) === ssh?.host && n.ssh.port === ssh?.port);
+export async function triedBefore(client: ApiClient, cluster: ClusterView, asked: NodeSpec): Promise<string | undefined> {
+  const place = (n: NodeSpec): string => `${n.ssh?.host ?? n.address}:${n.ssh?.port}`;
+  const same = cluster.spec.spec.nodes.find((n) => n.ssh !== undefined && place(n) === place(asked));
   return same && (await client.node(cluster.id, same.name)).state === 'planned' ? same.name : undefined;
 }
 
