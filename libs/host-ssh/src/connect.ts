@@ -148,7 +148,7 @@ function explain(error: Error & { level?: string }, c: { name: string; target: S
     );
   if (c.verdict?.ok === false)
     return new SshError('host-key-unknown', `nobody knows the host key of ${c.name}: it shows ${c.presented}`, {
-      remedy: `compare it with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the machine itself, then set ssh.hostKey: ${c.presented}, or ssh.acceptNewHostKey: true to take it unseen (\`--host-key\` and \`--accept-new-host-key\` of \`strata node add\`)`,
+      remedy: `compare it with \`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\` on the machine itself, then set ssh.hostKey: ${c.presented}, or ssh.acceptNewHostKey: true to take it unseen (on a command line: \`--host-key\` or \`--accept-new-host-key\`)`,
       presented: c.presented,
       expected: [],
     });

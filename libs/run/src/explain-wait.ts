@@ -75,7 +75,7 @@ function explain(plan: Plan, view: RunView, at: World & { step: Step }): Wait | 
     case 'pool': {
       const holders = plan.steps
         .filter((s) => s.pool === standing.pool && (standing.node === null ? s.target === 'server' : s.node === standing.node && s.target === 'node'))
-        .filter((s) => at.standings.get(s.key)?.kind === 'flight');
+        .filter((s) => ['flight', 'ready'].includes(at.standings.get(s.key)?.kind ?? '')); // ready: about to be given the place
       const where = standing.node === null ? 'on the server' : `on ${standing.node}`;
       const by = holders.length === 0 ? 'another run' : holders.map((s) => s.key).join(', ');
       return wait(`a place in the pool ${standing.pool} ${where}, which ${by} holds`, view.openedAt, `${by} ends`);

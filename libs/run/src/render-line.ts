@@ -1,6 +1,13 @@
-import type { Finding, RunEvent } from '@strata/model';
+import type { Finding, RunEvent, RunIntent } from '@strata/model';
 import { span } from './explain-wait';
 import type { RunView, StepView } from './view';
+
+/** What a run is for, for people: a look is called by what it is, not by what it looks at. */
+export function intentWords(intent: Pick<RunIntent, 'kind' | 'dryRun' | 'until' | 'nodes'>): string {
+  if (intent.until === 'precheck') return 'precheck';
+  const nodes = intent.nodes.length > 0 ? ` ${intent.nodes.join(', ')}` : '';
+  return `${intent.kind}${intent.dryRun ? ' (plan)' : ''}${nodes}`;
+}
 
 const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
@@ -11,7 +18,7 @@ const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? ''
 export function renderLine(event: RunEvent, view: RunView): string | null {
   switch (event.kind) {
     case 'RunRequested':
-      return `run ${event.runId}: ${event.body.intent.kind} asked for by ${event.body.by}`;
+      return `run ${event.runId}: ${intentWords(event.body.intent)} asked for by ${event.body.by}`;
     case 'NodeChecked': {
       const where = event.node ?? 'the node';
       if (!event.body.reachable) return `${where} could not be reached over ${event.body.via}: ${event.body.message}`;

@@ -73,8 +73,17 @@ export async function runTask(task: Task, order: TaskOrder, run: { ports: Ports;
     return end('failed', { failure: failureOf(error, common.signal), before: journal.storedBefore() });
   }
 
+  /** A dry run's look at something that only a later step brings tells that; an apply fails with the cause. */
+  async function look(): Promise<CheckResult<unknown, unknown>> {
+    try {
+      return await task.body.check(context);
+    } catch (error) {
+      if (order.action !== 'check' || !(error instanceof TaskError) || error.unknownUntil === undefined) throw error;
+      return { state: 'unknown', until: error.unknownUntil };
+    }
+  }
   async function forward(): Promise<Ended> {
-    const first = await task.body.check(context);
+    const first = await look();
     const findings = findingsOf(first);
     const stored = journal.storedBefore();
     if (first.state === 'refused')

@@ -1,6 +1,16 @@
 import type { ApiClient } from '@strata/api-client';
 import { ApiError } from '@strata/api-client';
-import type { ApplyClusterBody, BucketKey, ClusterSpec, ClusterView, Phase, RunIntent } from '@strata/model';
+import {
+  type ApplyClusterBody,
+  type BucketKey,
+  type ClusterSpec,
+  type ClusterView,
+  exitCodes,
+  type Phase,
+  type RunIntent,
+  type RunStarted,
+} from '@strata/model';
+import { CliError } from '../cli-error';
 import type { ServerContext } from '../context/context';
 import { followRun } from '../follow/follow-run';
 import { readSpecFile } from '../spec/read-spec';
@@ -11,6 +21,7 @@ export interface ApplyFlags extends FollowFlags {
   file: string;
   until?: Phase;
   detach?: boolean;
+  wait?: boolean;
 }
 
 /** Reads the spec, sends it with what opens its machines, and gives the cluster as the server now knows it. Nothing happens on a machine yet. */
@@ -61,11 +72,26 @@ export const isLocal = (url: string): boolean => ['127.0.0.1', 'localhost', '[::
 export async function startAndFollow(
   cli: Cli,
   client: ApiClient,
-  what: { cluster: string; intent: RunIntent; flags: FollowFlags & { detach?: boolean } },
+  what: { cluster: string; intent: RunIntent; flags: FollowFlags & { detach?: boolean; wait?: boolean } },
 ): Promise<void> {
-  const { runId } = await client.startRun(what.cluster, what.intent);
+  const { runId } = what.flags.wait === true ? await startWhenFree(cli, client, what) : await client.startRun(what.cluster, what.intent);
   await followOrTell(cli, client, { runId, flags: what.flags });
 }
+/** Starts it once no other run is at work on the cluster; says for which it waits. @throws CliError (124) after `flags.timeout` */
+async function startWhenFree(cli: Cli, client: ApiClient, what: { cluster: string; intent: RunIntent; flags: FollowFlags }): Promise<RunStarted> {
+  const until = performance.now() + (what.flags.timeout ?? Infinity);
+  for (let told = ''; ; ) {
+    try {
+      return await client.startRun(what.cluster, what.intent);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== 'cluster-busy') throw error;
+      if (error.message !== told) cli.terminal.err(`${error.message}; waiting until it is over`);
+      told = error.message;
+      if (performance.now() > until) throw new CliError(`nothing was begun: ${error.message}`, { exitCode: exitCodes.timeout, remedy: error.remedy, cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
+} // prettier-ignore
 export async function followOrTell(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags & { detach?: boolean } }): Promise<void> {
   const { runId } = what;
   if (what.flags.detach !== true) return follow(cli, client, what);

@@ -6,6 +6,7 @@ import { runKubectl } from '../kubernetes/kubectl';
 import { CliError } from '../cli-error';
 import { resolveContext, type ServerContext } from '../context/context';
 import { homeOf, supervisorTrouble } from '../host/server-home';
+import { stringify } from 'yaml';
 import { table } from '../output/table';
 import { intentOf, isLocal, startAndFollow } from './apply';
 import {
@@ -28,7 +29,7 @@ import { nowLines, runTable } from './run-commands';
 
 type Flags = ContextFlags & { cluster?: string };
 
-/** status, pods, cluster list|delete, kubeconfig, kubectl, uninstall. */
+/** status, pods, cluster list|show|delete, kubeconfig, kubectl, uninstall. */
 export function addClusterCommands(program: Command, cli: Cli): void {
   withOutput(withCluster(withContext(program.command('status').description('the server, every cluster and node, and what is going on')))).action(
     (flags: Flags & OutputFlags) =>
@@ -58,6 +59,14 @@ export function addClusterCommands(program: Command, cli: Cli): void {
         value: all,
         words: () => (rows.length === 0 ? 'no cluster yet' : table(['CLUSTER', 'STATE', 'DISTRIBUTION', 'NODES', 'SPEC', 'RUN'], rows)),
       });
+    }),
+  );
+  withOutput(
+    withContext(cluster.command('show').argument('[name]', 'may be left out while there is one').description('one cluster: its spec as the server has it')),
+  ).action((name: string | undefined, flags: ContextFlags & OutputFlags) =>
+    withServer(cli, flags, async (client) => {
+      const found = await client.cluster(await theCluster(client, name));
+      show(cli, flags, { value: found, words: () => `# ${found.name}: ${found.state}, spec ${found.specVersion}\n${stringify(found.spec).trimEnd()}` });
     }),
   );
   withYes(withContext(cluster.command('delete').argument('<name>').description('forget a cluster that is uninstalled')))
@@ -99,20 +108,22 @@ export function addClusterCommands(program: Command, cli: Cli): void {
     ),
   )
     .option('--force', 'also if a node cannot be reached: nothing is undone there then')
+    .option('--wait', 'begin when the run that is at work on the cluster is over, instead of ending with 5')
     .option('--delete-data', 'also delete the data of the shared file system: what is in its bucket, and its metadata')
     .option('--detach', 'do not watch')
-    .action((named: string | undefined, flags: Flags & FollowFlags & { yes?: boolean; force?: boolean; deleteData?: boolean; detach?: boolean }) =>
-      withServer(cli, flags, async (client) => {
-        const name = await theCluster(client, named ?? flags.cluster);
-        const data = flags.deleteData === true;
-        await mustConfirm(
-          cli,
-          flags,
-          `Take cluster ${name} off all its machines? What runs there is lost${data ? ', and all data of its shared file system' : ''}.`,
-        );
-        const intent = intentOf('uninstall', { force: flags.force === true, ...(data ? { deleteData: true } : {}) });
-        await startAndFollow(cli, client, { cluster: name, intent, flags });
-      }),
+    .action(
+      (named: string | undefined, flags: Flags & FollowFlags & { yes?: boolean; force?: boolean; deleteData?: boolean; detach?: boolean; wait?: boolean }) =>
+        withServer(cli, flags, async (client) => {
+          const name = await theCluster(client, named ?? flags.cluster);
+          const data = flags.deleteData === true;
+          await mustConfirm(
+            cli,
+            flags,
+            `Take cluster ${name} off all its machines? What runs there is lost${data ? ', and all data of its shared file system' : ''}.`,
+          );
+          const intent = intentOf('uninstall', { force: flags.force === true, ...(data ? { deleteData: true } : {}) });
+          await startAndFollow(cli, client, { cluster: name, intent, flags });
+        }),
     );
 }
 

@@ -1,5 +1,5 @@
 import type { ApiClient } from '@strata/api-client';
-import { type AddNodeBody, NodeSpec, type NodeView } from '@strata/model';
+import { type AddNodeBody, type ClusterView, NodeSpec, type NodeView } from '@strata/model';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { usage } from '../cli-error';
@@ -101,7 +101,9 @@ async function add(cli: Cli, flags: AddFlags, server: { client: ApiClient; conte
   if ((flags.ssh === undefined) === (flags.join !== true))
     throw usage('say how it comes: either --ssh USER@HOST or --join', 'strata node add --ssh root@10.0.0.14');
   const cluster = await client.cluster(await theCluster(client, flags.cluster));
-  const name = flags.name ?? nextName(cluster.spec.spec.nodes.map((n) => n.name));
+  const tried = flags.name === undefined && flags.ssh !== undefined ? await triedBefore(client, cluster, nodeOf('machine', flags).node) : undefined;
+  if (tried !== undefined) cli.terminal.err(`${flags.ssh} is ${tried} in the spec, which is not installed yet: it is tried again by that name`);
+  const name = flags.name ?? tried ?? nextName(cluster.spec.spec.nodes.map((n) => n.name));
   const { node, written } = nodeOf(name, flags);
   const world = { env: cli.env, terminal: cli.terminal, serverIsLocal: isLocal(server.context.url) };
   const collected = await new SecretCollector(world).of(node, written);
@@ -116,6 +118,13 @@ async function add(cli: Cli, flags: AddFlags, server: { client: ApiClient; conte
   }
   if (added.runId === null) cli.terminal.err(`it waits for run ${added.waitsFor ?? '?'}, and begins by itself after that`);
   await follow(cli, client, { runId: added.runId ?? (await runFor(client, { cluster: cluster.id, name, since, flags })), flags });
+}
+
+/** The name under which this machine is in the spec already, from an `add` that was refused: only one that has no agent. */
+export async function triedBefore(client: ApiClient, cluster: ClusterView, asked: NodeSpec): Promise<string | undefined> {
+  const place = (n: NodeSpec): string => `${n.ssh?.host ?? n.address}:${n.ssh?.port}`;
+  const same = cluster.spec.spec.nodes.find((n) => n.ssh !== undefined && place(n) === place(asked));
+  return same && (await client.node(cluster.id, same.name)).state === 'planned' ? same.name : undefined;
 }
 
 /** The run that begins by itself for a node that had to wait. */

@@ -1,6 +1,6 @@
 import type { ApiClient } from '@strata/api-client';
 import type { RunDetails, RunSummary } from '@strata/model';
-import { firstWaits, runningText, span } from '@strata/run';
+import { firstWaits, intentWords, runningText, span } from '@strata/run';
 import type { Command } from 'commander';
 import { usage } from '../cli-error';
 import { ago, table } from '../output/table';
@@ -117,7 +117,7 @@ export function runTable(runs: readonly RunSummary[], now: number): string {
     runs.map((r) => [
       r.id,
       r.cluster,
-      `${r.intent.kind}${r.intent.dryRun ? ' (plan)' : ''}${r.intent.nodes.length > 0 ? ` ${r.intent.nodes.join(', ')}` : ''}`,
+      intentWords(r.intent),
       r.result ?? r.state,
       `${r.steps.done}/${r.steps.total}`,
       String(r.steps.changed),

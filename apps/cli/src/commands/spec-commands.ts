@@ -54,7 +54,9 @@ export function addSpecCommands(program: Command, cli: Cli): void {
     );
 }
 const applyOptions = (command: Command): Command =>
-  withYes(withFollow(withContext(withFile(command)))).option('--detach', 'start it and say which run it is, without watching');
+  withYes(withFollow(withContext(withFile(command))))
+    .option('--detach', 'start it and say which run it is, without watching')
+    .option('--wait', 'begin when the run that is at work on the cluster is over, instead of ending with 5');
 
 function apply(cli: Cli, flags: ApplyFlags & ContextFlags): Promise<void> {
   return withServer(cli, flags, async (client, context) => {

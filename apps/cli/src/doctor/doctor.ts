@@ -25,7 +25,7 @@ export async function doctor(cli: Cli, name: string | undefined, flags: DoctorFl
   const context = contextOf(cli, flags);
   const home = resolve(flags.home ?? (context instanceof CliError ? undefined : context.home) ?? homeOf(undefined, cli.env));
   const here = context instanceof CliError ? existsSync(home) : isLocal(context.url) && existsSync(home);
-  const bySsh = flags.ssh === undefined ? [] : await lookBySsh(cli, name, flags);
+  const bySsh = flags.ssh === undefined ? [] : await lookBySsh(cli, name, { ...flags, hostKey: flags.hostKey ?? (await keyInSpec(context, name, flags)) });
   const [own, nodes] = await Promise.all([
     here ? look(['control', '--home', home]).then(checksOf) : Promise.resolve([]),
     nodesOf(context, name, { flags, here }),
@@ -71,6 +71,21 @@ const silent = (error: unknown): Check => ({
   cause: `the nodes could not be asked: ${describe(error).message}`,
   remedy: describe(error).remedy ?? 'strata up, on the control host',
 });
+
+/** The host key that the cluster's spec names for this node: whoever trusted it once need not say it again. Undefined where the server does not answer or knows none. */
+async function keyInSpec(context: ServerContext | CliError, name: string | undefined, flags: DoctorFlags): Promise<string | undefined> {
+  if (context instanceof CliError || name === undefined || flags.acceptNewHostKey === true) return undefined;
+  let client: ApiClient | undefined;
+  try {
+    client = new ApiClient(await connectTo(context), { token: context.token, timeoutMs: 5_000, patienceMs: 500 });
+    const { spec } = await client.cluster(await theCluster(client, flags.cluster));
+    return spec.spec.nodes.find((n) => n.name === name)?.ssh?.hostKey;
+  } catch {
+    return undefined; // the look itself, or the server's own finding, says what is wrong
+  } finally {
+    client?.close();
+  }
+}
 
 /** One machine from inside, without its agent: this host logs in there and only reads. */
 async function lookBySsh(cli: Cli, name: string | undefined, flags: DoctorFlags): Promise<Check[]> {

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { ConnectionError, type ApiClient, type FeedOptions } from '@strata/api-client';
 import type { NewEvent, RunEvent } from '@strata/model';
 import { paper } from '../testing/paper';
@@ -48,6 +49,19 @@ test('as JSON: one event a line and nothing else', async () => {
   const sheet = paper();
   await followRun(client(refused), 'r1', { terminal: sheet.cli.terminal, options: { json: true } });
   expect(sheet.out.map((l) => (JSON.parse(l) as RunEvent).seq)).toEqual([1, 2, 3, 4]);
+});
+test('off a terminal, what is waited for is said although nothing happens', async () => {
+  jest.useFakeTimers({ now: 20_000 });
+  try {
+    const sheet = paper();
+    const left = followRun(client([refused[0]!], true), 'r1', { terminal: sheet.cli.terminal, options: { json: false, timeoutMs: 30_000 } });
+    const ended = expect(left).rejects.toMatchObject({ what: { exitCode: 124 } });
+    await jest.advanceTimersByTimeAsync(31_000);
+    await ended;
+    expect(sheet.out.filter((line) => line.includes('still: looking at the machines, since'))).toHaveLength(3);
+  } finally {
+    jest.useRealTimers();
+  }
 });
 test('out of time: 124, and how to come back', async () => {
   const left = followRun(client([refused[0]!], true), 'r1', { terminal: paper().cli.terminal, options: { json: false, timeoutMs: 20 } });

@@ -1,6 +1,6 @@
 import { ApiError, type ApiClient, ConnectionError } from '@strata/api-client';
 import { exitCodes, type RunEvent, type RunResult, type Wait } from '@strata/model';
-import { advanceView, emptyView, estimate, renderLine, renderTree, runningText, type RunView, span, type Tone, underWay } from '@strata/run';
+import { advanceView, emptyView, estimate, firstWaits, renderLine, renderTree, runningText, type RunView, span, type Tone, underWay } from '@strata/run';
 import { createColors } from 'picocolors';
 import { CliError, type ExitCode } from '../cli-error';
 import { printable, type Terminal } from '../terminal';
@@ -25,6 +25,8 @@ const waitsEveryMs = 2_000;
 const frameEveryMs = 250;
 /** Off a terminal nobody sees a bar move: after so long without a line, what is under way is said once more. */
 const silenceMs = 30_000;
+/** Sooner, when nothing is under way and all there is to tell is what is waited for. */
+const idleMs = 8_000;
 
 /** The exit code that a run's end stands for. */
 export function exitCodeOf(result: RunResult | null): ExitCode {
@@ -93,27 +95,43 @@ function screenOf(client: ApiClient, runId: string, { terminal, options }: { ter
       event: (event) => terminal.out(JSON.stringify(event)),
       note: (attempt, why, inMs) => attempt > 1 && terminal.err(JSON.stringify({ kind: 'reconnecting', attempt, why, inMs })),
     };
-  return terminal.live ? liveScreen(client, runId, terminal) : lineScreen(terminal);
+  return terminal.live ? liveScreen(client, runId, terminal) : lineScreen(client, runId, terminal);
 }
 
-function lineScreen(terminal: Terminal): Screen {
+function lineScreen(client: ApiClient, runId: string, terminal: Terminal): Screen {
   let broken = false;
   let seen: RunView | null = null;
+  let lastLine = performance.now();
+  let asking = false;
   let skewMs = 0; // our clock against the server's, as far as its events tell
-  const still = (): void => {
-    if (seen?.plan == null || seen.state === 'ended') return;
+  const tell = (now: number, words: string): void => terminal.out(`${new Date(now).toISOString().slice(11, 19)}  still: ${words}`);
+  const still = async (): Promise<void> => {
+    if (seen === null || seen.state === 'ended' || asking) return;
     const now = Date.now() - skewMs;
-    const at = new Date(now).toISOString().slice(11, 19);
-    for (const r of underWay(seen.plan, seen)) terminal.out(`${at}  still: ${runningText(r, now)}`);
+    const silent = performance.now() - lastLine;
+    const running = seen.plan === null ? [] : underWay(seen.plan, seen);
+    if (silent < (running.length === 0 ? idleMs : silenceMs)) return;
+    lastLine = performance.now();
+    if (seen.plan === null) return tell(now, `looking at the machines${seen.startedAt === null ? '' : `, since ${span(now - seen.startedAt)}`}`);
+    for (const r of running) tell(now, runningText(r, now));
+    if (running.length > 0) return;
+    asking = true;
+    try {
+      for (const { wait } of firstWaits((await client.run(runId)).waits)) tell(now, `${wait.step} waits for ${wait.for}; ended by: ${wait.endedBy}`);
+    } catch (error) {
+      if (!(error instanceof ApiError) && !(error instanceof ConnectionError)) throw error; // the feed tells of those
+    } finally {
+      asking = false;
+    }
   };
-  const timer = setInterval(still, silenceMs);
+  const timer = setInterval(() => void still(), 1_000);
   return {
     event: (event, view) => {
       seen = view;
       skewMs = Math.min(skewMs, Date.now() - event.at);
       const text = renderLine(event, view);
       if (text === null) return;
-      timer.refresh();
+      lastLine = performance.now();
       const at = new Date(event.at).toISOString().slice(11, 19);
       for (const [i, line] of text.split('\n').entries()) terminal.out(`${i === 0 ? at : ' '.repeat(at.length)}  ${line}`);
     },

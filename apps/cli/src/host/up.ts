@@ -6,6 +6,7 @@ import { exitCodes } from '@strata/model';
 import { CliError, usage } from '../cli-error';
 import { configPath, readConfig, writeConfig } from '../context/config-file';
 import type { Cli } from '../commands/cli';
+import { down } from './down';
 import { bundleOf } from './root';
 import { files, homeOf, livingSupervisor, readPorts, readStatus } from './server-home';
 import { hasUnit, installUnit, isOfUnit, unitEnded, unitFits, unitName } from './unit';
@@ -45,11 +46,17 @@ export async function up(cli: Cli, flags: UpFlags): Promise<void> {
     ended: asUnit && living === null ? unitEnded : () => null,
     timeoutMs: flags.timeout,
     tell: (words) => cli.terminal.out(`  ${words}`),
+  }).catch(async (error: unknown) => {
+    // what cannot become ready by itself is not left behind, trying for ever
+    if (error instanceof PortsTaken && living === null) await down(cli, { home, timeout: 60_000 });
+    throw error;
   });
-  remember(cli, { home, url, name: flags.context });
+  const before = remember(cli, { home, url, name: flags.context });
   const what = living === null ? `is up after ${((performance.now() - began) / 1000).toFixed(1)} s` : 'runs already';
   cli.terminal.out(`the control server ${what}: ${url}`);
   cli.terminal.out(`  state in ${home}, logs in ${dirname(files(home).log)}; this user's context "${flags.context}" is in ${configPath(cli.env)}`);
+  if (before !== undefined && before !== flags.context)
+    cli.terminal.out(`  "${flags.context}" is the current context now; "${before}" was: commands reach it with --context ${before}`);
   if (asUnit && living !== null && !isOfUnit(living))
     cli.terminal.out(`  from the next boot on it is ${unitName}; now it is a process of its own: \`strata down && strata up\` changes that`);
   else if (asUnit) cli.terminal.out(`  it is ${unitName}: it survives this terminal and a reboot`);
@@ -122,6 +129,8 @@ async function untilReady(
       last = answer;
     }
     for (const words of readStatus(home)?.supervisor.pid === (at.child?.pid ?? livingSupervisor(home)) ? troubles(home) : []) {
+      const taken = words.split('\n').flatMap((line) => /port \d+ is taken by another program.*$/.exec(line)?.[0] ?? []);
+      if (taken.length > 0) throw new PortsTaken(home, taken);
       if (!told.has(words)) at.tell(words);
       told.add(words);
     }
@@ -136,6 +145,16 @@ async function untilReady(
     },
   );
 }
+/** Another program has our ports: waiting does not help. */
+class PortsTaken extends CliError {
+  constructor(home: string, taken: readonly string[]) {
+    super(`the control server in ${home} cannot listen:\n${taken.map((words) => `  ${words}`).join('\n')}`, {
+      exitCode: exitCodes.failed,
+      remedy: 'then run strata up again; once nodes have joined, keep the ports: their agents dial them',
+    });
+  }
+}
+
 /** What does not start, and why, as the supervisor tells it. */
 const troubles = (home: string): string[] =>
   Object.entries(readStatus(home)?.parts ?? {}).flatMap(([name, part]) =>
@@ -157,12 +176,14 @@ async function asked(url: string, home: string): Promise<string | null> {
   }
 }
 
-function remember(cli: Cli, server: { home: string; url: string; name: string }): void {
+/** @returns the context that was the current one until now */
+function remember(cli: Cli, server: { home: string; url: string; name: string }): string | undefined {
   const path = configPath(cli.env);
   const config = readConfig(path) ?? { contexts: {} };
   const { token, ca } = files(server.home);
   const context = { server: server.url, ca: readFileSync(ca, 'utf8'), tokenFile: token, home: server.home };
   writeConfig(path, { ...config, current: server.name, contexts: { ...config.contexts, [server.name]: context } });
+  return config.current;
 }
 
 function lastLines(path: string, count: number): string {

@@ -43,12 +43,15 @@ const signs: Record<Look['kind'], string> = { 'as-it-is': '=', 'would-change': '
 function ofPhases(steps: readonly Step[], looks: ReadonlyMap<string, Look>): string[] {
   const lines: string[] = [];
   let phase = '';
+  let told = ''; // what cannot be told yet for one reason is said once
   for (const step of steps) {
     const head = step.phase === phase ? '' : step.phase;
     phase = step.phase;
     const look = looks.get(step.key)!;
     const sign = step.action === 'undo' ? '-' : signs[look.kind];
-    const why = look.kind === 'as-it-is' || step.action === 'undo' || look.because === '' ? '' : `: ${look.because}`;
+    const because = look.kind === 'as-it-is' || step.action === 'undo' ? '' : look.because;
+    const why = because === '' || (look.kind === 'unknown' && because === told) ? '' : `: ${because}`;
+    told = because;
     lines.push(`  ${head.padEnd(9)} ${sign} ${step.title}  (${step.key.slice(step.key.indexOf('/') + 1)})${why}`);
   }
   return lines;

@@ -31,6 +31,7 @@ export function draftSpec({ cluster, distribution = 'k3s', schema, seen, asked }
     '  nodes:',
     ...seen.machines.flatMap((m, i) => nodeLines(m, { name: names[i]!, asked: asked[i]!, first: i === 0 })),
     '  native:',
+    '    packages: [gcc, net-tools] # on every node, beside what Kubernetes itself needs; [] for none',
     `    swap: keep # or off${swapWords(seen.machines)}`,
     '    firewall: open-ports # what it needs is opened by the tool that is there; or ignore',
     ...(docker ? ['    containerd: { foreign: refuse } # or adopt: the container software that is there stays and is used'] : []),

@@ -16,12 +16,17 @@ test('the spec that init prints is good', () => {
 test.each<[string, string, string[]]>([
   ['an empty file', '', ['1:1  the file is empty: `strata init` prints a spec to begin with']],
   ['syntax', `${head}    - { name: n1\n`, [expect.stringMatching(/^(6|7):\d+ {2}/) as string]],
-  ['a tab', 'apiVersion: strata/v1\n\tkind: Cluster\n', [expect.stringMatching(/^2:1 {2}/) as string]],
+  ['a tab', 'apiVersion: strata/v1\n\tkind: Cluster\n\tmetadata: {}\n', [
+    expect.stringMatching(/^2:1 {2}a tab: YAML is indented with spaces only$/) as string,
+  ]],
   ['a duplicate key', `${good}  policy: { nodeWait: 1m }\n  policy: { nodeWait: 2m }\n`, ['8:3  this key is there twice']],
   ['unknown fields', `${good}  colour: red\n  policy: { wait: 1m }\n`, ['7:3 spec.colour unknown field "colour"', '8:13 spec.policy.wait unknown field "wait"']],
   ['a wrong type', good.replace('user: ops', 'port: many'), ['6:66 spec.nodes[0].ssh.port expected number, received string']],
   ['a wrong choice', good.replace('control-plane', 'boss'), [
     '6:38 spec.nodes[0].role must be "control-plane" or "worker"',
+  ]],
+  ['a version of Kubernetes where one of K3s belongs', good.replace('spec:\n', 'spec:\n  distribution: { kind: k3s, version: 1.37.2 }\n'), [
+    expect.stringMatching(/^5:30 spec\.distribution\.version 1\.37\.2 is not a version of K3s, .* as 1\.34\.4\+k3s1/) as string,
   ]],
   ['a version of Kubernetes that nobody knows', good.replace('spec:\n', 'spec:\n  distribution: { kind: kubernetes, version: 9.9.9 }\n'), [
     expect.stringMatching(/^5:37 spec\.distribution\.version Kubernetes 9\.9\.9 is not known here; choose one of: .*1\.37\.2/) as string,

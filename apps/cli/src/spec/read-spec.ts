@@ -32,7 +32,13 @@ export function readSpec(text: string): SpecRead {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const syntax = [...document.errors, ...document.warnings].map((e) => ({ ...place(e.pos[0]), path: '', message: plainYaml(e.code, e.message) }));
+  // after a tab in the indentation all else that YAML says is a consequence of it
+  const tabs = document.errors.filter((e) => e.code === 'TAB_AS_INDENT');
+  const syntax = (tabs.length > 0 ? tabs.slice(0, 1) : [...document.errors, ...document.warnings]).map((e) => ({
+    ...place(e.pos[0]),
+    path: '',
+    message: plainYaml(e.code, e.message),
+  }));
   if (document.errors.some((e) => e.code !== 'DUPLICATE_KEY')) return { spec: null, issues: sorted(syntax) };
   let value: unknown;
   try {
@@ -73,11 +79,15 @@ export function lookAtSpecFile(path: string): SpecRead {
 }
 export const issueText = (file: string, i: SpecIssue): string => `${file}:${i.line}:${i.column}: ${i.path === '' ? '' : `${i.path}: `}${i.message}`;
 
-/** A version that nothing can be made of is told here, not first when a plan is made. K3s' versions are the catalog's business. */
+const k3sVersion = /^\d+\.\d+\.\d+(-rc\d+)?\+k3s\d+$/;
+/** A version that nothing can be made of is told here, not first when a plan is made. Which of K3s' versions there are is the catalog's business, their form is not. */
 function unknownVersion({ spec: { distribution } }: ClusterSpec): Issue | null {
   const { kind, version } = distribution;
-  if (kind !== 'kubernetes' || version === undefined || knownKubernetesVersions.includes(version)) return null;
-  const message = `Kubernetes ${version} is not known here; choose one of: ${knownKubernetesVersions.join(', ')}`;
+  if (version === undefined || (kind === 'kubernetes' ? knownKubernetesVersions.includes(version) : k3sVersion.test(version))) return null;
+  const message =
+    kind === 'kubernetes'
+      ? `Kubernetes ${version} is not known here; choose one of: ${knownKubernetesVersions.join(', ')}`
+      : `${version} is not a version of K3s, which has +k3s and a number at its end, as 1.34.4+k3s1; catalog/k3s.yaml lists those that can be had, and without this line the newest is taken`;
   return { code: 'custom', path: ['spec', 'distribution', 'version'], message, input: version };
 }
 
@@ -152,5 +162,6 @@ function keyOffset(document: Document.Parsed, path: readonly (string | number)[]
   return isScalar(pair?.key) && pair.key.range ? pair.key.range[0] : null;
 }
 
-const plainYaml = (code: string, message: string): string => (code === 'DUPLICATE_KEY' ? 'this key is there twice' : message.split('\n')[0]!);
+const plainYaml = (code: string, message: string): string =>
+  code === 'DUPLICATE_KEY' ? 'this key is there twice' : code === 'TAB_AS_INDENT' ? 'a tab: YAML is indented with spaces only' : message.split('\n')[0]!;
 const sorted = (issues: SpecIssue[]): SpecIssue[] => [...issues].sort((a, b) => a.line - b.line || a.column - b.column);

@@ -8,8 +8,8 @@ metadata:
   name: ${name}
 spec:
   distribution:
-    kind: k3s # k3s (small, from its vendor) | kubernetes (kubeadm; also built from package registries)
-    # version: 1.37.2 # default: the newest of the catalog
+    kind: k3s # k3s (small; downloaded from its vendor, or laid into a mirror: catalog/README.md) | kubernetes (kubeadm; also built from package registries)
+    # version: 1.34.4+k3s1 # default: the newest of the catalog
   network:
     podCidr: 10.244.0.0/16 # neither may overlap a network of your machines
     serviceCidr: 10.96.0.0/12
@@ -32,7 +32,7 @@ spec:
     #   role: worker
     #   join: token # no SSH: \`strata node join-command n3\` prints a line to run there
   native:
-    packages: [gcc, net-tools]
+    packages: [gcc, net-tools] # on every node, beside what Kubernetes itself needs; [] for none
     swap: keep # or off
     firewall: open-ports # or ignore
   # storage: { kind: juicefs } # one file system over all nodes, at /strata/rootfs: docs/storage.md

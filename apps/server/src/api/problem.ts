@@ -22,12 +22,12 @@ export class ProblemError extends Error {
 export const notFound = (what: string, seek: string): ProblemError =>
   new ProblemError(404, 'not-found', { title: 'not found', detail: `there is no ${what}`, remedy: seek });
 
-/** The cluster's lease is with another run. */
-export const clusterBusy = (cluster: string, runId: string): ProblemError =>
+/** The cluster's lease is with another run. `by`: who asked for that one; `server` is Strata itself. */
+export const clusterBusy = (cluster: string, runId: string, by = ''): ProblemError =>
   new ProblemError(409, 'cluster-busy', {
     title: 'the cluster is busy',
-    detail: `run ${runId} is at work on cluster "${cluster}"`,
-    remedy: `wait for it (strata runs watch ${runId}), or stop it (strata runs cancel ${runId})`,
+    detail: `run ${runId} is at work on cluster "${cluster}"${by === 'server' ? ': Strata began it by itself, to finish nodes that an earlier run had to leave behind' : ''}`,
+    remedy: `wait for it (strata runs watch ${runId}; apply and uninstall take --wait), or stop it (strata runs cancel ${runId})`,
   });
 
 /** What was asked does not fit the state that things are in. */

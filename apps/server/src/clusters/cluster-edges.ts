@@ -72,6 +72,7 @@ const noCluster = new Proxy({} as Cluster, {
             new TaskError('no-kubeconfig', `the cluster was asked for ${String(call)} before its kubeconfig is kept`, {
               remedy: 'wait until the control plane is up, then retry the step',
               retry: true,
+              unknownUntil: 'step cluster/kubeconfig.keep',
             }),
           ),
 });

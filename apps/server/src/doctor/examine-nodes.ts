@@ -28,7 +28,7 @@ export class ExamineNodes {
     const cluster = await this.clusters.record(idOrName);
     const rows = await this.edges.store.nodes.list(cluster.id);
     if (only !== undefined && !rows.some((r) => r.name === only))
-      throw notFound(`node "${only}" in cluster "${cluster.name}"`, `strata node list ${cluster.name}`);
+      throw notFound(`node "${only}" in cluster "${cluster.name}"`, `strata node list --cluster ${cluster.name}`);
     const mine = rows.filter((r) => (only === undefined || r.name === only) && r.state === 'enrolled');
     // the control plane first: of two equal findings its own is the nearer cause
     mine.sort((a, b) => Number(b.role === 'control-plane') - Number(a.role === 'control-plane'));

@@ -29,7 +29,7 @@ function podsOf(node: string, pods: readonly PodSummary[]): Check {
   if (bad.length === 0) return check.ok();
   const shown = bad.slice(0, most).map((p) => `${p.namespace}/${p.name} (${p.reason || p.phase}, ${p.restarts} restarts)`);
   const more = bad.length > most ? ` and ${bad.length - most} more` : '';
-  return check.warning({ cause: `${bad.length} are not ready: ${shown.join(', ')}${more}`, remedy: 'strata kubectl -- describe pod NAME; its log: strata kubectl -- logs NAME' });
+  return check.warning({ cause: `${bad.length === 1 ? '1 pod is' : `${bad.length} pods are`} not ready: ${shown.join(', ')}${more}`, remedy: 'strata kubectl -- describe pod NAME; its log: strata kubectl -- logs NAME' });
 } // prettier-ignore
 
 function within<T>(work: Promise<T>, ms: number): Promise<T> {

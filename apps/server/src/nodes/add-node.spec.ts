@@ -31,6 +31,10 @@ test('a node that SSH refused is described anew under its name; one that comes b
   expect(first).toMatchObject({ status: 202 });
   await server.call('POST', `/v1/runs/${(first.body as { runId: string }).runId}/cancel`);
   await over(id);
+  expect(await add({ ...nobody(1), name: 'n3' })).toMatchObject({
+    status: 409,
+    body: { code: 'address-taken', remedy: expect.stringContaining('--name n2') as string },
+  });
   const second = await add(nobody(2));
   expect(second).toMatchObject({ status: 202 });
   await server.call('POST', `/v1/runs/${(second.body as { runId: string }).runId}/cancel`);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AddNodeBody, ClusterSpec, type NodeAdded } from '@strata/model';
+import { type AddNodeBody, ClusterSpec, type NodeAdded, type NodeSpec } from '@strata/model';
 import { conflict, ProblemError } from '../api/problem';
 import { planNode } from '../clusters/apply-cluster';
 import { ShowClusters } from '../clusters/show-clusters';
@@ -46,6 +46,7 @@ export class AddNode {
             `cluster "${cluster.name}" has a node "${node.name}" already`,
             'choose another name, or remove that node first: strata node remove',
           );
+        mustBeNew(spec, node, cluster.name);
         await work.clusters.keepSpec({ id: cluster.id, spec: withNode(spec, node), by });
         await planNode(work, this.edges, { clusterId: cluster.id, node, secrets });
         await work.audit.record({ by, action: 'node.add', object: `cluster/${cluster.name}/node/${node.name}`, body: { node } });
@@ -62,6 +63,18 @@ export class AddNode {
       return { ...at, runId: null, waitsFor: lease?.runId ?? null };
     }
   }
+}
+
+/** A machine that is in the spec under another name is named, and how to go on with it. */
+function mustBeNew(spec: ClusterSpec, node: AddNodeBody['node'], cluster: string): void {
+  const place = (n: NodeSpec): string | undefined => n.ssh?.host ?? n.address;
+  const same = spec.spec.nodes.find((n) => n.name !== node.name && place(n) !== undefined && place(n) === place(node) && n.ssh?.port === node.ssh?.port);
+  if (!same) return;
+  throw conflict(
+    'address-taken',
+    `${place(node)} is node "${same.name}" of cluster "${cluster}" already`,
+    `if it is that machine, add it by that name (--name ${same.name}), or take it out first: strata node remove ${same.name}`,
+  );
 }
 
 function withNode(spec: ClusterSpec, node: AddNodeBody['node']): ClusterSpec {

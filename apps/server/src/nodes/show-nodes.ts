@@ -29,7 +29,7 @@ export class ShowNodes {
   async record(cluster: string, name: string): Promise<NodeRecord> {
     const { id, name: clusterName } = await this.clusters.record(cluster);
     const found = await this.edges.store.nodes.named(id, name);
-    if (!found) throw notFound(`node "${name}" in cluster "${clusterName}"`, `strata node list ${clusterName}`);
+    if (!found) throw notFound(`node "${name}" in cluster "${clusterName}"`, `strata node list --cluster ${clusterName}`);
     return found;
   }
 

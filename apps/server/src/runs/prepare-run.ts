@@ -140,7 +140,9 @@ export class PrepareRun {
   private async blocked(runId: string, blockers: Finding[], besides: PlanRefused | null): Promise<void> {
     const because = blockers.map((b) => `${b.node ?? 'the cluster'}: ${b.message}`);
     if (besides) return this.refused(runId, besides, because);
-    return this.end(runId, 'refused', `nothing was changed: ${because.join('; ')}`);
+    const { intent } = await this.book.view(runId);
+    const kept = intent?.kind === 'add-node' ? ` (${intent.nodes.join(', ')} stays in the spec as planned: say \`node add\` again when that is mended, or \`node remove\`)` : ''; // prettier-ignore
+    return this.end(runId, 'refused', `nothing was changed on any machine${kept}: ${because.join('; ')}`);
   }
 
   private async refused(runId: string, error: PlanRefused, besides: string[] = []): Promise<void> {

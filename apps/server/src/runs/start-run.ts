@@ -27,7 +27,7 @@ export class StartRun {
     const events = await store.transaction(async (work) => {
       const epoch = await work.epochs.next('run');
       const lease = await work.clusters.takeLease({ clusterId: cluster.id, runId, epoch });
-      if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId);
+      if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId, await this.whoAsked(lease.holder.runId));
       const current = await work.clusters.find(cluster.id); // a newer spec may have come since
       const specVersion = draft ? await keepDraft(work, this.edges, { cluster, draft, by }) : (version ?? current?.specVersion ?? cluster.specVersion);
       await work.runs.create({ id: runId, clusterId: cluster.id, intent, epoch, specVersion });
@@ -37,6 +37,11 @@ export class StartRun {
     });
     ledger.notice(runId, events);
     return { runId, clusterId: cluster.id };
+  }
+
+  private async whoAsked(runId: string): Promise<string> {
+    const asked = (await this.edges.ledger.read(runId)).find((e) => e.kind === 'RunRequested');
+    return asked?.kind === 'RunRequested' ? asked.body.by : '';
   }
 
   /** What a run that moves the storage is about: the cluster's own spec with other storage; its end and its way back know whose tree it was. */
@@ -59,7 +64,7 @@ export class StartRun {
       if (intent.nodes.length === 0) throw conflict('no-nodes', `${intent.kind} names no node`, 'name the nodes in intent.nodes');
       const rows = await this.edges.store.nodes.list(cluster.id);
       const strangers = intent.nodes.filter((name) => !rows.some((r) => r.name === name));
-      if (strangers.length > 0) throw notFound(`node ${strangers.join(', ')} in cluster "${cluster.name}"`, `strata node list ${cluster.name}`);
+      if (strangers.length > 0) throw notFound(`node ${strangers.join(', ')} in cluster "${cluster.name}"`, `strata node list --cluster ${cluster.name}`);
     }
   }
 }

@@ -21,6 +21,7 @@ import { ensureAdminToken } from './admin-token';
 import { listenForAgents } from './agents';
 import { createApi } from './api';
 import { Edges } from './edges';
+import { mustBeFree } from './ports-free';
 import { keepListenersFresh, type Listening } from './renew-listeners';
 import { startRetention } from './retention';
 import { createLog, type Log } from './log';
@@ -60,6 +61,7 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
     ...{ settings, log, store, keys, epoch, ledger: new NoticingLedger(store.ledger), sessions: new Sessions(), stopping: stopping.signal },
     reach: { hosts, reachedAt: new Map<string, string[]>(), ports: { api: 0, agents: 0, enrollment: 0, artifacts: 0 } },
   });
+  await mustBeFree(settings);
   const tls = await issueListeners(keys.authority, hosts);
   const app = await createApi(edges, tls.api);
   await app.init();

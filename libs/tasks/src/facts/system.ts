@@ -58,7 +58,7 @@ export async function diskFacts(source: FactSource): Promise<Facts['disks']> {
       free: Number(free) || 0,
       inodesFree: Number(inodes) || 0,
     }))
-    .filter((d) => !virtual.has(d.type) && (d.type !== 'overlay' || d.mount === '/'));
+    .filter((d) => !virtual.has(d.type) && (d.type !== 'overlay' || d.mount === '/') && !/^\/run\/host(\/|$)/.test(d.mount)); // /run/host: what a container's manager lends it
 }
 
 export function cgroupFacts(mounts: string | null): Facts['cgroup'] {
