@@ -5,6 +5,7 @@ import { RuntimePlace } from '../runtime-place';
 import { field, foldersIn, imagesIn, type Kept, strings, sysctlsIn } from './walk';
 
 export type { Kept } from './walk';
+export { driftOf, keepWritten, readWritten, type Written, writtenAfter, writtenBy, writtenFile } from './written';
 
 const preimages = '/var/lib/strata/preimages';
 const mostFiles = 300; // of one folder
