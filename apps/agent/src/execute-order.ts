@@ -13,7 +13,8 @@ const realTimers = { start: (ms: number, then: () => void) => setTimeout(then, m
 export interface Execution {
   journal: Journal;
   befores: FirstBefores;
-  host: (order: { orderId: string; attempt: number }) => Host;
+  /** `log`: what programs say meanwhile that is worth keeping. */
+  host: (order: { orderId: string; attempt: number }, log: (line: string) => void) => Host;
   boxKey: Buffer;
   /** The control server's clock in ms, by our monotonic one; null before the first Welcome. */
   serverNow?: () => number | null;
@@ -93,7 +94,7 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
   if (held.state === 'accepted') await whenThereIsSpace(() => journal.running(body.orderId), run);
   const keep = (before: unknown): Promise<void> => befores.keep({ step: body.step, runId: body.runId, task: body.task, before, input: body.input });
   let ended: Ended;
-  const host = run.host({ orderId: body.orderId, attempt: body.attempt });
+  const host = run.host({ orderId: body.orderId, attempt: body.attempt }, (line) => run.log('program', line));
   let wasRight: ReadonlySet<string> = new Set();
   try {
     if (body.action === 'run' && held.before !== undefined) await keep(held.before); // an earlier life may have died between the two

@@ -53,7 +53,7 @@ async function run(paths: Paths): Promise<void> {
     },
     befores: new FirstBefores(joinPath(paths.state, 'befores')),
     boxKey: Buffer.from(config.boxKey, 'base64'),
-    host: (order) => localHost({ stateDir: paths.state, order, artifacts: () => connection.artifactAccess }),
+    host: (order, log) => localHost({ stateDir: paths.state, order, artifacts: () => connection.artifactAccess, log }),
     send: (m) => connection.send(m),
     offer: (m) => connection.offer(m),
     serverNow: () => connection.serverNow(),
