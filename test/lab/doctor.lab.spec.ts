@@ -185,7 +185,9 @@ async function agentOnFullDisk(node: string): Promise<void> {
   await inside(node, 'systemctl stop stratad');
   await until('the server to see that the session is over', 30_000, async () => {
     const seen = await doctor(node);
-    return seen.checks.some((c) => c.code === 'node.disk' && /the last that its agent said \(.*the disk of \/var\/lib\/strata is full.*ENOSPC/.test(c.cause)) || null;
+    return (
+      seen.checks.some((c) => c.code === 'node.disk' && /the last that its agent said \(.*the disk of \/var\/lib\/strata is full.*ENOSPC/.test(c.cause)) || null
+    );
   });
   await inside(node, 'systemctl start stratad');
 }

@@ -131,7 +131,9 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
       },
     );
     if (body.action === 'undo' && ended.outcome === 'changed') await forget(held, befores);
-    await remember(held, { ended, befores, host, wasRight }).catch((error: Error) => run.log('agent', `what this step wrote is not kept for the doctor: ${error.message}`));
+    await remember(held, { ended, befores, host, wasRight }).catch((error: Error) =>
+      run.log('agent', `what this step wrote is not kept for the doctor: ${error.message}`),
+    );
     ended = { outcome: ended.outcome, result: sealOutput(task, { orderId: body.orderId, result: ended.result }, run.boxKey) };
   } catch (error) {
     ended = { outcome: 'failed', result: { findings: [], failure: failureOf(error, signal) } };

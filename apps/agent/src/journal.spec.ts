@@ -88,7 +88,11 @@ describe('a disk without space', () => {
       said.push(note);
       if (said.length === 2) Object.assign(journal, { fd: good }); // somebody makes room
     };
-    const settled = await whenThereIsSpace(() => journal.settled('a', { outcome: 'changed', result: { findings: [] } }), { progress, log: () => undefined, lookMs: 1 });
+    const settled = await whenThereIsSpace(() => journal.settled('a', { outcome: 'changed', result: { findings: [] } }), {
+      progress,
+      log: () => undefined,
+      lookMs: 1,
+    });
     expect(settled.outcome).toBe('changed');
     expect(said[0]).toMatch(/^waiting for space: the journal .* ENOSPC/);
     await expect(whenThereIsSpace(() => { throw new Error('else'); }, { progress, log: () => undefined })).rejects.toThrow('else'); // prettier-ignore

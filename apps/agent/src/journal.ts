@@ -118,7 +118,9 @@ export class Journal {
       if (entry.kind !== 'acked') fsyncSync(this.fd);
     } catch (cause) {
       if (size !== null) dropFrom(this.fd, size);
-      const remedy = isNoSpace(cause) ? 'the disk is full: free space on it (`df -h`, `strata doctor`)' : 'see whether its disk is whole and mounted to be written';
+      const remedy = isNoSpace(cause)
+        ? 'the disk is full: free space on it (`df -h`, `strata doctor`)'
+        : 'see whether its disk is whole and mounted to be written';
       throw new Error(`the journal ${this.path} could not be written: ${(cause as Error).message}; ${remedy}`, { cause });
     }
     this.seq = numbered.seq;

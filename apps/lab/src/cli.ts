@@ -189,7 +189,9 @@ export function labProgram(settings: Settings, terminal: Terminal): Command {
   onNode('cut', 'cut a node off, both ways; its link stays up')
     .addOption(new Option('--from <peers>', 'only from these: host, n2, ...').default([], 'all').argParser(parseList))
     .action(async (node: string, flags: Common & { from: string[] }) => act.cut(target(node, flags), flags.from));
-  onNode('heal', 'end cuts, losses and limits of a node, and take away what `full` put on its disk').action(async (node: string, flags: Common) => act.heal(target(node, flags)));
+  onNode('heal', 'end cuts, losses and limits of a node, and take away what `full` put on its disk').action(async (node: string, flags: Common) =>
+    act.heal(target(node, flags)),
+  );
   named(program.command('outside').description("cut all nodes' way out of the lab's own network (off), or open it (on); this machine's bridge address stays"))
     .addArgument(new Argument('<state>').choices(['on', 'off']))
     .action(async (state: string, flags: Common) => act.outside({ settings, name: flags.name }, state === 'on'));

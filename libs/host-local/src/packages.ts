@@ -23,7 +23,9 @@ export type RunManager = (argv: Argv, options: ManagerOptions & { env?: Record<s
 
 /** What a package manager says that tells what it did: not its bars, its reading of lists, or each file that it unpacks. */
 export const worthKeeping = (line: string): boolean =>
-  /^(Get:\d|Err:\d|[EWN]: |Fetched |Need to get |After this operation|\d+ (newly installed|upgraded|to remove)|Setting up |Purging configuration|Removing |dpkg: |Installing|Upgrading|Error)/.test(line.trim());
+  /^(Get:\d|Err:\d|[EWN]: |Fetched |Need to get |After this operation|\d+ (newly installed|upgraded|to remove)|Setting up |Purging configuration|Removing |dpkg: |Installing|Upgrading|Error)/.test(
+    line.trim(),
+  );
 const mostLines = 200; // of one program
 const quietMs = 30 * 60_000;
 const longestMs = 24 * 3_600_000;

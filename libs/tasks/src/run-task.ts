@@ -40,7 +40,13 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
   if (signal.aborted)
     return { code: 'timeout', message: `stopped: ${message}`, remedy: 'look at the log of this step, then retry it', cause: causes, retry: true };
   if (isNoSpace(error))
-    return { code: 'disk-full', message, remedy: 'free space on that file system (`df -h`; `strata doctor` says which is full), then retry the step', cause: causes, retry: true };
+    return {
+      code: 'disk-full',
+      message,
+      remedy: 'free space on that file system (`df -h`; `strata doctor` says which is full), then retry the step',
+      cause: causes,
+      retry: true,
+    };
   return { code: 'internal', message, remedy: 'this is a fault of the task itself: report it with the log of this step', cause: causes, retry: true };
 }
 

@@ -2,7 +2,8 @@
 export const allowed: readonly { what: string; because: string; lines: RegExp }[] = [
   {
     what: "dpkg's and apt's own books",
-    because: 'a package that came and went leaves another order of fields, and in a list of automatic ones that was there before none of ours; the packages themselves are compared one by one',
+    because:
+      'a package that came and went leaves another order of fields, and in a list of automatic ones that was there before none of ours; the packages themselves are compared one by one',
     lines: /^file \| \/var\/lib\/(dpkg\/(status|status-old|available|diversions-old|statoverride-old|triggers\/\w+|lock\S*)|apt\/extended_states) \| f /,
   },
   {

@@ -111,7 +111,10 @@ export function addClusterCommands(program: Command, cli: Cli): void {
           `Take cluster ${name} off all its machines? What runs there is lost${data ? ', and all data of its shared file system' : ''}.`,
         );
         const intent = intentOf('uninstall', { force: flags.force === true, ...(data ? { deleteData: true } : {}) });
-        const own = await client.kubeconfig(name).then((text) => readKubeconfig(text, name), () => null); // the server forgets it with the cluster
+        const own = await client.kubeconfig(name).then(
+          (text) => readKubeconfig(text, name),
+          () => null,
+        ); // the server forgets it with the cluster
         await startAndFollow(cli, client, { cluster: name, intent, flags });
         if (own && flags.detach !== true && (await client.cluster(name)).state === 'uninstalled') sayForgotten(cli, forgetKubeconfig(cli.env, { own }));
       }),

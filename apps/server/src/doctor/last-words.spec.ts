@@ -1,7 +1,15 @@
 import type { Check } from '@strata/model';
 import { KeepLastWords } from './last-words';
 
-const check = (verdict: Check['verdict']): Check => ({ code: 'node.disk', where: 'n1', title: 'the disks have space', verdict, cause: '', remedy: '', evidence: [] });
+const check = (verdict: Check['verdict']): Check => ({
+  code: 'node.disk',
+  where: 'n1',
+  title: 'the disks have space',
+  verdict,
+  cause: '',
+  remedy: '',
+  evidence: [],
+});
 
 test('what an agent last said of its machine is kept until it says that it is well', () => {
   const words = new KeepLastWords();

@@ -2,7 +2,8 @@ import { MemoryHost } from '../testing';
 import { driftOf, keepWritten, readWritten, type Written, writtenAfter, writtenBy, writtenFile } from './index';
 
 const sysctl = '/etc/sysctl.d/90-strata.conf';
-const block = (line: string): string => `127.0.0.1 localhost\n# BEGIN Strata: this part is written by Strata, change it in the cluster spec\n${line}\n# END Strata\n`;
+const block = (line: string): string =>
+  `127.0.0.1 localhost\n# BEGIN Strata: this part is written by Strata, change it in the cluster spec\n${line}\n# END Strata\n`;
 const ours = new Set<string>();
 
 /** A machine on which one step wrote a file of ours, a part of /etc/hosts, a program, a link, and a line into a table of somebody else's. */

@@ -139,7 +139,11 @@ describe('what Strata wrote', () => {
     const host = await installed();
     host.files.takeAway(conf);
     const [check] = await look(host);
-    expect(check).toMatchObject({ verdict: 'broken', cause: like(/10-flannel\.conflist is missing: new pods get no network/), remedy: like(/delete pod .*spec\.nodeName=n1/) });
+    expect(check).toMatchObject({
+      verdict: 'broken',
+      cause: like(/10-flannel\.conflist is missing: new pods get no network/),
+      remedy: like(/delete pod .*spec\.nodeName=n1/),
+    });
   });
   test('a timer that was stopped', async () => {
     const host = await installed();

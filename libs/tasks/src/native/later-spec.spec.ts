@@ -53,7 +53,11 @@ describe('packages.install', () => {
     const said: string[] = [];
     const ports = { host };
     const journal = memoryJournal();
-    await runTask(task, { action: 'run', input: { packages: ['chrony', 'socat'] } }, { ports, common: { ...quietCommon(), log: (line) => void said.push(line) }, journal });
+    await runTask(
+      task,
+      { action: 'run', input: { packages: ['chrony', 'socat'] } },
+      { ports, common: { ...quietCommon(), log: (line) => void said.push(line) }, journal },
+    );
     expect(said.slice(0, 3)).toEqual(['asking apt for socat (there already: chrony)', 'reading the lists of packages', '0 %: Installing socat (0)']);
     expect(said.slice(-2)).toEqual(['installed 2 packages:', '  libwrap0 1.0, socat 1.7']);
     expect(said).toHaveLength(15);
