@@ -10,6 +10,7 @@ import { FactsWatch } from './facts-watch';
 import type { Journal } from './journal';
 import { answerLook, lookNames } from './looks';
 import type { Orders } from './orders';
+import { ownTrouble } from './own-trouble';
 import type { Paths } from './paths';
 import { MountWatch } from './mount-watch';
 import { learnt } from './server-addresses';
@@ -132,6 +133,7 @@ export class Connection {
         this.capMs = m.reconnectCapMs || this.capMs;
         clearInterval(this.heartbeat);
         this.heartbeat = setInterval(() => this.beat(), m.heartbeatIntervalMs || 10_000);
+        this.beat(); // what is wrong here is told at once
         this.o.say(`session ${m.sessionId} is open`);
         this.learn(m);
         if (m.wantsFacts) void this.tell();
@@ -187,13 +189,16 @@ export class Connection {
     await this.send({ kind: 'facts', digest: await this.facts.digest(), facts }).catch(() => undefined);
   }
   private beat(): void {
+    if (!this.session) return;
     const mount = this.mount.health;
-    this.session?.offer({
+    const trouble = ownTrouble(this.o.paths.state);
+    this.session.offer({
       kind: 'heartbeat',
       load: loadavg()[0] ?? 0,
       agentTimeMs: Date.now(),
       rssMb: process.memoryUsage.rss() / 1e6,
       ...(mount && { mount }),
+      ...(trouble !== '' && { trouble }),
     });
   }
   /** A certificate that has lived a third of its time is renewed; the old one stays good, so a failure only waits. */

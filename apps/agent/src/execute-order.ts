@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSecretRef, type OrderResult, type Outcome, sealedOutputContext, type SecretRef } from '@strata/model';
 import { sealTo } from '@strata/pki';
-import { type Clock, deadline, failureOf, type Host, runTask, sealedFields, type Task, tasks } from '@strata/tasks';
+import { type Clock, deadline, type Ended, failureOf, type Host, isNoSpace, runTask, sealedFields, type Task, tasks } from '@strata/tasks';
 import type { FirstBefores } from './befores';
 import type { Held, Journal } from './journal';
+import { rightNow, stepTakenBack, stepWrote } from './keep-written';
 
 export const realClock: Clock = { now: () => Date.now(), sleep: (ms, signal) => sleep(ms, undefined, { signal }) };
 
@@ -12,7 +13,8 @@ const realTimers = { start: (ms: number, then: () => void) => setTimeout(then, m
 export interface Execution {
   journal: Journal;
   befores: FirstBefores;
-  host: (order: { orderId: string; attempt: number }) => Host;
+  /** `log`: what programs say meanwhile that is worth keeping. */
+  host: (order: { orderId: string; attempt: number }, log: (line: string) => void) => Host;
   boxKey: Buffer;
   /** The control server's clock in ms, by our monotonic one; null before the first Welcome. */
   serverNow?: () => number | null;
@@ -51,14 +53,30 @@ async function beforeOf({ body }: Held, { befores, journal }: Pick<Execution, 'b
   return own ?? (first?.runId === body.runId ? first.before : undefined);
 }
 
+const spaceLookMs = 2_000;
+/** Journals it as soon as the disk has space: meanwhile the order says what it waits for, and the agent lives on. @throws what else goes wrong */
+export async function whenThereIsSpace<T>(write: () => T, o: Pick<Execution, 'progress' | 'log'> & { lookMs?: number }): Promise<T> {
+  for (let told = false; ; told = true) {
+    try {
+      return write();
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      const { message } = error as Error;
+      if (!told) o.log('agent', `waiting for space: ${message}`);
+      o.progress(null, `waiting for space: ${message}`);
+    }
+    await sleep(o.lookMs ?? spaceLookMs);
+  }
+}
+
 /**
- * Runs one accepted order to its end and journals the outcome. Never throws but for a journal that cannot be written.
+ * Runs one accepted order to its end and journals the outcome. Never throws but for a journal that cannot be written; a full disk is waited for.
  * @param secrets values by reference name; never journaled.
  */
 export async function executeOrder(held: Held, secrets: ReadonlyMap<string, string>, run: Execution & { signal: AbortSignal }): Promise<Held> {
   const { body } = held;
   const { journal, befores } = run;
-  const settle = (outcome: Outcome, result: OrderResult): Held => journal.settled(body.orderId, { outcome, result });
+  const settle = (outcome: Outcome, result: OrderResult): Promise<Held> => whenThereIsSpace(() => journal.settled(body.orderId, { outcome, result }), run);
   const task = tasks.get(body.task);
   if (!task)
     return settle('refused', {
@@ -73,16 +91,20 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
     });
   const limit = deadline(task.timeoutFrom, body.timeoutMs, realTimers);
   const signal = AbortSignal.any([run.signal, limit.signal]);
-  if (held.state === 'accepted') journal.running(body.orderId);
+  if (held.state === 'accepted') await whenThereIsSpace(() => journal.running(body.orderId), run);
   const keep = (before: unknown): Promise<void> => befores.keep({ step: body.step, runId: body.runId, task: body.task, before, input: body.input });
+  let ended: Ended;
+  const host = run.host({ orderId: body.orderId, attempt: body.attempt }, (line) => run.log('program', line));
+  let wasRight: ReadonlySet<string> = new Set();
   try {
     if (body.action === 'run' && held.before !== undefined) await keep(held.before); // an earlier life may have died between the two
     const before = await beforeOf(held, run);
-    const ended = await runTask(
+    if (body.action === 'undo') wasRight = await rightNow(host);
+    ended = await runTask(
       task,
       { action: body.action, input: body.input, before },
       {
-        ports: { host: run.host({ orderId: body.orderId, attempt: body.attempt }) },
+        ports: { host },
         common: {
           clock: realClock,
           progress: (fraction, note) => {
@@ -103,17 +125,31 @@ export async function executeOrder(held: Held, secrets: ReadonlyMap<string, stri
           before: async (value) => {
             journal.before(body.orderId, value);
             await keep(value);
+            wasRight = await rightNow(host);
           },
         },
       },
     );
     if (body.action === 'undo' && ended.outcome === 'changed') await forget(held, befores);
-    return settle(ended.outcome, sealOutput(task, { orderId: body.orderId, result: ended.result }, run.boxKey));
+    await remember(held, { ended, befores, host, wasRight }).catch((error: Error) =>
+      run.log('agent', `what this step wrote is not kept for the doctor: ${error.message}`),
+    );
+    ended = { outcome: ended.outcome, result: sealOutput(task, { orderId: body.orderId, result: ended.result }, run.boxKey) };
   } catch (error) {
-    return settle('failed', { findings: [], failure: failureOf(error, signal) });
+    ended = { outcome: 'failed', result: { findings: [], failure: failureOf(error, signal) } };
   } finally {
     limit.end();
   }
+  return settle(ended.outcome, ended.result);
+}
+/** How this step's files are now that it ended well: by this the doctor knows later what somebody else changed. */
+async function remember({ body }: Held, o: { ended: Ended; befores: FirstBefores; host: Host; wasRight: ReadonlySet<string> }): Promise<void> {
+  const { step, task } = body;
+  const { outcome, result } = o.ended;
+  if (body.action === 'undo' && outcome === 'changed') return stepTakenBack(o.host, { step, wasRight: o.wasRight });
+  if (body.action !== 'run' || (outcome !== 'changed' && outcome !== 'satisfied')) return;
+  const befores = [(await o.befores.get(step))?.before, result.before].filter((b) => b !== undefined && b !== null);
+  if (befores.length > 0) await stepWrote(o.host, { step, task, befores, wasRight: o.wasRight });
 }
 /** After an undo: an uninstall forgets the first `before`; an unwind only if its own run made it. */
 async function forget(held: Held, befores: FirstBefores): Promise<void> {

@@ -1,9 +1,9 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join as joinPath, resolve } from 'node:path';
 import { localHost, localSource } from '@strata/host-local';
 import { keyPem, makeCsr, newKeys, parseJoinToken } from '@strata/pki';
-import { gatherFacts } from '@strata/tasks';
+import { gatherFacts, StateBefore, stateBeforeFile } from '@strata/tasks';
 import { enroll } from '@strata/wire';
 import { configOf, writeConfig, writeTls } from './config';
 import type { Paths } from './paths';
@@ -44,6 +44,7 @@ export async function join(o: JoinOptions): Promise<void> {
       agentTimeMs: Date.now(),
     },
   );
+  await rememberFolder(o.paths);
   await writeTls(o.paths, { caPem: identity.caPem, certPem: identity.certificatePem, keyPem: await keyPem(keys.privateKey) });
   await writeConfig(o.paths, configOf(identity, caPin));
   o.say(`this machine is the node ${identity.nodeName}`);
@@ -86,22 +87,35 @@ export async function uninstall(paths: Paths, o: { stop: 'first' | 'last'; say: 
   const { units } = localHost({ stateDir: paths.state });
   const unit = 'stratad.service';
   const binary = /^ExecStart=(\S+)/m.exec(await readFile(paths.unit, 'utf8').catch(() => ''))?.[1];
+  const folder = await folderBefore(paths); // ahead of all else: it goes with the folder
   const loaded = (await units.state(unit)).load === 'loaded';
   if (loaded) await units.disable(unit);
   if (loaded && o.stop === 'first') await units.stop(unit);
   await rm(paths.unit, { force: true });
   await rm(dirname(paths.config), { recursive: true, force: true });
-  await emptied(paths.state).catch(() => undefined); // an agent that still runs may write there
+  await emptied(paths.state, folder).catch(() => undefined); // an agent that still runs may write there
   for (const home of homes) if (binary === `${home}/stratad`) await rm(binary, { force: true });
   await rm('/opt/strata', { recursive: true, force: true });
   if (loaded && o.stop === 'last') await units.stop(unit);
-  await emptied(paths.state);
+  await emptied(paths.state, folder);
   await units.daemonReload();
   o.say('the agent is gone from this machine');
 }
-/** Removes a folder; a mount point of its own stays, empty. */
-async function emptied(folder: string): Promise<void> {
+const beforeFile = (paths: Paths): string => joinPath(paths.state, basename(stateBeforeFile));
+/** Keeps the mode of a state folder that is there ahead of us: a mount point, mostly. We make it private, and uninstall gives it back. */
+export async function rememberFolder(paths: Paths): Promise<void> {
+  const was = await stat(paths.state).catch(() => null);
+  const isOurs = (await stat(dirname(joinPath(paths.state, 'identity/x'))).catch(() => null)) !== null; // joined again: what was before is long gone
+  if (was && !isOurs) await writeFile(beforeFile(paths), JSON.stringify({ mode: was.mode & 0o7777 }), { mode: 0o600 });
+}
+async function folderBefore(paths: Paths): Promise<{ mode: number } | null> {
+  const text = await readFile(beforeFile(paths), 'utf8').catch(() => null);
+  return text === null ? null : (StateBefore.safeParse(JSON.parse(text)).data ?? null);
+}
+/** Empties a folder. One that was there before us stays, with the mode that it had; another goes, unless it is a mount point. */
+export async function emptied(folder: string, before: { mode: number } | null): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) await rm(resolve(folder, name), { recursive: true, force: true });
+  if (before) return chmod(folder, before.mode);
   await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EBUSY' && error.code !== 'ENOENT') throw error;
   });

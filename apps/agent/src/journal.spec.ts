@@ -1,7 +1,8 @@
-import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OrderBody } from '@strata/model';
+import { whenThereIsSpace } from './execute-order';
 import { Journal } from './journal';
 
 const body = (orderId: string, attempt = 1, epoch = 1): OrderBody => ({
@@ -51,4 +52,49 @@ test('a later attempt goes back to what the first one found, also in a new life;
   second.accepted({ ...body('a/undo'), action: 'undo' });
   second.settled('a/undo', { outcome: 'changed', result: { findings: [] } });
   expect(second.accepted(body('a', 3)).before).toBeUndefined();
+});
+describe('a disk without space', () => {
+  const full = '/dev/full'; // the kernel's own: whoever writes there gets ENOSPC
+  test('the journal opens as it lies there, knows every order, and goes on once there is space', () => {
+    const path = file();
+    const first = Journal.open(path);
+    first.accepted(body('a'));
+    first.close();
+    appendFileSync(path, '{"seq":9,"kind":"sett');
+    symlinkSync(full, `${path}.new`); // where it would be rewritten
+    const second = Journal.open(path);
+    expect(second.fullAtOpen?.message).toMatch(/ENOSPC/);
+    expect(second.get('a')?.state).toBe('accepted');
+    second.running('a'); // the torn line is away, so that this one is whole
+    second.close();
+    const third = Journal.open(path);
+    expect([third.fullAtOpen, third.get('a')?.state]).toEqual([null, 'running']);
+  });
+  test('a write names the journal, ENOSPC and the remedy; an ack is not worth a failure', () => {
+    const journal = Journal.open(file());
+    journal.accepted(body('a'));
+    Object.assign(journal, { fd: openSync(full, 'a') });
+    expect(() => journal.running('a')).toThrow(/^the journal .*journal\.jsonl could not be written: ENOSPC.*free space on it/);
+    expect(journal.get('a')?.state).toBe('accepted');
+    expect(journal.acked('a').acked).toBe(true);
+  });
+  test('an order whose end cannot be written waits for space, and says so', async () => {
+    const journal = Journal.open(file());
+    journal.accepted(body('a'));
+    const good = (journal as unknown as { fd: number }).fd;
+    Object.assign(journal, { fd: openSync(full, 'a') });
+    const said: string[] = [];
+    const progress = (_: number | null, note: string): void => {
+      said.push(note);
+      if (said.length === 2) Object.assign(journal, { fd: good }); // somebody makes room
+    };
+    const settled = await whenThereIsSpace(() => journal.settled('a', { outcome: 'changed', result: { findings: [] } }), {
+      progress,
+      log: () => undefined,
+      lookMs: 1,
+    });
+    expect(settled.outcome).toBe('changed');
+    expect(said[0]).toMatch(/^waiting for space: the journal .* ENOSPC/);
+    await expect(whenThereIsSpace(() => { throw new Error('else'); }, { progress, log: () => undefined })).rejects.toThrow('else'); // prettier-ignore
+  });
 });

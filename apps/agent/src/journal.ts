@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, truncateSync, writeSync } from 'node:fs'; // prettier-ignore
 import { dirname } from 'node:path';
 import { OrderBody, type OrderResult, type Outcome } from '@strata/model';
-import type { HeldAttempt } from '@strata/tasks';
+import { type HeldAttempt, isNoSpace } from '@strata/tasks';
 
 /** What the journal holds of one order: its newest attempt. Secret values are never here: only references. */
 export interface Held extends HeldAttempt {
@@ -29,13 +29,21 @@ function writeWhole(fd: number, text: string): void {
   for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
 }
 
+/** Half a line would swallow the next one. */
+function dropFrom(fd: number, size: number): void {
+  if (fstatSync(fd).isFile()) ftruncateSync(fd, size);
+}
+
 /**
  * The agent's write-ahead journal: one JSON line an entry, fsynced before what it announces happens.
  * A torn last line (the machine died in the write) is dropped; a torn line elsewhere is an error.
+ * On a full disk it opens all the same, as it lies there: an agent that cannot write can still say so.
  */
 export class Journal {
   private readonly orders = new Map<string, Held>();
-  private fd: number;
+  private fd = -1; // -1: not open
+  /** Why the file could not be made smaller when it was opened: its disk was full. Null when all was well. */
+  fullAtOpen: Error | null = null;
   private seq = 0;
   private highest = 0;
 
@@ -43,11 +51,18 @@ export class Journal {
     readonly path: string,
     writes = true,
   ) {
-    if (writes) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    this.load();
-    this.fd = writes ? this.compact() : -1;
+    const whole = this.load();
+    if (!writes) return;
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      this.compact();
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      this.fullAtOpen = error as Error;
+      if (existsSync(path)) truncateSync(path, whole); // half a line would swallow the next one
+    }
   }
-  /** @throws Error if the file is damaged or cannot be written. */
+  /** @throws Error if the file is damaged or cannot be written, but for want of space. */
   static open(path: string): Journal {
     return new Journal(path);
   }
@@ -78,25 +93,41 @@ export class Journal {
   settled(orderId: string, ended: { outcome: Outcome; result: OrderResult }): Held {
     return this.write({ kind: 'settled', orderId, ...ended }, orderId);
   }
+  /** A lost ack only costs one more answer: it is no reason to fail. */
   acked(orderId: string): Held {
-    return this.write({ kind: 'acked', orderId }, orderId);
+    try {
+      return this.write({ kind: 'acked', orderId }, orderId);
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      this.fold({ seq: this.seq, kind: 'acked', orderId });
+      return this.must(orderId);
+    }
   }
   close(): void {
-    closeSync(this.fd);
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = -1;
   }
 
   private write(entry: NewEntry, orderId: string): Held {
     const numbered: Entry = { seq: this.seq + 1, ...entry };
-    const { size } = fstatSync(this.fd);
+    let size: number | null = null;
     try {
+      if (this.fd < 0) this.fd = openSync(this.path, 'a', 0o600);
+      size = fstatSync(this.fd).size;
       writeWhole(this.fd, `${JSON.stringify(numbered)}\n`);
-      if (entry.kind !== 'acked') fsyncSync(this.fd); // a lost ack only costs one more answer
+      if (entry.kind !== 'acked') fsyncSync(this.fd);
     } catch (cause) {
-      ftruncateSync(this.fd, size); // half a line would swallow the next one
-      throw new Error(`the journal ${this.path} could not be written: ${(cause as Error).message}; free space on its disk`, { cause });
+      if (size !== null) dropFrom(this.fd, size);
+      const remedy = isNoSpace(cause)
+        ? 'the disk is full: free space on it (`df -h`, `strata doctor`)'
+        : 'see whether its disk is whole and mounted to be written';
+      throw new Error(`the journal ${this.path} could not be written: ${(cause as Error).message}; ${remedy}`, { cause });
     }
     this.seq = numbered.seq;
     this.fold(numbered);
+    return this.must(orderId);
+  }
+  private must(orderId: string): Held {
     const held = this.orders.get(orderId);
     if (!held) throw new Error(`the journal has no order ${orderId}`);
     return held;
@@ -125,7 +156,8 @@ export class Journal {
   private takenBack({ runId, step }: OrderBody): void {
     for (const held of this.orders.values()) if (held.body.runId === runId && held.body.step === step) delete held.before;
   }
-  private load(): void {
+  /** @returns how many bytes of the file hold whole entries */
+  private load(): number {
     let text = '';
     try {
       text = readFileSync(this.path, 'utf8');
@@ -146,9 +178,10 @@ export class Journal {
       this.seq = entry.seq;
       this.fold(entry);
     });
+    return Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1));
   }
   /** Rewrites the file with what is still worth keeping, and opens it for appending. */
-  private compact(): number {
+  private compact(): void {
     const over = this.all().filter((h) => h.state === 'settled' && h.acked);
     for (const h of over.slice(0, Math.max(0, over.length - kept))) this.orders.delete(h.body.orderId);
     const lines: Entry[] = [];
@@ -163,11 +196,17 @@ export class Journal {
     const last = this.seq;
     const temporary = `${this.path}.new`;
     const fd = openSync(temporary, 'w', 0o600);
-    writeWhole(fd, lines.map((l) => `${JSON.stringify(l)}\n`).join(''));
-    fsyncSync(fd);
-    closeSync(fd);
+    try {
+      writeWhole(fd, lines.map((l) => `${JSON.stringify(l)}\n`).join(''));
+      fsyncSync(fd);
+    } catch (error) {
+      rmSync(temporary, { force: true }); // a part of it would only take space
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
     renameSync(temporary, this.path);
     this.seq = last;
-    return openSync(this.path, 'a', 0o600);
+    this.fd = openSync(this.path, 'a', 0o600);
   }
 }

@@ -40,6 +40,7 @@ async function run(paths: Paths): Promise<void> {
   const config = await readConfig(paths);
   mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   const journal = Journal.open(joinPath(paths.state, 'journal.jsonl'));
+  if (journal.fullAtOpen) say(`the journal is used as it lies there: ${journal.fullAtOpen.message}; free space on the disk of ${paths.state}`);
   await pruneResults(paths.state, 7).catch((e: Error) => say(`old results stay: ${e.message}`));
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort(new Error('the agent is stopped')));
@@ -52,7 +53,7 @@ async function run(paths: Paths): Promise<void> {
     },
     befores: new FirstBefores(joinPath(paths.state, 'befores')),
     boxKey: Buffer.from(config.boxKey, 'base64'),
-    host: (order) => localHost({ stateDir: paths.state, order, artifacts: () => connection.artifactAccess }),
+    host: (order, log) => localHost({ stateDir: paths.state, order, artifacts: () => connection.artifactAccess, log }),
     send: (m) => connection.send(m),
     offer: (m) => connection.offer(m),
     serverNow: () => connection.serverNow(),

@@ -1,9 +1,9 @@
-import { OrderBody } from '@strata/model';
+import { OrderBody, type OrderResult, type Outcome } from '@strata/model';
 import { verifyOrder } from '@strata/pki';
 import { inTheWay, judgeOrder, tasks } from '@strata/tasks';
 import type { FromAgent, RefusalCode, ToAgent } from '@strata/wire';
 import type { AgentConfig } from './config';
-import { type Execution, executeOrder, wantsSecrets } from './execute-order';
+import { type Execution, executeOrder, wantsSecrets, whenThereIsSpace } from './execute-order';
 import type { Held } from './journal';
 
 type OrderMessage = Extract<ToAgent, { kind: 'order' }>;
@@ -74,7 +74,7 @@ export class Orders {
     const other = inTheWay(body, this.o.journal.all());
     if (other) {
       this.o.say(`order ${other.body.orderId} is stopped: ${body.orderId} takes its step over`);
-      await this.stop(other);
+      this.stop(other);
       await this.o.send({ kind: 'refused', ...ref, code: 'busy', message: `order ${other.body.orderId} of the same step is being stopped` });
       return;
     }
@@ -101,17 +101,16 @@ export class Orders {
       cause: [],
       retry: true,
     };
-    await this.report(this.o.journal.settled(message.orderId, { outcome: 'failed', result: { findings: [], failure, before: held.before } }));
+    this.settle(held, { outcome: 'failed', result: { findings: [], failure, before: held.before } });
   }
-  async cancel(message: Extract<ToAgent, { kind: 'cancel' }>): Promise<void> {
+  cancel(message: Extract<ToAgent, { kind: 'cancel' }>): void {
     const held = this.o.journal.get(message.orderId);
-    if (held?.attempt === message.attempt && held.state !== 'settled') await this.stop(held);
+    if (held?.attempt === message.attempt && held.state !== 'settled') this.stop(held);
   }
   /** Ends an order that is under way; one that still waits for its secrets has nothing to end. */
-  private async stop(held: Held): Promise<void> {
+  private stop(held: Held): void {
     const { orderId } = held.body;
-    if (this.awaitingSecrets.delete(orderId))
-      return this.report(this.o.journal.settled(orderId, { outcome: 'cancelled', result: { findings: [], before: held.before } }));
+    if (this.awaitingSecrets.delete(orderId)) return this.settle(held, { outcome: 'cancelled', result: { findings: [], before: held.before } });
     this.running.get(orderId)?.abort('cancelled');
   }
   acked(message: Extract<ToAgent, { kind: 'ack' }>): void {
@@ -181,6 +180,13 @@ export class Orders {
       })
       .catch((error: unknown) => this.o.fatal(`order ${orderId}: ${(error as Error).message}`))
       .finally(() => this.running.delete(orderId));
+  }
+  /** The end of an order that did not run; on a full disk it comes later, and nobody else waits for it. */
+  private settle(held: Held, ended: { outcome: Outcome; result: OrderResult }): void {
+    const log = (_stream: string, line: string): void => this.o.say(line);
+    void whenThereIsSpace(() => this.o.journal.settled(held.body.orderId, ended), { log, progress: () => undefined })
+      .then((settled) => this.report(settled))
+      .catch((error: unknown) => this.o.fatal(`order ${held.body.orderId}: ${(error as Error).message}`));
   }
   private async report(held: Held): Promise<void> {
     if (!held.outcome) return;

@@ -189,7 +189,9 @@ export function labProgram(settings: Settings, terminal: Terminal): Command {
   onNode('cut', 'cut a node off, both ways; its link stays up')
     .addOption(new Option('--from <peers>', 'only from these: host, n2, ...').default([], 'all').argParser(parseList))
     .action(async (node: string, flags: Common & { from: string[] }) => act.cut(target(node, flags), flags.from));
-  onNode('heal', 'end cuts, losses and limits of a node').action(async (node: string, flags: Common) => act.heal(target(node, flags)));
+  onNode('heal', 'end cuts, losses and limits of a node, and take away what `full` put on its disk').action(async (node: string, flags: Common) =>
+    act.heal(target(node, flags)),
+  );
   named(program.command('outside').description("cut all nodes' way out of the lab's own network (off), or open it (on); this machine's bridge address stays"))
     .addArgument(new Argument('<state>').choices(['on', 'off']))
     .action(async (state: string, flags: Common) => act.outside({ settings, name: flags.name }, state === 'on'));
@@ -205,7 +207,7 @@ export function labProgram(settings: Settings, terminal: Terminal): Command {
   onNode('slow-disk', "limit what a node's disk does; heal ends it")
     .addOption(new Option('--writes <count>', 'so many a second').default(20).argParser(parseCount))
     .action(async (node: string, flags: Common & { writes: number }) => act.slowDisk(target(node, flags), flags.writes));
-  onNode('full', "fill a node's disk, so that it gets ENOSPC (the lab needs --disk-size)")
+  onNode('full', "fill a node's disk, so that it gets ENOSPC (the lab needs --disk-size); heal ends it")
     .addOption(new Option('--leave <size>', 'bytes to leave free').default(0, '0').argParser(parseSize))
     .option('--undo', 'take the filling away')
     .action(async (node: string, flags: Common & { leave: number; undo?: boolean }) => {

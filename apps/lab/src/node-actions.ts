@@ -161,8 +161,11 @@ export async function cut(target: Target, from: readonly string[]): Promise<void
   await changeFaults(target, (f) => ({ ...f, cutFrom: [...new Set([...f.cutFrom, ...(from.length ? from : ['*'])])] }));
 }
 
-/** Ends cuts, losses and limits of a node. */
-export const heal = (target: Target): Promise<void> => changeFaults(target, () => ({ cutFrom: [], loss: 0 }));
+/** Ends cuts, losses and limits of a node, and takes away what fills its disk. */
+export async function heal(target: Target): Promise<void> {
+  await changeFaults(target, () => ({ cutFrom: [], loss: 0 }));
+  await unfull(target);
+}
 
 /** Cuts all nodes of a lab off from everything but each other and this machine's bridge address, or lets them out again. It outlives reboots. */
 export async function outside({ settings, name }: Omit<Target, 'node'>, open: boolean): Promise<void> {

@@ -23,6 +23,7 @@ import { DeleteCluster } from './clusters/delete-cluster';
 import { ShowClusters } from './clusters/show-clusters';
 import { DoctorController } from './doctor/doctor.controller';
 import { ExamineNodes } from './doctor/examine-nodes';
+import { KeepLastWords } from './doctor/last-words';
 import { ShowChanges } from './doctor/show-changes';
 import { EnrollNode } from './enrollment/enroll-node';
 import { MachinesController } from './machines/machines.controller';
@@ -73,7 +74,7 @@ const clusterCases = [ShowClusters, ApplyCluster, DeleteCluster, ClusterEdges];
 const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
-const careCases = [ExamineNodes, ShowChanges, GatherSupport, MarkStorage, ShowStorage];
+const careCases = [ExamineNodes, KeepLastWords, ShowChanges, GatherSupport, MarkStorage, ShowStorage];
 const runCases = [CheckNodes, ProbePairs, PrepareRun, AdvanceRuns, EndRun, ForgetLook, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
 
 @Global()

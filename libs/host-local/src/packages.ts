@@ -21,6 +21,12 @@ export type Manager = Omit<Packages, 'manager' | 'install'> & { install(names: r
 /** Runs a package manager's program, durably, and throws with its last words if it fails. */
 export type RunManager = (argv: Argv, options: ManagerOptions & { env?: Record<string, string>; onLine?: (line: string) => void }) => Promise<ProgramResult>;
 
+/** What a package manager says that tells what it did: not its bars, its reading of lists, or each file that it unpacks. */
+export const worthKeeping = (line: string): boolean =>
+  /^(Get:\d|Err:\d|[EWN]: |Fetched |Need to get |After this operation|\d+ (newly installed|upgraded|to remove)|Setting up |Purging configuration|Removing |dpkg: |Installing|Upgrading|Error)/.test(
+    line.trim(),
+  );
+const mostLines = 200; // of one program
 const quietMs = 30 * 60_000;
 const longestMs = 24 * 3_600_000;
 
@@ -28,12 +34,14 @@ const longestMs = 24 * 3_600_000;
 export function localPackages(host: LocalHostOptions): Packages {
   const run: RunManager = async (argv, o) => {
     const quiet = new AbortController();
+    let lines = 0;
     const silent = (): void => quiet.abort();
     let timer = setTimeout(silent, quietMs);
     const onLine = (line: string): void => {
       clearTimeout(timer);
       timer = setTimeout(silent, quietMs);
-      if (!/^(dl|pm)status:/.test(line)) host.log?.(line); // those are for progress
+      if (worthKeeping(line)) lines += 1;
+      if (worthKeeping(line) && lines <= mostLines) host.log?.(lines < mostLines ? line.trim() : '… it says more, which is not kept');
       o.onLine?.(line);
     };
     const signal = o.signal ? AbortSignal.any([o.signal, quiet.signal]) : quiet.signal;

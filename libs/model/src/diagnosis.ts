@@ -10,7 +10,7 @@ export const checkOrder = [
   // the machine of a node
   'node.reach', 'node.disk', 'node.memory', 'node.clock', 'node.agent', 'node.session', 'node.look',
   // what runs there
-  'node.names', 'node.containerd', 'node.credentials', 'node.manifests', 'node.kubelet', 'node.etcd', 'node.apiserver', 'node.api',
+  'node.names', 'node.containerd', 'node.credentials', 'node.manifests', 'node.kubelet', 'node.etcd', 'node.apiserver', 'node.api', 'node.files',
   // what Kubernetes says
   'cluster.api', 'cluster.node', 'cluster.pods', 'cluster.drift',
 ] as const; // prettier-ignore

@@ -15,6 +15,7 @@ export * from './ports/cluster';
 export * from './ports/host';
 export * from './programs';
 export * from './registry';
+export * from './no-space';
 export * from './run-task';
 export * from './runtime-place';
 export * as storageTasks from './storage';

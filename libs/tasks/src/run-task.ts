@@ -2,6 +2,7 @@ import type { Action, Failure, Finding, OrderResult, Outcome } from '@strata/mod
 import type { CheckResult, Common, Task } from './define-task';
 import type { Cluster, Control } from './ports/cluster';
 import type { Host } from './ports/host';
+import { isNoSpace } from './no-space';
 import { TaskError } from './task-error';
 
 /** What the life cycle tells the journal, each ahead of what follows; each must be durable when it resolves. */
@@ -38,6 +39,14 @@ export function failureOf(error: unknown, signal: AbortSignal): Failure {
   const message = error instanceof Error ? error.message : String(error);
   if (signal.aborted)
     return { code: 'timeout', message: `stopped: ${message}`, remedy: 'look at the log of this step, then retry it', cause: causes, retry: true };
+  if (isNoSpace(error))
+    return {
+      code: 'disk-full',
+      message,
+      remedy: 'free space on that file system (`df -h`; `strata doctor` says which is full), then retry the step',
+      cause: causes,
+      retry: true,
+    };
   return { code: 'internal', message, remedy: 'this is a fault of the task itself: report it with the log of this step', cause: causes, retry: true };
 }
 

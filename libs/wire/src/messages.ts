@@ -35,8 +35,8 @@ export interface FromAgentBodies {
   log: OrderRef & { seq: number; stream: string; text: string; dropped: number; atMs: number };
   /** `result` is JSON of the model's OrderResult, not yet parsed by its schema. */
   settled: OrderRef & { runId: string; step: string; epoch: number; outcome: Outcome; result: unknown; journalSeq: number };
-  /** `mount` is JSON of the model's MountHealth, not yet parsed by its schema; none where the node has no shared mount. */
-  heartbeat: { load: number; agentTimeMs: number; rssMb: number; mount?: unknown };
+  /** `mount` is JSON of the model's MountHealth, not yet parsed by its schema; none where the node has no shared mount. `trouble`: what keeps the agent from its work, in words. */
+  heartbeat: { load: number; agentTimeMs: number; rssMb: number; mount?: unknown; trouble?: string };
   secretsWanted: OrderRef;
   /** A part of what a look found; `failure` is empty unless it could not be done. */
   answer: { id: string; part: Buffer; last: boolean; failure: string };

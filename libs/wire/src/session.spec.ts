@@ -80,6 +80,7 @@ test('hello, welcome, an order out and its settle back, word for word', async ()
     { kind: 'settled', ...ref, runId: 'r1', step: 'n1/x', epoch: 3, outcome: 'changed', result: { findings: [] }, journalSeq: 13 },
     { kind: 'heartbeat', load: 0.5, agentTimeMs: 1_700_000_000_002, rssMb: 55.5 },
     { kind: 'heartbeat', load: 0.5, agentTimeMs: 1_700_000_000_003, rssMb: 55.5, mount: { state: 'hangs' } },
+    { kind: 'heartbeat', load: 0.5, agentTimeMs: 1_700_000_000_004, rssMb: 55.5, trouble: 'the disk is full' },
     { kind: 'secretsWanted', ...ref },
     { kind: 'answer', id: 'a1', part: Buffer.from('[]'), last: true, failure: '' },
   ];

@@ -65,7 +65,7 @@ const agentReaders: Readers<AgentMessage__Output, FromAgentBodies> = {
     result: json(b.resultJson),
     journalSeq: whole(b.journalSeq),
   }),
-  heartbeat: (b) => ({ load: b.load, agentTimeMs: whole(b.agentTimeMs), rssMb: b.rssMb, ...(b.mountJson.length > 0 && { mount: json(b.mountJson) }) }),
+  heartbeat: (b) => ({ load: b.load, agentTimeMs: whole(b.agentTimeMs), rssMb: b.rssMb, ...(b.mountJson.length > 0 && { mount: json(b.mountJson) }), ...(b.trouble !== '' && { trouble: b.trouble }) }), // prettier-ignore
   secretsWanted: (b) => ({ orderId: b.orderId, attempt: b.attempt }),
   answer: (b) => ({ id: b.id, part: b.part, last: b.last, failure: b.failure }),
 };

@@ -13,6 +13,8 @@ tab=$(printf '\t')
 # every file: type, mode, owner, and the size of plain files
 find / /var/lib/strata /var/lib/containerd /var/lib/kubelet -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/tmp -o -path /var/cache -o -path /var/log -o -path /var/lib/apt/lists \) -prune \
   -o \( -type d -printf 'file\t%p\td %m %U:%G\n' \) -o \( -type l -printf 'file\t%p\tl -> %l\n' \) -o \( -type f -printf 'file\t%p\tf %m %U:%G %s\n' \) -o -printf 'file\t%p\t%y %m %U:%G\n'
+# of what is gone at the next boot: the folder of network namespaces
+for d in /run/netns; do [ -e $d ] && printf 'file\t%s\tis there\n' $d; done
 # what is in those that somebody may edit
 find /etc /usr/local /opt /root /home /srv /boot /usr/lib/systemd /usr/lib/tmpfiles.d /usr/lib/modules-load.d /usr/lib/sysctl.d /var/spool -xdev -type f -exec sha256sum {} + 2>/dev/null |
   while read -r sum name; do printf 'content\t%s\t%s\n' "$name" "$sum"; done

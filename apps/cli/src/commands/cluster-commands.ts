@@ -1,7 +1,7 @@
 import { type ApiClient, ConnectionError } from '@strata/api-client';
 import { exitCodes } from '@strata/model';
 import type { Command } from 'commander';
-import { readKubeconfig, mergeKubeconfig } from '../kubernetes/kubeconfig';
+import { forgetKubeconfig, readKubeconfig, mergeKubeconfig } from '../kubernetes/kubeconfig';
 import { runKubectl } from '../kubernetes/kubectl';
 import { CliError } from '../cli-error';
 import { resolveContext, type ServerContext } from '../context/context';
@@ -51,7 +51,7 @@ export function addClusterCommands(program: Command, cli: Cli): void {
         c.name,
         c.state,
         `${c.spec.spec.distribution.kind} ${c.spec.spec.distribution.version ?? ''}`.trim(),
-        String(c.spec.spec.nodes.length),
+        c.state === 'uninstalled' ? '0' : String(c.spec.spec.nodes.length), // its machines are its own no more
         String(c.specVersion),
         c.openRun ?? '-',
       ]);
@@ -81,11 +81,11 @@ export function addClusterCommands(program: Command, cli: Cli): void {
   withCluster(withContext(program.command('kubeconfig').description('the admin kubeconfig of a cluster')))
     .option('--merge', 'put it into $KUBECONFIG or ~/.kube/config and make it the current one, instead of printing it')
     .action((flags: Flags & { merge?: boolean }) =>
-      withServer(cli, flags, async (client) => {
+      withServer(cli, flags, async (client, { home }) => {
         const name = await theCluster(client, flags.cluster);
         const own = readKubeconfig(await client.kubeconfig(name), (await client.cluster(name)).name);
         if (flags.merge !== true) return cli.terminal.out(own.text);
-        const { path, context } = mergeKubeconfig(own, cli.env);
+        const { path, context } = mergeKubeconfig(own, cli.env, home ?? undefined);
         cli.terminal.out(`${path}: context "${context}" is the current one`);
       }),
     );
@@ -122,9 +122,19 @@ export function addClusterCommands(program: Command, cli: Cli): void {
             `Take cluster ${name} off all its machines? What runs there is lost${data ? ', and all data of its shared file system' : ''}.`,
           );
           const intent = intentOf('uninstall', { force: flags.force === true, ...(data ? { deleteData: true } : {}) });
+          const own = await client.kubeconfig(name).then(
+            (text) => readKubeconfig(text, name),
+            () => null,
+          ); // the server forgets it with the cluster
           await startAndFollow(cli, client, { cluster: name, intent, flags });
+          if (own && flags.detach !== true && (await client.cluster(name)).state === 'uninstalled') sayForgotten(cli, forgetKubeconfig(cli.env, { own }));
         }),
     );
+}
+
+/** Says what left the user's kubeconfig, if anything did. */
+export function sayForgotten(cli: Cli, gone: { path: string; contexts: string[] } | null): void {
+  if (gone) cli.terminal.out(`${gone.path}: context ${gone.contexts.map((c) => `"${c}"`).join(', ')} is taken out`);
 }
 
 async function status(cli: Cli, client: ApiClient, at: { flags: Flags & OutputFlags; context: ServerContext }): Promise<void> {

@@ -28,6 +28,12 @@ export class ShowClusters {
   /** The admin kubeconfig, opened; who took it is audited. */
   async kubeconfig(idOrName: string, by: string): Promise<string> {
     const cluster = await this.record(idOrName);
+    if (cluster.kubeconfig === null && cluster.state === 'uninstalled')
+      throw conflict(
+        'no-kubeconfig',
+        `cluster "${cluster.name}" was uninstalled: there is no Kubernetes to speak to any more`,
+        `install it again (strata apply -f SPEC), or forget it (strata cluster delete ${cluster.name})`,
+      );
     if (cluster.kubeconfig === null)
       throw conflict(
         'no-kubeconfig',

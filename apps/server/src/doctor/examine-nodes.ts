@@ -10,6 +10,7 @@ import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
 import { Asks } from '../sessions/asks';
 import { kubernetesSays } from './kubernetes-says';
+import { KeepLastWords } from './last-words';
 
 const silenceMs = 12_000; // a look at work says so every 2 s; a busy machine gets some of them late
 const probeMs = 3_000;
@@ -22,6 +23,7 @@ export class ExamineNodes {
   @Inject() private readonly clusters!: ShowClusters;
   @Inject() private readonly clusterEdges!: ClusterEdges;
   @Inject() private readonly asks!: Asks;
+  @Inject() private readonly lastWords!: KeepLastWords;
 
   /** @param only a node's name; without it all of them. @throws ProblemError 404 */
   async run(idOrName: string, only?: string): Promise<Diagnosis> {
@@ -45,7 +47,9 @@ export class ExamineNodes {
     if (!session) return this.fromOutside((await this.edges.store.nodes.find(row.id)) ?? row, around);
     const has = new Checked('node.session', row.name, 'its agent has a session').ok(`heard ${Math.round((this.edges.now() - session.lastSeen) / 1000)} s ago`);
     try {
-      return [has, ...z.array(Check).parse(await this.asks.ask(session, { what: 'doctor' }, silenceMs))];
+      const checks = z.array(Check).parse(await this.asks.ask(session, { what: 'doctor' }, silenceMs));
+      this.lastWords.looked(row.id, checks, this.edges.now());
+      return [has, ...checks];
     } catch (error) {
       const look = new Checked('node.look', row.name, 'its agent answers');
       const remedy = `log in and run \`stratad doctor\` there, or strata doctor ${row.name} --ssh root@${row.address ?? 'ADDRESS'}`;
@@ -59,14 +63,27 @@ export class ExamineNodes {
     const reach = await this.reach(row, around, since);
     if (reach.some((c) => c.verdict === 'broken')) return reach;
     const check = new Checked('node.agent', row.name, 'the agent runs');
+    const { full, evidence } = this.before(row);
     return [
       ...reach,
+      ...full,
       check.broken({
         cause: `the machine answers, but its agent has no session (${since}): stratad is stopped, masked or broken, or it cannot reach port ${this.edges.reach.ports.agents} of this host`,
         remedy: `see from inside: strata doctor ${row.name} --ssh root@${row.address ?? 'ADDRESS'}, or \`stratad doctor\` there; mostly \`systemctl unmask stratad; systemctl enable --now stratad\` helps`,
+        evidence,
       }),
     ];
   }
+
+  /** What a silent agent said of its machine while it still spoke. */
+  private before(row: NodeRecord): { full: Check[]; evidence: string[] } {
+    const { trouble, look } = this.lastWords.of(row.id);
+    const was = (at: number): string => `${ago(this.edges.now() - at)} ago`;
+    const evidence = (look?.broken ?? []).map((c) => `when it was last looked at (${was(look?.at ?? 0)}): ${c.title}: ${c.cause}`);
+    if (trouble === null) return { full: [], evidence };
+    const remedy = `log in and free space there (\`df -h\`, \`du -xh --max-depth=2 / | sort -h | tail\`); the agent comes back by itself`;
+    return { full: [new Checked('node.disk', row.name, 'the disks have space').broken({ cause: `the last that its agent said (${was(trouble.at)}): ${trouble.words}`, remedy })], evidence };
+  } // prettier-ignore
 
   private async reach(row: NodeRecord, around: { rows: readonly NodeRecord[]; sshPort: number }, since = ''): Promise<Check[]> {
     const check = new Checked('node.reach', row.name, 'the machine answers');

@@ -122,7 +122,9 @@ export class Dispatch {
       remedy:
         answer.code === 'unknown-task' || answer.code === 'unknown-version'
           ? 'update the agent of that node, then retry the step'
-          : 'look at the log of the agent, then retry the step',
+          : retry
+            ? `free space on ${session.name} (\`strata doctor ${session.name}\` says on which disk), then retry the step`
+            : 'look at the log of the agent, then retry the step',
       cause: [],
       retry,
     });

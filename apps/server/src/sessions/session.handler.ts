@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { type AgentLink, CallRefused, type FromAgent, type LinkListener } from '@strata/wire';
+import { KeepLastWords } from '../doctor/last-words';
 import { Dispatch } from '../orders/dispatch';
 import { addressesFor } from '../serve/addresses';
 import { Edges } from '../serve/edges';
@@ -23,6 +24,7 @@ export class SessionHandler {
   ) {}
   @Inject() private readonly asks!: Asks;
   @Inject() private readonly storage!: MarkStorage;
+  @Inject() private readonly lastWords!: KeepLastWords;
 
   /** The listener of a stream that was admitted. */
   open(link: AgentLink): LinkListener {
@@ -95,6 +97,7 @@ export class SessionHandler {
     switch (message.kind) {
       case 'heartbeat':
         this.storage.heard(session, message.mount);
+        this.lastWords.heard(session.nodeId, message.trouble, this.edges.now());
         return this.reports.heartbeat(session, message);
       case 'facts':
         return this.reports.facts(session, message);

@@ -1,10 +1,12 @@
 import type { Change } from '@strata/model';
+import { z } from 'zod';
 import type { FileImage, Host } from '../ports/host';
 import { tasks } from '../registry';
 import { RuntimePlace } from '../runtime-place';
 import { field, foldersIn, imagesIn, type Kept, strings, sysctlsIn } from './walk';
 
 export type { Kept } from './walk';
+export { driftOf, keepWritten, readWritten, type Written, writtenAfter, writtenBy, writtenFile } from './written';
 
 const preimages = '/var/lib/strata/preimages';
 const mostFiles = 300; // of one folder
@@ -28,16 +30,29 @@ export async function changesOf(host: Host, kept: readonly Kept[]): Promise<Chan
   return all.filter((c) => first.get(`${c.kind} ${c.what}`) === c);
 } // prettier-ignore
 
+/** What the agent's folder was ahead of it, where it was there: its mode. Kept at joining. */
+export const stateBeforeFile = '/var/lib/strata/folder-before.json';
+export const StateBefore = z.object({ mode: z.int() });
+
 /** The agent itself: what joining brought. */
 async function own(host: Host): Promise<Change[]> {
   const found: Change[] = [];
+  const folder = await stateBefore(host);
   for (const path of ['/usr/local/bin/stratad', '/opt/strata/bin/stratad', '/etc/systemd/system/stratad.service', '/etc/strata/agent.yaml', '/var/lib/strata']) {
     const now = await nowAt(host, path);
     if (now !== 'absent')
-      found.push({ kind: path === '/var/lib/strata' ? 'folder' : 'file', what: path, before: 'absent', now, restored: false, task: 'agent.install', step: 'join', at: null });
+      found.push({ kind: path === '/var/lib/strata' ? 'folder' : 'file', what: path, before: path === '/var/lib/strata' && folder ? `folder${octal(folder.mode)}` : 'absent', now, restored: false, task: 'agent.install', step: 'join', at: null });
   }
   return found;
 } // prettier-ignore
+
+async function stateBefore(host: Host): Promise<z.infer<typeof StateBefore> | null> {
+  try {
+    return StateBefore.parse(JSON.parse((await host.files.read(stateBeforeFile)) ?? ''));
+  } catch {
+    return null; // it was not there before
+  }
+}
 
 async function ofTask(host: Host, k: Kept): Promise<Found[]> {
   const found: Found[] = [];

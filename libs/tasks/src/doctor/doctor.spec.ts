@@ -2,6 +2,7 @@ import { rootCauseFirst, type Check } from '@strata/model';
 import { said } from '../testing/memory-programs';
 import { MemoryHost } from '../testing';
 import { validity } from './certificate-time';
+import { keepWritten, writtenBy } from '../changes';
 import { lookAtNode } from './index';
 
 const now = Date.parse('2030-01-01T00:00:00Z');
@@ -48,7 +49,7 @@ const like = (words: RegExp): unknown => expect.stringMatching(words);
 test('a control plane that is well: every check is made, and says so', async () => {
   const checks = await look(node());
   expect(checks.map((c) => [c.code, c.verdict])).toEqual(
-    ['node.disk', 'node.memory', 'node.clock', 'node.agent', 'node.names', 'node.containerd', 'node.credentials', 'node.manifests', 'node.kubelet', 'node.etcd', 'node.apiserver', 'node.api'].map((code) => [code, 'ok']),
+    ['node.disk', 'node.memory', 'node.clock', 'node.agent', 'node.names', 'node.containerd', 'node.credentials', 'node.manifests', 'node.kubelet', 'node.etcd', 'node.apiserver', 'node.api', 'node.files'].map((code) => [code, 'ok']),
   );
 }); // prettier-ignore
 test('a worker is not asked for what only a control plane has, and a machine without Kubernetes for nothing of it', async () => {
@@ -92,7 +93,7 @@ test('a look that cannot be made is unknown and stops no other', async () => {
   host.files.put('/proc/none', '');
   host.mounts.space = () => Promise.reject(new Error('the disk hangs'));
   expect(await found(host)).toEqual(['unknown', 'node.disk', 'the disk hangs']);
-  expect((await look(host)).filter((c) => c.verdict === 'ok')).toHaveLength(11);
+  expect((await look(host)).filter((c) => c.verdict === 'ok')).toHaveLength(12);
 });
 test('a certificate whose time is over, or has not begun', async () => {
   const host = node();
@@ -110,4 +111,43 @@ test('the times of a certificate are read from its bytes', () => {
 test('without a server there is no clock to compare with', async () => {
   const host = node();
   expect((await look(host, null)).find((c) => c.code === 'node.clock')).toMatchObject({ verdict: 'ok', cause: like(/no server/) });
+});
+
+describe('what Strata wrote', () => {
+  const [sysctl, timer, conf] = ['/etc/sysctl.d/90-strata.conf', '/etc/systemd/system/strata-etcd-snapshot.timer', '/etc/cni/net.d/10-flannel.conflist'];
+  async function installed(): Promise<MemoryHost> {
+    const host = node();
+    const files = [await host.files.image(sysctl), await host.files.image(timer)];
+    host.files.put(sysctl, '# Written by Strata\n');
+    host.files.put(timer, '[Timer]\n');
+    host.units.seed('strata-etcd-snapshot.timer', { active: true, enabled: true });
+    await keepWritten(host, await writtenBy(host, { step: 'n1/a', task: 'a', befores: [{ files }] }));
+    host.files.put('/var/lib/flannel/subnet.env', 'FLANNEL_SUBNET=10.1.0.1/24\n');
+    host.files.put(conf, '{}');
+    return host;
+  }
+  test('all as it was: well', async () => expect(await found(await installed())).toEqual(['ok']));
+  test('a file that is gone is broken, one that was edited a warning, each with the way back', async () => {
+    const host = await installed();
+    host.files.put(sysctl, '# Written by Strata\nedited\n');
+    expect(await found(host)).toEqual(['warning', 'node.files', `${sysctl} was changed since Strata wrote it`]);
+    host.files.takeAway(sysctl);
+    const [check] = await look(host);
+    expect(check).toMatchObject({ verdict: 'broken', code: 'node.files', cause: `${sysctl} is missing`, remedy: like(/strata plan.*strata apply/) });
+  });
+  test("the pod network's configuration, which its pod writes", async () => {
+    const host = await installed();
+    host.files.takeAway(conf);
+    const [check] = await look(host);
+    expect(check).toMatchObject({
+      verdict: 'broken',
+      cause: like(/10-flannel\.conflist is missing: new pods get no network/),
+      remedy: like(/delete pod .*spec\.nodeName=n1/),
+    });
+  });
+  test('a timer that was stopped', async () => {
+    const host = await installed();
+    host.units.active.delete('strata-etcd-snapshot.timer');
+    expect(await found(host)).toEqual(['broken', 'node.files', 'strata-etcd-snapshot.timer is inactive']);
+  });
 });

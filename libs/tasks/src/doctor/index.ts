@@ -1,10 +1,12 @@
 import type { Check, CheckCode } from '@strata/model';
 import { Checked, type Looking } from './check';
 import { api, apiserver, etcd, manifests } from './control-plane';
+import { ownFiles } from './files';
 import { agent, clock, disk, memory } from './machine';
 import { containerd, credentials, kubelet, names, partsOf, service } from './services';
 
 export { Checked, type Looking } from './check';
+export { full as fullDisk } from './machine';
 
 /**
  * Everything that a look at one machine can tell, in the order in which one breaks the next. Changes nothing: it works on a host that only reads, too.
@@ -36,6 +38,7 @@ export async function lookAtNode(l: Looking): Promise<Check[]> {
       );
     all.push(['node.api', "this machine reaches the cluster's API", () => api(l)]);
   }
+  all.push(['node.files', 'what Strata wrote is as it was written', () => ownFiles(l)]);
   const found = await Promise.all(all.map(([code, title, look]) => look().catch((e: unknown) => new Checked(code, l.where, title).unknown(e instanceof Error ? e.message : String(e)))));
   return found.filter((c) => c !== null);
 } // prettier-ignore

@@ -6,7 +6,8 @@ const MiB = 2 ** 20;
 const size = (bytes: number): string => (bytes < 1024 * MiB ? `${Math.round(bytes / MiB)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`);
 /** Where Strata, the runtime and Kubernetes keep what they cannot work without. */
 const dataPaths = ['/', '/var/lib/strata', '/var/lib/containerd', '/var/lib/kubelet', '/var/lib/etcd', '/var/log', '/etc'];
-const full = { bytes: 64 * MiB, inodes: 500 };
+/** Below this a file system is as good as full: what writes there begins to fail. */
+export const full = { bytes: 64 * MiB, inodes: 500 };
 const tight = 0.1;
 
 /** Free space and inodes of every file system that holds data of the cluster. */

@@ -1,5 +1,6 @@
 import { taskNamed } from '../registry';
-import { MemoryHost, tryTask } from '../testing';
+import { runTask } from '../run-task';
+import { memoryJournal, MemoryHost, quietCommon, tryTask } from '../testing';
 
 /** What one spec brought and a later one asks for differently is taken back whole, and nothing that was there before. */
 describe('packages.install', () => {
@@ -26,6 +27,40 @@ describe('packages.install', () => {
     const { result } = await tryTask(task, { host }, { input: { packages: ['chrony', 'socat'] } });
     await tryTask(task, { host }, { action: 'undo', input: { packages: ['chrony', 'socat'] }, before: result.before });
     expect([...host.packages.here.keys()].sort()).toEqual(['bash', 'socat']);
+  });
+  it("takes apt's list of automatic packages away again if it was not there and nobody is in it", async () => {
+    const marks = '/var/lib/apt/extended_states';
+    const run = async (before: string | null, after: string): Promise<string | null> => {
+      const host = machine();
+      if (before !== null) host.files.put(marks, before);
+      const { result } = await tryTask(task, { host }, { input: { packages: ['socat'] } });
+      host.files.put(marks, after); // as apt leaves it
+      await tryTask(task, { host }, { action: 'undo', input: { packages: ['socat'] }, before: result.before });
+      return host.files.read(marks);
+    };
+    expect([await run(null, ''), await run('', ''), await run(null, 'Package: theirs\n')]).toEqual([null, '', 'Package: theirs\n']);
+  });
+  it('says what it asked for, how it went, and what came, with versions', async () => {
+    const host = machine();
+    host.packages.repository.set('socat', { version: '1.7', brings: ['libwrap0'] });
+    host.packages.seed('chrony');
+    const install = host.packages.install.bind(host.packages);
+    host.packages.install = async (names, o?: { progress?: (fraction: number | null, note: string) => void }) => {
+      o?.progress?.(null, 'reading the lists of packages');
+      for (let i = 0; i <= 100; i += 1) o?.progress?.(i / 100, `Installing socat (${i})`);
+      await install(names);
+    };
+    const said: string[] = [];
+    const ports = { host };
+    const journal = memoryJournal();
+    await runTask(
+      task,
+      { action: 'run', input: { packages: ['chrony', 'socat'] } },
+      { ports, common: { ...quietCommon(), log: (line) => void said.push(line) }, journal },
+    );
+    expect(said.slice(0, 3)).toEqual(['asking apt for socat (there already: chrony)', 'reading the lists of packages', '0 %: Installing socat (0)']);
+    expect(said.slice(-2)).toEqual(['installed 2 packages:', '  libwrap0 1.0, socat 1.7']);
+    expect(said).toHaveLength(15);
   });
 });
 

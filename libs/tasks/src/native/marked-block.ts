@@ -23,3 +23,10 @@ export function withoutBlock(text: string): string {
   return before + (stop < 0 ? '' : text.slice(stop + end.length + 1));
 }
 export const hasBlock = (text: string): boolean => text.includes(begin);
+/** Our block with its marker lines, or null where there is none. */
+export function blockOf(text: string): string | null {
+  const start = text.indexOf(begin);
+  if (start < 0) return null;
+  const stop = text.indexOf(`${end}\n`, start);
+  return stop < 0 ? text.slice(start) : text.slice(start, stop + end.length);
+}

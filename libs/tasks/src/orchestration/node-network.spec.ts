@@ -57,6 +57,18 @@ describe('what pods and their network leave', () => {
     await restoreNodeNetwork(host, before);
     expect(await host.files.read('/etc/ssl/certs/ca-certificates.crt')).toMatch(/since/);
   });
+  it('takes the folder of network namespaces away if pods brought it and nobody else is in it', async () => {
+    const after = async (o: { there?: boolean; theirs?: boolean }): Promise<string[]> => {
+      const host = new MemoryHost('n1', '10.0.0.11');
+      if (o.there) await host.files.mkdir('/run/netns');
+      const before = await nodeNetworkBefore(host);
+      for (const name of ['cni-1', ...(o.theirs ? ['mine'] : [])]) host.files.put(`/run/netns/${name}`, '');
+      host.program('ip', (argv) => (host.files.place(`/run/netns/${argv.at(-1) ?? ''}`, null), said()));
+      await restoreNodeNetwork(host, before);
+      return (await host.files.stat('/run/netns')) === null ? ['gone'] : host.files.list('/run/netns');
+    };
+    expect([await after({}), await after({ there: true }), await after({ theirs: true })]).toEqual([['gone'], [], ['mine']]);
+  });
   it('takes only chains of Kubernetes out of iptables', async () => {
     const host = new MemoryHost('n1', '10.0.0.11');
     const tables = iptables(host);

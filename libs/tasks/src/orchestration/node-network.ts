@@ -13,6 +13,8 @@ const folders = [
 const mountPoints = [
   '/etc/ca-certificates', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates', '/etc/ssl/certs', '/etc/ssl', '/lib/modules',
 ] as const; // prettier-ignore
+/** Where the names of network namespaces are; the runtime makes it with its first pod. */
+const netns = '/run/netns';
 /** What kubelet and kube-proxy set by themselves when they start. */
 const sysctls = [
   'vm.overcommit_memory', 'vm.panic_on_oom', 'kernel.panic', 'kernel.panic_on_oops', 'kernel.keys.root_maxkeys', 'kernel.keys.root_maxbytes',
@@ -29,6 +31,7 @@ export const NodeNetworkBefore = z.strictObject({
   chains: z.array(z.string()).optional(), // "ip filter INPUT"
   sysctls: z.record(z.string(), z.string()),
   absent: z.array(z.string()).default([]), // mount points of pods that were not there
+  namespaces: z.boolean().default(true), // whether there was a folder of network namespaces; older installs did not look
 });
 export type NodeNetworkBefore = z.infer<typeof NodeNetworkBefore>;
 
@@ -50,6 +53,7 @@ export async function nodeNetworkBefore(host: Host, more: readonly string[] = []
     ...(await rulesBefore(host)),
     sysctls: values,
     absent,
+    namespaces: (await host.files.stat(netns)) !== null,
   };
 }
 
@@ -92,7 +96,7 @@ export async function endPods(host: Host, log: (line: string) => void = () => un
 
 /** Takes back what pods and their network left on the node: network namespaces, interfaces, rules, folders, kernel settings. */
 export async function restoreNodeNetwork(host: Host, before: NodeNetworkBefore): Promise<void> {
-  await removeNamespaces(host);
+  await removeNamespaces(host, before.namespaces);
   const present = await host.network.links();
   for (const link of links) if (present.includes(link) && !before.links.includes(link)) await host.network.deleteLink(link);
   await removeClusterRules(host, before);
@@ -107,8 +111,11 @@ export async function restoreNodeNetwork(host: Host, before: NodeNetworkBefore):
   }
 }
 
-async function removeNamespaces(host: Host): Promise<void> {
-  const folder = '/run/netns';
-  if ((await host.files.stat(folder)) === null) return;
-  for (const name of await host.files.list(folder)) if (name.startsWith('cni-')) await host.programs.run(['ip', 'netns', 'delete', name]);
+/** The namespaces of pods go; the folder too, if pods brought it and nobody else uses it. */
+async function removeNamespaces(host: Host, folderWasThere: boolean): Promise<void> {
+  if ((await host.files.stat(netns)) === null) return;
+  for (const name of await host.files.list(netns)) if (name.startsWith('cni-')) await host.programs.run(['ip', 'netns', 'delete', name]);
+  if (folderWasThere || (await host.files.list(netns)).length > 0) return;
+  if ((await host.mounts.list()).some((m) => m.path === netns)) await host.mounts.unmount(netns); // `ip netns` binds it onto itself
+  await host.files.remove(netns);
 }
