@@ -23,13 +23,15 @@ async function program(name: string, to: string): Promise<void> {
 /** An object store that is none of the cluster's: MinIO on the lab's bridge address, with TLS under an authority of its own. */
 export class OutsideBucket {
   private process: ChildProcess | null = null;
+  private ownDisk = false;
   private constructor(
     readonly dir: string,
     readonly endpoint: string,
     readonly caPem: string,
   ) {}
 
-  static async up(address: string): Promise<OutsideBucket> {
+  /** @param diskMiB its data on a file system of their own, of this size */
+  static async up(address: string, { diskMiB }: { diskMiB?: number } = {}): Promise<OutsideBucket> {
     const dir = mkdtempSync('/var/lib/strata-test-bucket-');
     const [port = 0] = await freePorts(1);
     const authority = await Authority.create('somebody else');
@@ -40,12 +42,20 @@ export class OutsideBucket {
     writeFileSync(join(dir, 'ca.pem'), caPem);
     const bucket = new OutsideBucket(dir, `https://${address}:${port}`, caPem);
     try {
+      if (diskMiB !== undefined) await bucket.small(diskMiB);
       await bucket.start();
       return bucket;
     } catch (error) {
       await bucket.dispose();
       throw error;
     }
+  }
+  private async small(mib: number): Promise<void> {
+    const disk = join(this.dir, 'disk');
+    await must(['truncate', '-s', `${mib}M`, disk], { timeoutMs: 10_000 });
+    await must(['mkfs.ext4', '-q', disk], { timeoutMs: 60_000 });
+    await must(['mount', '-o', 'loop', disk, join(this.dir, 'data')], { timeoutMs: 30_000 });
+    this.ownDisk = true;
   }
   private async start(): Promise<void> {
     for (const name of ['minio', 'minio-client']) await program(name, this.dir);
@@ -92,6 +102,7 @@ export class OutsideBucket {
       process.kill(this.process.pid, 'SIGTERM');
       await over;
     }
+    if (this.ownDisk) await must(['umount', join(this.dir, 'data')], { timeoutMs: 60_000 });
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
