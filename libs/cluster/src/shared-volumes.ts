@@ -1,4 +1,4 @@
-import { type KubernetesObject, PatchStrategy, setHeaderOptions, type V1PersistentVolume } from '@kubernetes/client-node';
+import { type KubernetesObject, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { ClaimId } from '@strata/model';
 import type { KubeObject, VolumesSeen } from '@strata/tasks';
 import { Connection, isConflict, must, orNull } from './connection';
@@ -25,7 +25,7 @@ export class SharedVolumes {
   /** Makes a volume; one that is there already is what an earlier try made. @throws TaskError */
   async make(volume: KubeObject): Promise<void> {
     try {
-      await must(`make the volume ${volume.metadata.name}`, () => this.connection.core.createPersistentVolume({ body: volume as V1PersistentVolume }));
+      await must(`make the volume ${volume.metadata.name}`, () => this.connection.core.createPersistentVolume({ body: volume }));
     } catch (error) {
       if (!isConflict(error)) throw error;
     }

@@ -46,7 +46,7 @@ export class ProvideVolumes {
     if (ours.length === 0) return [];
     const used = await this.used(clusterId, { path, claims: ours.map((o) => o.claim) });
     return ours.map(({ v, claim }) => ({
-      ...{ namespace: claim.namespace, claim: claim.name, volume: v.metadata.name, phase: String((v.status as { phase?: unknown } | undefined)?.phase ?? '') },
+      ...{ namespace: claim.namespace, claim: claim.name, volume: v.metadata.name, phase: (v.status as { phase?: string } | undefined)?.phase ?? '' },
       ...{ size: bytesOf((v.spec as { capacity?: { storage?: unknown } }).capacity?.storage), used: used.get(claim.uid) ?? null },
     }));
   }
