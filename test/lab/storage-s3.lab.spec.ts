@@ -40,6 +40,7 @@ beforeAll(async () => {
   full = await OutsideBucket.up(world.lab.hostAddress, { diskMiB: 32 });
   await full.mc(['mb', 'o/ours']);
   await full.user(good.access, good.secret, 'readwrite');
+  await full.fill();
 }, long);
 afterAll(async () => {
   ahead?.close();

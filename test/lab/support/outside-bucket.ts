@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { ArtifactStore, findEntry, loadCatalog, obtainArtifact } from '@strata/artifacts';
 import { Authority } from '@strata/pki';
-import { ended, must, root as repository, startProgram, until } from './program';
+import { ended, must, root as repository, runProgram, startProgram, until } from './program';
 import { freePorts } from './server';
 
 const root = 'rootrootrootroot';
@@ -88,6 +88,13 @@ export class OutsideBucket {
     const file = join(this.dir, `${name}.json`);
     writeFileSync(file, JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: actions, Resource: ['arn:aws:s3:::*'] }] }));
     await this.mc(['admin', 'policy', 'create', 'o', name, file]);
+  }
+  /** Its own disk is full from now on. */
+  async fill(): Promise<void> {
+    const { stderr } = await runProgram(['dd', 'if=/dev/zero', `of=${join(this.dir, 'data/filler')}`, 'bs=4k', 'conv=fsync', 'status=none'], {
+      timeoutMs: 60_000,
+    });
+    if (!/No space left/.test(stderr)) throw new Error(`the disk of the store could not be filled: ${stderr}`);
   }
   async put(path: string, text: string): Promise<void> {
     await this.mc(['pipe', `o/${path}`], text);
