@@ -38,7 +38,7 @@ const pod = (node: string, of: string): object => ({
     volumes: [{ name: 'data', persistentVolumeClaim: { claimName: of } }],
   },
 }); // prettier-ignore
-const inPod = (node: string, script: string): Promise<string> => kubectl('exec', `on-${node}`, '--', 'sh', '-c', script);
+const inPod = (node: string, script: string): Promise<string> => world.server.kubectl(world.cluster, ['exec', `on-${node}`, '--', 'sh', '-c', script], 300_000);
 const phaseOf = (name: string): Promise<string> => kubectl('get', 'pvc', name, '-o', 'jsonpath={.status.phase}');
 const bound = (name: string): Promise<true> =>
   until(`the claim ${name} to have its volume`, 90_000, async () => ((await phaseOf(name)) === 'Bound' ? true : null));
