@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { newestRun, ready } from './support/cluster';
-import { until } from './support/program';
+import { newRun, ready, runs } from './support/cluster';
+import { RunWatch } from './support/run-watch';
 import { withShared } from './support/shared-spec';
+import { type Struck, Strikes, strikeWords, type Victim } from './support/strikes';
 import { World } from './support/world';
 
 /** The tree of a node becomes the shared one of all while the cluster runs; taken back, and done again for good. */
@@ -75,8 +76,28 @@ test('an apply that changes the kind is refused, with the way to do it', async (
   expect([ran.code === 0, ran.stdout + ran.stderr]).toEqual([false, expect.stringMatching(/strata storage migrate/)]);
 }, long); // prettier-ignore
 
-test('the tree of n1 is the shared one, equal in everything, and the workload runs on', async () => {
-  await succeeds('storage', 'migrate', '--from', 'n1', '-f', shared, '--yes');
+/** Begins a run by a command, kills at the start of each of its steps, and sees it end well. Gives what each step met. */
+async function struck(choose: (nth: number) => Victim, ...args: string[]): Promise<Struck[]> {
+  const known = (await runs(world)).map((r) => r.id);
+  await succeeds(...args, '--yes', '--detach');
+  const watch = new RunWatch(world, (await newRun(world, known)).id);
+  const strikes = new Strikes(world, watch, choose);
+  await Promise.all([watch.hearAll(), strikes.all()]);
+  const table = strikes.table();
+  process.stdout.write(`\n    ${args.slice(0, 2).join(' ')}\n${strikeWords(table)}\n`);
+  expect(watch.events.findLast((e) => e.kind === 'RunEnded')?.body.result).toBe('done');
+  expect(table.filter((s) => s.by === null).map((s) => s.step)).toEqual([]); // each was met at its start
+  return table;
+}
+/** Steps of a migration that are long enough for every kill: they must have been met while they were under way. */
+const slow = [
+  'n1/migration.look', 'n1/packages.install', 'n1/metadata.redis', 'n1/objects.seaweedfs', 'n1/storage.format', 'n1/juicefs.side-mount', 'n2/juicefs.side-mount',
+  'n1/tree.copy@first', 'n1/tree.copy@second', 'cluster/tree.freeze', 'n1/tree.copy@last', 'n1/juicefs.mount', 'n2/juicefs.mount', 'n1/view.write', 'n1/tree.compare',
+]; // prettier-ignore
+const missed = (table: readonly Struck[]): string[] => slow.filter((step) => table.find((s) => s.step === step)?.inFlight === 0);
+
+test('agents killed at each step: the tree of n1 is the shared one, equal in everything, and the workload runs on', async () => {
+  expect(missed(await struck(() => 'agent', 'storage', 'migrate', '--from', 'n1', '-f', shared))).toEqual([]);
   for (const node of nodes) expect([node, await type(node), await witnessed(node)]).toEqual([node, 'fuse.juicefs', before]);
   expect(await witnessed('n1', `${path}.before-migration`)).toBe(before);
   expect(await ready(world)).toEqual({ n1: true, n2: true });
@@ -86,30 +107,21 @@ test('the tree of n1 is the shared one, equal in everything, and the workload ru
   expect([back.code === 0, back.stdout + back.stderr]).toEqual([false, expect.stringMatching(/strata storage rollback/)]);
 }, long); // prettier-ignore
 
-test('taken back, the old tree has what changed since, and the machines are as they were', async () => {
+test('taken back under kills of both, the old tree has what changed since, and the machines are as they were', async () => {
   await inNode('n2', ['sh', '-c', `cd ${path}/common/t && echo changed > after && rm d8/f8 && mv d9 d9-moved`]);
   const changed = await witnessed('n2');
-  await succeeds('storage', 'rollback', '--yes');
+  await struck((nth) => (nth % 2 === 0 ? 'agent' : 'server'), 'storage', 'rollback');
   for (const node of nodes) expect([node, await type(node)]).toEqual([node, '']);
   expect(await witnessed('n1')).toBe(changed);
   await kubectl('rollout', 'status', 'deployment/writer', '--timeout=120s');
   await succeeds('plan', '-f', local, '--detailed-exitcode');
 }, long); // prettier-ignore
 
-test('killed agents and a killed server do not stop it; commit deletes the old trees', async () => {
+test('the server killed at each step: migrated again, equal; commit deletes the old trees', async () => {
   before = await witnessed('n1');
-  const done = world.server.strata(['storage', 'migrate', '--from', 'n1', '-f', shared, '--yes'], { timeoutMs: long });
-  await until('the run to begin', 60_000, async () => (await newestRun(world)).result === null);
-  const run = (await newestRun(world)).id;
-  for (let kills = 0; (await newestRun(world).catch(() => null))?.result === null; kills++) {
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
-    if (kills % 4 === 3) await world.server.backAs('server', world.server.kill('server'));
-    else await world.lab.exec(nodes[kills % 2] ?? 'n1', ['systemctl', 'kill', '-s', 'KILL', 'stratad.service']);
-  }
-  await done; // the follower may have lost its server; the run's own end is what counts
-  expect([(await newestRun(world)).id, (await newestRun(world)).result]).toEqual([run, 'done']);
+  expect(missed(await struck(() => 'server', 'storage', 'migrate', '--from', 'n1', '-f', shared))).toEqual([]);
   for (const node of nodes) expect([node, await type(node), await witnessed(node)]).toEqual([node, 'fuse.juicefs', before]);
-  await succeeds('storage', 'commit', '--yes');
+  await struck((nth) => (nth % 2 === 0 ? 'server' : 'agent'), 'storage', 'commit');
   for (const node of nodes) expect((await world.lab.exec(node, ['test', '-e', `${path}.before-migration`])).code).toBe(1);
   await succeeds('plan', '-f', shared, '--detailed-exitcode');
 }, long); // prettier-ignore

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { exitCodes } from '@strata/model';
 import { leaksIn } from '../scenario/support/leaks';
 import { newestRun, outcomes, ready } from './support/cluster';
+import { otherClock } from './support/other-clock';
 import { OutsideBucket } from './support/outside-bucket';
+import { freePorts } from './support/server';
 import { type Snapshot, differences, snapshot } from './support/snapshot';
 import { withShared } from './support/shared-spec';
 import { World } from './support/world';
@@ -17,6 +19,8 @@ const reader = { access: 'reader', secret: 'another-secret-of-a-reader' };
 const before = new Map<string, Snapshot>();
 let world: World;
 let outside: OutsideBucket;
+let full: OutsideBucket;
+let ahead: Awaited<ReturnType<typeof otherClock>>;
 
 beforeAll(async () => {
   world = await World.make({ nodes: 3, base: 'ready' });
@@ -29,8 +33,18 @@ beforeAll(async () => {
   await outside.user(good.access, good.secret, 'readwrite');
   await outside.policy('reads', ['s3:ListBucket', 's3:GetObject']);
   await outside.user(reader.access, reader.secret, 'reads');
+  await outside.mc(['mb', 'o/bounded']);
+  await outside.mc(['quota', 'set', 'o/bounded', '--size', '1KiB']);
+  const [port = 0] = await freePorts(1);
+  ahead = await otherClock(outside, { port, aheadMs: 20 * 60_000 });
+  full = await OutsideBucket.up(world.lab.hostAddress, { diskMiB: 32 });
+  await full.mc(['mb', 'o/ours']);
+  await full.user(good.access, good.secret, 'readwrite');
+  await full.fill();
 }, long);
 afterAll(async () => {
+  ahead?.close();
+  await full?.dispose();
   await outside?.dispose();
   await world?.dispose();
 }, 300_000);
@@ -38,7 +52,7 @@ afterAll(async () => {
 const inNode = (node: string, argv: readonly string[], timeoutMs = 60_000): Promise<string> => world.lab.must(node, argv, { timeoutMs });
 async function specOf(bucket: string, more: Record<string, unknown> = {}): Promise<string> {
   const authority = join(world.server.dir, 'outside.pem');
-  writeFileSync(authority, outside.caPem);
+  writeFileSync(authority, outside.caPem + full.caPem);
   return world.specFile({}, (text) => {
     const objects = { kind: 's3', endpoint: outside.endpoint, bucket, accessKeyFrom: 'env:BUCKET_ACCESS', secretKeyFrom: 'env:BUCKET_SECRET', caCertificates: [`file:${authority}`], ...more };
     return withShared(text, { objects });
@@ -49,8 +63,16 @@ const apply = async (spec: string, key = good): Promise<{ code: number; said: st
   return { code: ran.code, said: ran.stdout + ran.stderr };
 };
 
-const refusals = [
-  { what: 'an authority that nobody trusts', bucket: 'ours', more: { caCertificates: undefined }, code: 'storage.untrusted' },
+interface Refusal {
+  what: string;
+  bucket: string;
+  code: string;
+  more?: () => Record<string, unknown>;
+  key?: typeof good;
+  says?: RegExp;
+}
+const refusals: Refusal[] = [
+  { what: 'an authority that nobody trusts', bucket: 'ours', more: () => ({ caCertificates: undefined }), code: 'storage.untrusted' },
   { what: 'a wrong secret', bucket: 'ours', key: { ...good, secret: 'not-this-one-at-all' }, code: 'storage.wrong-key' },
   { what: 'a key that nobody knows', bucket: 'ours', key: { ...good, access: 'nobody' }, code: 'storage.wrong-key' },
   { what: 'a bucket that is not there', bucket: 'nowhere', code: 'storage.no-bucket' },
@@ -58,9 +80,13 @@ const refusals = [
   { what: 'a key that may only read', bucket: 'ours', key: reader, code: 'storage.read-only' },
   { what: 'a bucket that keeps versions', bucket: 'versioned', code: 'storage.versioned-bucket' },
   { what: 'a bucket with object lock', bucket: 'locked', code: 'storage.versioned-bucket' },
+  { what: 'a store whose clock is ahead', bucket: 'ours', more: () => ({ endpoint: ahead.endpoint }), code: 'storage.clock-skew', says: /this machine is (1199|120[01]) s behind it/ },
+  { what: 'a store whose disk is full', bucket: 'ours', more: () => ({ endpoint: full.endpoint }), code: 'storage.no-space' },
+  { what: 'a bucket whose quota is used up', bucket: 'bounded', code: 'storage.no-space' },
 ]; // prettier-ignore
-test.each(refusals)('$what is refused by its name on every node, before anything but the agent is there', async ({ bucket, more, key, code }) => {
-  const ran = await apply(await specOf(bucket, more), key);
+test.each(refusals)('$what is refused by its name on every node, before anything but the agent is there', async ({ bucket, more, key, code, says }) => {
+  const ran = await apply(await specOf(bucket, more?.()), key);
+  if (says) expect(ran.said).toMatch(says);
   expect(ran.code).not.toBe(0);
   for (const name of nodes) expect(ran.said).toMatch(new RegExp(`blocker on ${name}: [^]*\\[${code}\\]\\s+what to do: \\S`));
   const done = [...outcomes(await world.server.api.eventsOf((await newestRun(world)).id))].filter(([step]) => !step.startsWith('cluster/'));

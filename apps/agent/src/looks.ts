@@ -1,8 +1,9 @@
 import { localHost } from '@strata/host-local';
-import { type Evidence, HostOrIp, type MountHealth, newestPart, StorageAsk } from '@strata/model';
-import { changesOf, knownSecrets, type Looking, lookAtNode, lookAtStorage, nodeEvidence, Scrub, scrubbed } from '@strata/tasks';
+import { type Evidence, HostOrIp, type MountHealth, newestPart, StorageAsk, VolumesAsk } from '@strata/model';
+import { changesOf, knownSecrets, type Looking, lookAtNode, lookAtStorage, lookAtVolumes, nodeEvidence, Scrub, scrubbed } from '@strata/tasks';
 import type { FromAgentBodies, ToAgentBodies } from '@strata/wire';
 import { z } from 'zod';
+import { volumeDeed } from './deeds';
 import type { Journal } from './journal';
 import { keptOf } from './kept';
 import type { Paths } from './paths';
@@ -20,7 +21,7 @@ const Reach = z.strictObject({ host: HostOrIp, ports: z.array(z.int().min(1).max
 
 /**
  * What a server may ask outside any run. Each only reads, takes next to no input, and is answered from code of this agent: there is no order, no
- * journal entry and nothing to undo.
+ * journal entry and nothing to undo. `volume` is no look, and the only one: deeds.ts says why.
  */
 const looks: Readonly<Record<string, (input: unknown, world: LookWorld) => Promise<unknown>>> = {
   doctor: async (_input, w) => {
@@ -34,6 +35,8 @@ const looks: Readonly<Record<string, (input: unknown, world: LookWorld) => Promi
     return scrubbed([...ordersEvidence(w), await changesEvidence(w), ...(await nodeEvidence(lookingOf(w)))], scrub);
   },
   storage: async (input, w) => lookAtStorage(localHost({ stateDir: w.paths.state }), { ask: StorageAsk.parse(input), mount: w.mount() }),
+  volumes: async (input, w) => lookAtVolumes(localHost({ stateDir: w.paths.state }), VolumesAsk.parse(input)),
+  volume: async (input, w) => volumeDeed(input, w.paths.state),
   reach: async (input, w) => {
     const { host, ports } = Reach.parse(input);
     const { network } = localHost({ stateDir: w.paths.state });

@@ -62,6 +62,7 @@ import { Edges } from './serve/edges';
 import { AgentReports } from './sessions/agent-reports';
 import { Asks } from './sessions/asks';
 import { SessionHandler } from './sessions/session.handler';
+import { ProvideVolumes } from './storage/provide-volumes';
 import { ShowStorage } from './storage/show-storage';
 import { StorageController } from './storage/storage.controller';
 import { MarkStorage } from './storage/storage-marks';
@@ -74,7 +75,7 @@ const clusterCases = [ShowClusters, ApplyCluster, DeleteCluster, ClusterEdges];
 const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
-const careCases = [ExamineNodes, KeepLastWords, ShowChanges, GatherSupport, MarkStorage, ShowStorage];
+const careCases = [ExamineNodes, KeepLastWords, ShowChanges, GatherSupport, MarkStorage, ProvideVolumes, ShowStorage];
 const runCases = [CheckNodes, ProbePairs, PrepareRun, AdvanceRuns, EndRun, ForgetLook, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
 
 @Global()

@@ -1,3 +1,4 @@
 export { deleteBootstrapToken, mintBootstrapToken } from './bootstrap-token';
 export { connectCluster } from './kube-cluster';
+export { SharedVolumes } from './shared-volumes';
 export { StorageMarks, storageTaint } from './storage-marks';

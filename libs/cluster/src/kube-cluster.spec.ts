@@ -165,11 +165,21 @@ describe('what Kubernetes is told of a shared mount', () => {
     expect([await new StorageMarks(api.kubeconfig).mark('n1', null), await new StorageMarks(api.kubeconfig).mark('n2', bad)]).toEqual([false, false]);
     expect(patches()).toEqual([]);
   });
-  test('pods with the path, something in it, or what is above it; not those with the whole machine', async () => {
+  test('pods with the path, something in it, or what is above it, also by a claim; not those with the whole machine', async () => {
     const pod = (name: string, path: string): object => ({ metadata: { name, namespace: 'a' }, spec: { volumes: [{ name: 'v', hostPath: { path } }] } });
-    const items = [pod('same', '/strata/rootfs'), pod('in', '/strata/rootfs/common'), pod('above', '/strata'), pod('beside', '/strata/rootfs2'), pod('all', '/'), { metadata: { name: 'none', namespace: 'a' }, spec: {} }]; // prettier-ignore
+    const claims = (name: string, claimName: string): object => ({
+      metadata: { name, namespace: 'a' },
+      spec: { volumes: [{ name: 'v', persistentVolumeClaim: { claimName } }] },
+    });
+    const volume = (path: string, name: string): object => ({
+      metadata: { name: `pvc-${name}` },
+      spec: { hostPath: { path }, claimRef: { namespace: 'a', name } },
+    });
+    const items = [pod('same', '/strata/rootfs'), pod('in', '/strata/rootfs/common'), pod('above', '/strata'), pod('beside', '/strata/rootfs2'), pod('all', '/'), claims('claims', 'data'), claims('other', 'else'), { metadata: { name: 'none', namespace: 'a' }, spec: {} }]; // prettier-ignore
     api.answers.set('GET /api/v1/pods', { status: 200, body: { apiVersion: 'v1', kind: 'PodList', items } });
-    expect(await new StorageMarks(api.kubeconfig).podsOn('n1', '/strata/rootfs')).toEqual(['a/same', 'a/in', 'a/above']);
-    expect(api.asked.at(-1)?.path).toContain('spec.nodeName%3Dn1');
+    const volumes = [volume('/strata/rootfs/volumes/a/data-1', 'data'), volume('/elsewhere', 'else')];
+    api.answers.set('GET /api/v1/persistentvolumes', { status: 200, body: { apiVersion: 'v1', kind: 'PersistentVolumeList', items: volumes } });
+    expect(await new StorageMarks(api.kubeconfig).podsOn('n1', '/strata/rootfs')).toEqual(['a/same', 'a/in', 'a/above', 'a/claims']);
+    expect(api.asked.some((a) => a.path.includes('spec.nodeName%3Dn1'))).toBe(true);
   });
 });

@@ -28,11 +28,13 @@ export class StorageMarks {
       }
     }
   }
-  /** `namespace/name` of the pods on a node that have the path, something in it, or what is above it from the node. @throws TaskError */
+  /** `namespace/name` of the pods on a node that have the path, something in it, or what is above it from the node, by themselves or by a claim. @throws TaskError */
   async podsOn(node: string, path: string): Promise<string[]> {
     const list = await must('list the pods', () => this.connection.core.listPodForAllNamespaces({ fieldSelector: `spec.nodeName=${node}` }));
+    const volumes = await must('list the volumes', () => this.connection.core.listPersistentVolume());
+    const claims = new Set(volumes.items.flatMap(({ spec }) => (usesTree(path, spec?.hostPath?.path ?? '/') && spec?.claimRef ? [`${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}`] : [])));
     return list.items
-      .filter((p) => p.spec?.volumes?.some((v) => v.hostPath !== undefined && usesTree(path, v.hostPath.path)))
+      .filter((p) => p.spec?.volumes?.some((v) => (v.hostPath !== undefined && usesTree(path, v.hostPath.path)) || claims.has(`${p.metadata?.namespace ?? ''}/${v.persistentVolumeClaim?.claimName ?? ' '}`)))
       .map((p) => `${p.metadata?.namespace ?? ''}/${p.metadata?.name ?? ''}`);
   }
 

@@ -17,6 +17,7 @@ export * from './plan';
 export * from './ports';
 export * from './run-events';
 export * from './kubernetes-components';
+export * from './shared-volumes';
 export * from './storage';
 export * from './storage-health';
 export * from './storage-s3';

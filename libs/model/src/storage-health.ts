@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SharedVolume } from './shared-volumes';
 
 /**
  * How a node's shared mount is. `waits`: its process answers, but what it asks (metadata, objects) does not; `stopped`: its unit was stopped by somebody.
@@ -64,6 +65,7 @@ export const StorageStatus = z
         pods: z.array(z.string()), // that use the path while it cannot be used
       }),
     ),
+    volumes: z.array(SharedVolume).default([]), // of claims of the class strata-shared
     problems: z.array(z.object({ node: z.string(), words: z.string(), remedy: z.string() })),
   })
   .meta({ id: 'StorageStatus' });

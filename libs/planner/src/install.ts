@@ -7,7 +7,7 @@ import { fetch } from './fetch';
 import { basePackages, dataKinds, heldPackages, openPorts, sysctlSettings, trusted } from './native-settings';
 import { precheckSteps } from './prechecks';
 import { artifact, type Steps } from './steps';
-import { bucketFirst, storage, storageAddress, storageArtifacts } from './storage';
+import { bucketFirst, storage, storageAddress, storageArtifacts, volumesClass } from './storage';
 import { tunnelEnd } from './tunnel';
 
 /**
@@ -21,6 +21,7 @@ export function install(on: Steps, c: PlanContext, d: Distribution): void {
   for (const n of c.nodes) d.node(on, c, machine(on, n, { c, d }));
 
   d.cluster(on, c);
+  volumesClass(on, c, [d.networkReady]);
   bundles(on, c, d);
 }
 

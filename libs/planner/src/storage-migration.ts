@@ -5,7 +5,7 @@ import { hostEntries, obtain } from './install';
 import { basePackages, openPorts, trusted } from './native-settings';
 import { PlanRefused } from './refused';
 import type { Line, Steps } from './steps';
-import { dumps, mustBeHere, sharedMount, sideMount, storageArtifacts, storageServices, view } from './storage';
+import { dumps, mustBeHere, sharedMount, sideMount, storageArtifacts, storageServices, view, volumesClass } from './storage';
 import { chained, type Taking, undoOf } from './undo';
 
 const kinds = ['migrate-storage', 'commit-storage', 'rollback-storage'] as const;
@@ -80,6 +80,7 @@ function migrate(on: Steps, m: Moving): void {
   for (const [n, line] of lines) line.after(...mounted).step(storageTasks.treeCompare, { ...both(m, n), back: false });
   const ends = [...lines.values()].map((l) => l.fork());
   on.line(null, ...ends).step(storageTasks.treeThaw, { path });
+  volumesClass(on, c, ends);
   for (const line of lines.values()) line.after(...ends).step(storageTasks.juicefsSideUnmount, {});
 }
 function copyAll(lines: ReadonlyMap<PlannedNode, Line>, m: Moving, pass: 'first' | 'second' | 'last' | 'back'): void {
@@ -116,7 +117,8 @@ function commit(on: Steps, m: Moving): void {
 function rollback(on: Steps, t: Taking, m: Moving): void {
   const { path } = m.shared;
   on.phase('prepare');
-  const frozen = on.line(null).step(storageTasks.treeFreeze, { path, stop: true });
+  const closed = on.line(null).step(storageTasks.volumesClass, { there: false }, { title: 'No claim gets a folder of the shared view any more' });
+  const frozen = on.line(null, closed).step(storageTasks.treeFreeze, { path, stop: true });
   const lines = linesOf(on, m, () => [frozen]);
   on.phase('install');
   copyAll(lines, m, 'back');

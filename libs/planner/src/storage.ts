@@ -152,6 +152,11 @@ export function view(on: Steps, c: PlanContext, { shared, node, after, run }: { 
   );
 }
 
+/** Claims of Kubernetes can ask for a part of the shared tree. */
+export function volumesClass(on: Steps, c: PlanContext, after: readonly (Line | string)[]): void {
+  if (sharedStorage(c.spec)) on.line(null, ...after).step(storageTasks.volumesClass, { there: true });
+}
+
 /** @throws PlanRefused where a service's node cannot be reached: nobody could mount without it. */
 export function mustBeHere(c: PlanContext, { metadata, objects }: SharedStorage): void {
   const away = [metadata.node, ...(objects.node === null ? [] : [objects.node])].find((name) => !c.nodes.some((n) => n.name === name));

@@ -21,6 +21,7 @@ export * from './runtime-place';
 export * as storageTasks from './storage';
 export * from './storage-health';
 export { storageDataOf } from './storage/storage-paths';
+export { lookAtVolumes, sharedVolume } from './storage/shared-volume';
 export * from './support';
 export * from './task-error';
 export * from './upkeep/renew-certificates';

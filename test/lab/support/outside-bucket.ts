@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import { ArtifactStore, findEntry, loadCatalog, obtainArtifact } from '@strata/artifacts';
 import { Authority } from '@strata/pki';
-import { ended, must, root as repository, startProgram, until } from './program';
+import { ended, must, root as repository, runProgram, startProgram, until } from './program';
 import { freePorts } from './server';
 
 const root = 'rootrootrootroot';
@@ -23,13 +23,15 @@ async function program(name: string, to: string): Promise<void> {
 /** An object store that is none of the cluster's: MinIO on the lab's bridge address, with TLS under an authority of its own. */
 export class OutsideBucket {
   private process: ChildProcess | null = null;
+  private ownDisk = false;
   private constructor(
     readonly dir: string,
     readonly endpoint: string,
     readonly caPem: string,
   ) {}
 
-  static async up(address: string): Promise<OutsideBucket> {
+  /** @param diskMiB its data on a file system of their own, of this size */
+  static async up(address: string, { diskMiB }: { diskMiB?: number } = {}): Promise<OutsideBucket> {
     const dir = mkdtempSync('/var/lib/strata-test-bucket-');
     const [port = 0] = await freePorts(1);
     const authority = await Authority.create('somebody else');
@@ -40,12 +42,20 @@ export class OutsideBucket {
     writeFileSync(join(dir, 'ca.pem'), caPem);
     const bucket = new OutsideBucket(dir, `https://${address}:${port}`, caPem);
     try {
+      if (diskMiB !== undefined) await bucket.small(diskMiB);
       await bucket.start();
       return bucket;
     } catch (error) {
       await bucket.dispose();
       throw error;
     }
+  }
+  private async small(mib: number): Promise<void> {
+    const disk = join(this.dir, 'disk');
+    await must(['truncate', '-s', `${mib}M`, disk], { timeoutMs: 10_000 });
+    await must(['mkfs.ext4', '-q', disk], { timeoutMs: 60_000 });
+    await must(['mount', '-o', 'loop', disk, join(this.dir, 'data')], { timeoutMs: 30_000 });
+    this.ownDisk = true;
   }
   private async start(): Promise<void> {
     for (const name of ['minio', 'minio-client']) await program(name, this.dir);
@@ -79,6 +89,13 @@ export class OutsideBucket {
     writeFileSync(file, JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: actions, Resource: ['arn:aws:s3:::*'] }] }));
     await this.mc(['admin', 'policy', 'create', 'o', name, file]);
   }
+  /** Its own disk is full from now on. */
+  async fill(): Promise<void> {
+    const { stderr } = await runProgram(['dd', 'if=/dev/zero', `of=${join(this.dir, 'data/filler')}`, 'bs=4k', 'conv=fsync', 'status=none'], {
+      timeoutMs: 60_000,
+    });
+    if (!/No space left/.test(stderr)) throw new Error(`the disk of the store could not be filled: ${stderr}`);
+  }
   async put(path: string, text: string): Promise<void> {
     await this.mc(['pipe', `o/${path}`], text);
   }
@@ -92,6 +109,7 @@ export class OutsideBucket {
       process.kill(this.process.pid, 'SIGTERM');
       await over;
     }
+    if (this.ownDisk) await must(['umount', join(this.dir, 'data')], { timeoutMs: 60_000 });
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

@@ -16,10 +16,21 @@ export function storageWords(s: StorageStatus): string {
   const parts = [
     `${s.cluster}: ${s.kind} at ${s.path}`,
     ...(s.kind === 'juicefs' ? [mounts(s), services(s)] : []),
+    ...(s.volumes.length > 0 ? [volumes(s)] : []),
     table(['NODE', 'DISK OF', 'SIZE', 'FREE'], disks),
     s.problems.length === 0 ? 'nothing is wrong' : s.problems.map((p) => `${p.node}: ${p.words}\n  ${p.remedy}`).join('\n'),
   ];
   return parts.filter((part) => part !== '').join('\n\n');
+}
+function volumes(s: StorageStatus): string {
+  const rows = s.volumes.map((v) => [
+    `${v.namespace}/${v.claim}`,
+    v.phase,
+    size(v.size),
+    v.used === null ? '-' : `${size(v.used)} (${percent(v.used / v.size)})`,
+    v.volume,
+  ]);
+  return table(['CLAIM', 'PHASE', 'SIZE', 'USED', 'VOLUME'], rows);
 }
 function mounts(s: StorageStatus): string {
   const rows = s.nodes.map((n) => [

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { connectCluster, deleteBootstrapToken, mintBootstrapToken, StorageMarks } from '@strata/cluster';
+import { connectCluster, deleteBootstrapToken, mintBootstrapToken, SharedVolumes, StorageMarks } from '@strata/cluster';
 import { type Cluster, TaskError } from '@strata/tasks';
 import { Edges } from '../serve/edges';
 import { kubeconfigContext } from './show-clusters';
@@ -7,7 +7,7 @@ import { kubeconfigContext } from './show-clusters';
 /** The Kubernetes API of each cluster, by the kubeconfig that is kept for it. */
 @Injectable()
 export class ClusterEdges {
-  private readonly known = new Map<string, { sealed: string; cluster: Cluster; marks: StorageMarks }>();
+  private readonly known = new Map<string, { sealed: string; cluster: Cluster; marks: StorageMarks; volumes: SharedVolumes }>();
 
   constructor(private readonly edges: Edges) {}
 
@@ -19,13 +19,17 @@ export class ClusterEdges {
   async storageMarks(clusterId: string): Promise<StorageMarks | null> {
     return (await this.edgesOf(clusterId))?.marks ?? null;
   }
-  private async edgesOf(clusterId: string): Promise<{ cluster: Cluster; marks: StorageMarks } | null> {
+  /** Claims and volumes of the shared view; null before a kubeconfig is kept. */
+  async sharedVolumes(clusterId: string): Promise<SharedVolumes | null> {
+    return (await this.edgesOf(clusterId))?.volumes ?? null;
+  }
+  private async edgesOf(clusterId: string): Promise<{ cluster: Cluster; marks: StorageMarks; volumes: SharedVolumes } | null> {
     const sealed = (await this.edges.store.clusters.find(clusterId))?.kubeconfig ?? null;
     if (sealed === null) return null;
     const known = this.known.get(clusterId);
     if (known?.sealed === sealed) return known;
     const kubeconfig = this.open(clusterId, sealed);
-    const made = { sealed, cluster: connectCluster(kubeconfig), marks: new StorageMarks(kubeconfig) };
+    const made = { sealed, cluster: connectCluster(kubeconfig), marks: new StorageMarks(kubeconfig), volumes: new SharedVolumes(kubeconfig) };
     this.known.set(clusterId, made);
     return made;
   }

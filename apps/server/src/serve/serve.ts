@@ -23,6 +23,7 @@ import { createApi } from './api';
 import { Edges } from './edges';
 import { mustBeFree } from './ports-free';
 import { keepListenersFresh, type Listening } from './renew-listeners';
+import { ProvideVolumes } from '../storage/provide-volumes';
 import { startRetention } from './retention';
 import { createLog, type Log } from './log';
 
@@ -86,6 +87,7 @@ async function begin(app: INestApplication): Promise<void> {
   app.get(Relay, { strict: false }).start();
   await app.get(AdvanceRuns).start();
   app.get(FollowUp).start();
+  app.get(ProvideVolumes).start();
 }
 
 interface Running {
@@ -100,7 +102,7 @@ interface Running {
 }
 async function stop(r: Running): Promise<void> {
   r.stopping.abort(new Error('the control server stops'));
-  for (const part of [r.app.get(AdvanceRuns), r.app.get(FollowUp), r.app.get(Relay, { strict: false })]) part.stop();
+  for (const part of [r.app.get(AdvanceRuns), r.app.get(FollowUp), r.app.get(ProvideVolumes), r.app.get(Relay, { strict: false })]) part.stop();
   await r.agents.close(1_000);
   r.artifacts.closeAllConnections();
   await new Promise((resolve) => r.artifacts.close(resolve));

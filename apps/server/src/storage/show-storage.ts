@@ -6,6 +6,7 @@ import { conflict } from '../api/problem';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
 import { Asks } from '../sessions/asks';
+import { ProvideVolumes } from './provide-volumes';
 import { MarkStorage } from './storage-marks';
 
 const silenceMs = 12_000;
@@ -19,6 +20,7 @@ export class ShowStorage {
   @Inject() private readonly clusters!: ShowClusters;
   @Inject() private readonly asks!: Asks;
   @Inject() private readonly marks!: MarkStorage;
+  @Inject() private readonly provided!: ProvideVolumes;
 
   /** @throws ProblemError 404, or 409 before there is anything to look at */
   async run(idOrName: string): Promise<StorageStatus> {
@@ -28,9 +30,18 @@ export class ShowStorage {
     if (!spec || rows.length === 0) throw conflict('no-nodes', `cluster "${cluster.name}" has no node yet`, 'install it first (strata apply)');
     const shared = sharedStorage(spec.spec);
     const ask: StorageAsk = { path: spec.spec.storage.path, objectsUrl: shared && objectsUrl(spec, shared) };
-    const nodes = await Promise.all(rows.map((row) => this.node(row, { cluster, ask })));
     const { kind, path } = spec.spec.storage;
-    const status = { cluster: cluster.name, kind, path, metadataNode: shared?.metadata.node ?? null, objectsNode: shared?.objects.node ?? null, nodes };
+    const volumes = shared ? this.provided.show(cluster.id, path).catch(() => []) : []; // a cluster that does not answer hides nothing else
+    const nodes = await Promise.all(rows.map((row) => this.node(row, { cluster, ask })));
+    const status = {
+      cluster: cluster.name,
+      kind,
+      path,
+      metadataNode: shared?.metadata.node ?? null,
+      objectsNode: shared?.objects.node ?? null,
+      nodes,
+      volumes: await volumes,
+    };
     return { ...status, problems: storageProblems(status) };
   }
 

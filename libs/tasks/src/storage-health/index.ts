@@ -1,3 +1,4 @@
 export * from './mount-health';
 export * from './node-storage';
 export * from './storage-problems';
+export * from './volume-work';

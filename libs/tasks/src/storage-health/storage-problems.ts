@@ -26,7 +26,7 @@ function metadataProblem(m: NonNullable<NodeStorage['metadata']>): Omit<Problem,
 }
 
 /** What is wrong, each with its node and what helps; empty when all is well. */
-export function storageProblems(s: Omit<StorageStatus, 'problems'>): Problem[] {
+export function storageProblems(s: Omit<StorageStatus, 'problems' | 'volumes'>): Problem[] {
   return s.nodes.flatMap((n) => {
     if (n.missing !== null) return [{ node: n.name, words: n.missing, remedy: `strata doctor ${n.name}` }];
     const found: Omit<Problem, 'node'>[] = s.kind === 'juicefs' ? mountProblem(n) : [];

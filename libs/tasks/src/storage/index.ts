@@ -20,4 +20,5 @@ export { migrationLook, migrationMayEnd, migrationRoom } from './migration-look'
 export { treeAside, treeBack, treeDrop } from './tree-aside';
 export { treeCompare } from './tree-compare';
 export { treeCopy } from './tree-copy';
+export { volumesClass } from './volumes-class';
 export { treeFreeze, treeThaw } from './tree-freeze';
