@@ -25,7 +25,7 @@ it('has every default, and its services on the control plane', () => {
   expect(sharedStorage(good({ kind: 'juicefs' }))).toEqual({
     path: '/strata/rootfs',
     cache: { path: '/var/cache/strata/juicefs', sizeMiB: 10_240, freeRatio: 0.25 },
-    metadata: { node: 'n1', maxMemoryMiB: 1024 },
+    metadata: { node: 'n1', replica: null, maxMemoryMiB: 1024 },
     objects: { kind: 'seaweedfs', node: 'n1' },
   });
 });
