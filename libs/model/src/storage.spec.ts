@@ -1,5 +1,5 @@
 import { ClusterSpec, type ClusterSpecInput } from './cluster-spec';
-import { sharedStorage, storagePartsOn } from './storage';
+import { sharedStorage, storagePartsOn, withSwitchedMetadata } from './storage';
 
 const specOf = (storage: ClusterSpecInput['spec']['storage']): ReturnType<typeof ClusterSpec.safeParse> =>
   ClusterSpec.safeParse({
@@ -55,3 +55,24 @@ it.each([
 ])('refuses %s', (_, storage, says) => {
   expect(String(specOf(storage).error)).toMatch(says);
 });
+
+describe('a replica of the metadata', () => {
+  const nodes = ['n1', 'n2', 'n3'].map((name, i) => ({ name, address: `10.0.0.1${i + 1}`, role: i === 0 ? 'control-plane' as const : 'worker' as const, ssh: {} }));
+  const of = (metadata: object, count = 3): ReturnType<typeof ClusterSpec.safeParse> =>
+    ClusterSpec.safeParse({ apiVersion: 'strata/v1', kind: 'Cluster', metadata: { name: 'home' }, spec: { nodes: nodes.slice(0, count), storage: { kind: 'juicefs', metadata } } });
+  it('runs the metadata on two nodes, and a switch exchanges them, the default one too', () => {
+    const spec = of({ replica: 'n3' }).data?.spec as ClusterSpec['spec'];
+    expect(['n1', 'n2', 'n3'].map((n) => storagePartsOn(spec, n).includes('metadata'))).toEqual([true, false, true]);
+    const storage = withSwitchedMetadata(spec);
+    expect(storage.metadata).toMatchObject({ node: 'n3', replica: 'n1' });
+    expect(withSwitchedMetadata({ ...spec, storage }).metadata).toMatchObject({ node: 'n1', replica: 'n3' });
+    expect(() => withSwitchedMetadata(of({}).data?.spec as ClusterSpec['spec'])).toThrow(/no replica/);
+  });
+  it.each([
+    ['on the node of the metadata', { replica: 'n1' }, 3, /the metadata themselves are on n1/],
+    ['on no node', { replica: 'n9' }, 3, /no node n9/],
+    ['of two nodes', { replica: 'n2' }, 2, /needs three nodes or more, and the spec has 2/],
+  ])('is refused %s', (_, metadata, count, says) => {
+    expect(String(of(metadata, count).error)).toMatch(says);
+  });
+}); // prettier-ignore
