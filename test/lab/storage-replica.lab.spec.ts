@@ -31,6 +31,12 @@ const metadata = async (): Promise<Record<string, unknown>> => {
   const cluster = await world.server.api.must<{ spec: { spec: { storage: { metadata: Record<string, unknown> } } } }>('GET', `/v1/clusters/${world.cluster}`);
   return cluster.spec.spec.storage.metadata;
 };
+/** The longest time between two files that a writer was answered, as the writers' own files tell it. */
+async function longestPause(load: WriteLoad, dir: string, node: string): Promise<number> {
+  const times = (await sh(node, `cd ${path}/common/${dir} && find . -name '${node}-*' -printf '%T@\\n' | sort -n`)).trim().split('\n').map(Number);
+  expect(times.length).toBeGreaterThanOrEqual(load.acknowledged.length);
+  return Math.max(...times.slice(1).map((t, i) => t - (times[i] ?? t)));
+}
 async function strata(args: readonly string[]): Promise<string> {
   const ran = await world.server.strata(args, { timeoutMs: long });
   expect([args.join(' '), ran.code, ran.code === 0 ? '' : ran.stdout.slice(-4_000) + ran.stderr]).toEqual([args.join(' '), 0, '']);
@@ -87,7 +93,8 @@ test('a drill under writes: the replica is the primary, nothing is lost, and an 
   expect(await wrong(writers, nodes)).toEqual({ lost: new Set(), foreign: [] });
   await inStep('n3', 'n2');
   expect(await metadata()).toMatchObject({ node: 'n3', replica: 'n2' });
-  console.log(`drill: ${took} ms, ${writers.map((w) => w.acknowledged.length).join(' and ')} files acknowledged, refusals: ${writers.map((w) => w.errors.split('\n').length - 1).join(' and ')}`);
+  const pauses = await Promise.all(writers.map((w, i) => longestPause(w, 'drill', ['n1', 'n3'][i] ?? '')));
+  console.log(`drill: ${took} ms, longest pause ${pauses.map((s) => s.toFixed(1)).join(' and ')} s, ${writers.map((w) => w.acknowledged.length).join(' and ')} files acknowledged, refusals: ${writers.map((w) => w.errors.split('\n').length - 1).join(' and ')}`);
 
   const old = await world.server.strata(['apply', '-f', spec, '--yes'], { timeoutMs: long });
   expect([old.code, old.stdout + old.stderr]).toEqual([expect.any(Number), expect.stringMatching(/the metadata of \S+ are on n3, and the spec asks for n2[^]*node: n3, replica: n2/)]);

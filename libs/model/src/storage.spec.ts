@@ -69,10 +69,10 @@ describe('a replica of the metadata', () => {
     expect(() => withSwitchedMetadata(of({}).data?.spec as ClusterSpec['spec'])).toThrow(/no replica/);
   });
   it.each([
-    ['on the node of the metadata', { replica: 'n1' }, 3, /the metadata themselves are on n1/],
-    ['on no node', { replica: 'n9' }, 3, /no node n9/],
-    ['of two nodes', { replica: 'n2' }, 2, /needs three nodes or more, and the spec has 2/],
-  ])('is refused %s', (_, metadata, count, says) => {
-    expect(String(of(metadata, count).error)).toMatch(says);
+    ['on the node of the metadata', of({ replica: 'n1' }), /the metadata themselves are on n1/],
+    ['on no node', of({ replica: 'n9' }), /no node n9/],
+    ['of two nodes', of({ replica: 'n2' }, 2), /needs three nodes or more, and the spec has 2/],
+  ])('is refused %s', (_, parsed, says) => {
+    expect(String(parsed.error)).toMatch(says);
   });
 }); // prettier-ignore

@@ -53,7 +53,9 @@ export function drillStorage(on: Steps, c: PlanContext, request: PlanRequest): v
   }); // prettier-ignore
   const lines = s.c.nodes.map((n) => hosts(on.line(n.name, leads), n, s.c));
   on.phase('activate');
-  for (const n of [last, next]) metadataOn(on.line(n.name, ...lines), n, { c: s.c, shared: s.shared });
+  const released = on.line(last.name, ...lines).step(storageTasks.metadataRelease, { run, admin });
+  const goesOn = on.line(next.name, released).step(storageTasks.metadataRelease, { run, admin });
+  for (const n of [last, next]) metadataOn(on.line(n.name, goesOn), n, { c: s.c, shared: s.shared });
   const both = [last, next].map((n) => stepOf(n.name, storageTasks.metadataRedis));
   for (const n of s.c.nodes) view(on, s.c, { shared: s.shared, node: n.name, after: on.line(n.name, ...both), run });
 }

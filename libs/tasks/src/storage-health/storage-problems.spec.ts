@@ -34,13 +34,13 @@ const copies = (one: object, other: object | null): [string, string][] => {
   const all = { cluster: 'home', kind: 'juicefs', path: '/strata/rootfs', metadataNode: 'n1', metadataReplica: 'n2', objectsNode: 'n3' } as const;
   return storageProblems({ ...all, nodes: [of('n1', one), of('n2', other)] }).map((p) => [p.node, p.words]);
 };
-test.each<[string, object, object | null, [string, RegExp][]]>([
-  ['both are in step', primary, replica, []],
-  ['the replica is away', { ...primary, inStep: false }, null, [['n1', /answer no write: their replica on n2 does not follow/], ['n2', /replica of the metadata does not answer/]]],
-  ['the replica was never in step', { ...primary, inStep: false, alone: true }, { ...replica, inStep: false, lagSeconds: 7 }, [['n1', /have no copy/], ['n2', /does not follow n1, for 7 s/]]],
-  ['the primary waits for it', { ...primary, closed: 'it does not answer' }, replica, [['n1', /let nobody in: it does not answer/]]],
-  ['the old primary is back', primary, primary, [['n2', /were the primary until those on n1 were/]]],
-  ['a drill was left half-way', replica, replica, [['n1', /nobody is the primary/]]],
-])('two copies: %s', (_, one, other, words) => {
-  expect(copies(one, other)).toEqual(words.map(([name, said]) => [name, expect.stringMatching(said)]));
+test.each<[string, [object, object | null], [string, RegExp][]]>([
+  ['both are in step', [primary, replica], []],
+  ['the replica is away', [{ ...primary, inStep: false }, null], [['n1', /answer no write: their replica on n2 does not follow/], ['n2', /replica of the metadata does not answer/]]],
+  ['the replica was never in step', [{ ...primary, inStep: false, alone: true }, { ...replica, inStep: false, lagSeconds: 7 }], [['n1', /have no copy/], ['n2', /does not follow n1, for 7 s/]]],
+  ['the primary waits for it', [{ ...primary, closed: 'it does not answer' }, replica], [['n1', /let nobody in: it does not answer/]]],
+  ['the old primary is back', [primary, primary], [['n2', /were the primary until those on n1 were/]]],
+  ['a drill was left half-way', [replica, replica], [['n1', /nobody is the primary/]]],
+])('two copies: %s', (_, [one, other], words) => {
+  expect(copies(one, other)).toEqual(words.map(([name, said]) => [name, expect.stringMatching(said) as string]));
 }); // prettier-ignore

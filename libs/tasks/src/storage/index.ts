@@ -5,6 +5,7 @@ export { metadataDumps } from './metadata-dumps';
 export { metadataHandover } from './metadata-handover';
 export { metadataLead } from './metadata-lead';
 export { metadataRedis } from './metadata-redis';
+export { metadataRelease } from './metadata-release';
 export { metadataStepdown } from './metadata-stepdown';
 export { metadataTakeover } from './metadata-takeover';
 export { objectsCheck } from './objects-check';

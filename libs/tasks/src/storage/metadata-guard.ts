@@ -18,7 +18,7 @@ export const peerText = (password: string): string => `PEER_AUTH=${password}\n`;
 /**
  * Metadata that went back must not be used by anybody: two nodes would get the same slice ids, and each would see the other's bytes in its own files.
  * So Redis starts with the network closed (`bind 127.0.0.1`). It is opened when its files are what they were when it stopped, and when it holds all that
- * was counted outside of it. Else it stays closed until a restore (`storage.load`), and says why in its journal and in \`closed\`.
+ * was counted outside of it. Else it stays closed until a restore (`storage.load`), and says why in its journal and in `closed`.
  *
  * Where there are two copies, a primary asks the other one before it opens, and now and then afterwards. One that was taken over from finds a primary
  * there, and stays closed; one that cannot ask waits. It answers writes only while the replica has them (`min-replicas-to-write`), so a primary that is

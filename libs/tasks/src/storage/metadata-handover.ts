@@ -52,7 +52,7 @@ async function giveLead(c: Context): Promise<void> {
       return null;
     }); // prettier-ignore
   } finally {
-    await ask(c, ['CONFIG SET bind 127.0.0.1', 'CLIENT UNPAUSE']).catch((error: Error) => c.log(error.message));
+    await ask(c, ['CLIENT UNPAUSE']).catch((error: Error) => c.log(error.message));
   }
 }
 /** Redis was begun anew before it was noted what it is now. */
@@ -66,7 +66,7 @@ async function followAnew(c: Context): Promise<void> {
 
 /**
  * The planned switch, on the machine that is the primary: its replica becomes it when it has every write that was ever answered, and this machine
- * follows. Nobody reaches these metadata until all names lead to the other machine (\`metadata.redis\` opens them to it again).
+ * follows. Reads go on here, with all that there is: nobody writes anywhere until all names lead to the other machine (`metadata.release`).
  */
 export const metadataHandover = defineTask({
   name: 'metadata.handover', version: 1, layer: 'native', timeout: '5m', attempts: 3,
@@ -88,16 +88,7 @@ export const metadataHandover = defineTask({
     const { host, input } = c;
     const isMaster = (await replication(c)).get('role') === 'master';
     if (isMaster && (await handed(c)) !== null && (await roleThere(c)) === 'master') await followAnew(c);
-    else if (isMaster) {
-      try {
-        await giveLead(c);
-      } catch (error) {
-        // nothing was given away: those who wait go on here
-        if ((await replication(c)).get('role') === 'master' && (await closedWords(host)) === null) await host.programs.run(['sh', metadataPaths.guard, 'open'], { timeoutMs: 60_000 });
-        throw error;
-      }
-    }
-    await ask(c, ['CONFIG SET bind 127.0.0.1', 'CLIENT KILL TYPE normal SKIPME yes']);
+    else if (isMaster) await giveLead(c);
     await beRole(host, 'replica');
     await host.files.remove(guardPaths.closed);
     const wait = { what: `this machine to follow ${input.peer.address}`, timeoutMs: 120_000, everyMs: 200, signal: c.signal, remedy };

@@ -22,7 +22,9 @@ const led = async ({ host, input }: Context): Promise<Counts | null> => {
 };
 const said = (counts: Counts) => info('storage.switched', `nothing was lost: this machine has what the other one had when writes stopped (${countsWords(counts)})`);
 
-/** The other half of the planned switch: what was a replica is noted as the primary, with every number that the other one had, and answers. */
+/** It ends by itself, should nobody end it. */
+const pauseMs = 60_000;
+/** The other half of the planned switch: what was a replica is noted as the primary, with every number that the other one had. Writes wait. */
 export const metadataLead = defineTask({
   name: 'metadata.lead', version: 1, layer: 'native', timeout: '3m', attempts: 3,
   title: 'The metadata of this machine are the primary, and have all',
@@ -42,6 +44,7 @@ export const metadataLead = defineTask({
       throw new TaskError('not-all', `the metadata of this machine are not those that the other one had: ${less.join(', ')}`, {
         remedy: `nobody was let in here. The other machine has a copy of its own: \`strata storage restore --from current\` after reading \`journalctl -u ${metadataPaths.unit}\` on both`,
       }); // prettier-ignore
+    await ask(c, [`CLIENT PAUSE ${pauseMs} WRITE`]); // until nobody asks the other machine any more
     await beRole(host, 'primary');
     await host.files.remove(guardPaths.alone);
     await host.files.write(guardPaths.led, JSON.stringify({ run: input.run, counts: is }), { mode: 0o600 });

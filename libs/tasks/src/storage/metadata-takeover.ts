@@ -39,7 +39,7 @@ function ageWords(info: ReadonlyMap<string, string>, from: string): string {
 
 /**
  * The beginning of an unplanned failover: the replica stops to follow, is closed as for a restore, and waits until its primary, should it still run somewhere
- * without its replica, answers no write any more. What it does not have is lost, and said by \`storage.load\`.
+ * without its replica, answers no write any more. What it does not have is lost, and said by `storage.load`.
  */
 export const metadataTakeover = defineTask({
   name: 'metadata.take-over', version: 1, layer: 'native', timeout: '12m', attempts: 3,

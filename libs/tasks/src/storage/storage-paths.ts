@@ -36,6 +36,7 @@ export const guardPaths = {
   waits: '/var/lib/strata-metadata-mark/waits', // why a primary does not open yet
   handed: '/var/lib/strata-metadata-mark/handed', // the drill that gave the lead away, and how far all was
   led: '/var/lib/strata-metadata-mark/led', // the drill that took it
+  released: '/var/lib/strata-metadata-mark/released', // the drill after which nobody asks the wrong machine
   taken: '/var/lib/strata-metadata-mark/taken', // the failover that took it
 } as const;
 /** Copies of the metadata, without the key of the bucket. */
