@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { newestRun } from './support/cluster';
+import { newestRun, runs } from './support/cluster';
 import { until } from './support/program';
+import { RunWatch } from './support/run-watch';
 import { withShared } from './support/shared-spec';
 import { World } from './support/world';
 import { WriteLoad } from './support/write-load';
@@ -49,8 +50,15 @@ const inStep = (primary: string, replica: string): Promise<unknown> =>
     const need = await redis(primary, 'CONFIG GET min-replicas-to-write', 'GET strata-paired');
     return is.join() === 'master,1,slave,up' && need.includes(`min-replicas-to-write\n1\n${address(replica)}`) ? true : null;
   });
+const begun: WriteLoad[] = [];
 const loads = (writers: readonly string[], dir: string): Promise<WriteLoad[]> =>
-  Promise.all(writers.map((node) => WriteLoad.start(world.lab, { node, dir: `${path}/common/${dir}` })));
+  Promise.all(
+    writers.map(async (node) => {
+      const load = await WriteLoad.start(world.lab, { node, dir: `${path}/common/${dir}` });
+      begun.push(load);
+      return load;
+    }),
+  );
 /** What is not as it was acknowledged, as each of these nodes sees it. */
 async function wrong(writers: readonly WriteLoad[], readers: readonly string[]): Promise<{ lost: Set<string>; foreign: string[] }> {
   const all: string[] = [];
@@ -63,7 +71,10 @@ beforeAll(async () => {
   spec = await world.specFile({}, (text) => withShared(text, { metadata: { node: 'n2', replica: 'n3' }, objects: { kind: 'seaweedfs', node: 'n1' } }));
   await strata(['apply', '-f', spec, '--yes']);
 }, long);
-afterAll(() => world?.dispose(), 300_000);
+afterAll(async () => {
+  for (const load of begun) await load.stop();
+  await world?.dispose();
+}, 300_000);
 
 test('a write is answered only when the replica may have it, and without the replica none is', async () => {
   await inStep('n2', 'n3');
@@ -83,9 +94,9 @@ test('a write is answered only when the replica may have it, and without the rep
 
 test('a drill under writes: the replica is the primary, nothing is lost, and an old file does not take it back', async () => {
   const writers = await loads(['n1', 'n3'], 'drill');
-  const begun = Date.now();
+  const since = Date.now();
   const said = await strata(['storage', 'drill', '--yes']);
-  const took = Date.now() - begun;
+  const took = Date.now() - since;
   expect(said).toMatch(/nothing was lost: this machine has what the other one had when writes stopped \(\d+ files and folders in \d+ keys; next slice \d+, inode \d+, session \d+\)/);
   expect((await newestRun(world)).result).toBe('done');
   for (const load of writers) await load.more(30, 60_000);
@@ -121,9 +132,9 @@ test('the primary dies while its replica lags behind: a fenced run, no file has 
   expect(Math.min(...late)).toBeGreaterThan(0);
   await until('n3 to be missed', 120_000, async () => /n3/.test((await world.server.strata(['storage', 'status'], { timeoutMs: 60_000 })).stdout.split('nothing')[1] ?? 'n3') || null);
 
-  const begun = Date.now();
+  const since = Date.now();
   const ran = await world.server.strata(['storage', 'failover', '--yes'], { timeoutMs: long });
-  const took = Date.now() - begun;
+  const took = Date.now() - since;
   expect([ran.code, ran.stdout.slice(-4_000) + ran.stderr]).toEqual([4, expect.stringMatching(/the metadata are those of the replica \(taken over by the replica on this machine from \S+; it heard of it last \d+ s before\)[^]*What was written after that point is lost/)]);
   expect(await metadata()).toMatchObject({ node: 'n2', replica: 'n3' });
   for (const load of writers) await load.more(30, 60_000);
@@ -150,3 +161,36 @@ async function newSpec(): Promise<string> {
   writeFileSync(spec, readFileSync(spec, 'utf8').replace('node: n3', 'node: n2').replace('replica: n2', 'replica: n3'));
   return Promise.resolve(spec);
 }
+
+test('metadata that stop on a machine that is there: it follows by the end of the same run', async () => {
+  const writers = await loads(['n1'], 'stopped');
+  await inNode('n2', ['systemctl', 'stop', 'strata-metadata']);
+  const said = await strata(['storage', 'failover', '--yes']);
+  expect(said).toMatch(/taken over by the replica on this machine from/);
+  expect((await newestRun(world)).result).toBe('done');
+  for (const load of writers) await load.more(20, 60_000);
+  for (const load of writers) await load.stop();
+  expect(await wrong(writers, nodes)).toEqual({ lost: new Set(), foreign: [] }); // it stopped in order: its replica had all
+  await inStep('n3', 'n2');
+  expect(await metadata()).toMatchObject({ node: 'n3', replica: 'n2' });
+}, long); // prettier-ignore
+
+test('a drill whose agents and server are killed goes on to its end, and loses nothing', async () => {
+  const writers = await loads(['n1', 'n2'], 'killed');
+  const known = new Set((await runs(world)).map((r) => r.id));
+  await world.server.must(['storage', 'drill', '--yes', '--detach'], { timeoutMs: long });
+  const run = await newestRun(world);
+  expect(known.has(run.id)).toBe(false);
+  const watch = new RunWatch(world, run.id);
+  const heard = watch.hearAll();
+  const begins = (step: string): Promise<unknown> => watch.first(`${step} to begin`, 120_000, (e) => e.kind === 'OrderStarted' && e.step === step);
+  const killed = async (node: string): Promise<unknown> => inNode(node, ['systemctl', 'kill', '-s', 'KILL', 'stratad']);
+  await Promise.all([begins('n3/metadata.handover').then(() => killed('n3')), begins('n2/metadata.lead').then(() => killed('n2')), begins('n3/metadata.release').then(() => world.server.kill('server'))]);
+  await heard;
+  expect((await newestRun(world)).result).toBe('done');
+  for (const load of writers) await load.more(20, 60_000);
+  for (const load of writers) await load.stop();
+  expect(await wrong(writers, nodes)).toEqual({ lost: new Set(), foreign: [] });
+  await inStep('n2', 'n3');
+  expect(await metadata()).toMatchObject({ node: 'n2', replica: 'n3' });
+}, long); // prettier-ignore
