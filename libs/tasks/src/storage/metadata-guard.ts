@@ -4,7 +4,7 @@ import { guardPaths as guard, metadataPaths as paths, systemdFolder } from './st
 
 /** Counts up in the metadata's database 0 (JuiceFS has 1), and outside of it: a copy that is older is known by it, whatever else it holds. */
 export const beatKey = 'strata-beat';
-/** In database 0: the address of the replica without which no write was answered. A copy that does not name itself there may lack anything. */
+/** In database 0: the address of the replica without which no write is answered, and when that was so last. A copy that does not name itself there may lack anything. */
 export const pairedKey = 'strata-paired';
 /** JuiceFS' own: what was given out once must never be given out again. */
 export const counterKeys = ['nextchunk', 'nextinode', 'nextsession'] as const;
@@ -110,7 +110,7 @@ paired() {
   fi
   turns=$((turns + 1))
   [ $((turns % 5)) = 1 ] || return
-  [ "$(echo 'GET ${pairedKey}' | ask)" = "$peer" ] || echo "SET ${pairedKey} $peer" | ask >/dev/null
+  printf 'SET ${pairedKey} "%s %s"\\n' "$peer" "$(date +%s)" | ask >/dev/null
   set -- $(other)
   [ "$1" != master ] || shut "the metadata on $peer are in use, these are not any more (strata apply makes them the replica)" || replica ||
     printf 'CONFIG SET bind 127.0.0.1\\nCLIENT KILL TYPE normal SKIPME yes\\n' | ask >/dev/null

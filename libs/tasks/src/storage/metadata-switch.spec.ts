@@ -3,6 +3,7 @@ import { MemoryHost, said, seedStorage, tryTask } from '../testing';
 import { lacking } from './metadata-lead';
 
 const secret = (name: string): { $secret: string } => ({ $secret: `sample:${name}` });
+const began = Date.UTC(2026, 0, 1) / 1000; // the simulated clock's
 const mark = '/var/lib/strata-metadata-mark';
 const counts = { beat: 10, nextchunk: 4096, nextinode: 2048, nextsession: 7, files: 12, keys: 40 };
 
@@ -22,7 +23,7 @@ function copy(role: 'primary' | 'replica'): Copy {
   host.files.put(`${mark}/role`, `${role}\n`);
   host.units.seed('strata-metadata.service', { active: true, enabled: true });
   host.program('sh', () => said());
-  const of: Copy = { host, asked: [], info: [], other: 'slave', paired: '10.0.0.13', now: counts };
+  const of: Copy = { host, asked: [], info: [], other: 'slave', paired: `10.0.0.13 ${began + 5}`, now: counts };
   of.info = role === 'primary' ? ['role:master', 'slave0:ip=10.0.0.13,port=6390,state=online,offset=9,lag=0'] : following;
   host.program('redis-cli', (argv, { input = '' }) => {
     if (argv.includes('strata-replica')) return of.other === '' ? said('', 1, 'Could not connect') : said(`${of.other}\n0\n`);
@@ -117,15 +118,22 @@ describe('metadata.release', () => {
 });
 
 describe('metadata.take-over', () => {
-  const input = { run: 'r-1', admin: secret('password'), address: '10.0.0.13', peer: { address: '10.0.0.12', password: secret('password') } };
+  const input = { run: 'r-1', admin: secret('password'), address: '10.0.0.13', peer: { address: '10.0.0.12', password: secret('password') }, old: false };
   it('follows nobody, is closed, and waits until a primary that is cut off has stopped', async () => {
     const of = copy('replica');
     of.other = '';
     expect((await run(of, 'metadata.take-over', input)).outcome).toBe('changed');
-    expect(of.host.files.text(`${mark}/closed`)).toBe('taken over by the replica on this machine from 10.0.0.12; it heard of it last 1 s before');
+    expect(of.host.files.text(`${mark}/closed`)).toBe('taken over by the replica on this machine from 10.0.0.12; it was in step at 2026-01-01T00:00:05Z, and it heard of it last 1 s before');
     expect([of.host.files.text(`${mark}/role`), of.host.files.text(`${mark}/alone`)]).toEqual(['primary\n', '']);
     expect(of.asked.indexOf('REPLICAOF NO ONE')).toBeLessThan(of.asked.indexOf('DEL strata-paired'));
     expect((await run(of, 'metadata.take-over', input)).outcome).toBe('satisfied');
+  });
+  it('is refused with a copy that was in step last long ago, unless that is said to be fine', async () => {
+    const of = copy('replica');
+    [of.other, of.paired] = ['', `10.0.0.13 ${began - 7_300}`];
+    const { outcome, result } = await run(of, 'metadata.take-over', input);
+    expect([outcome, result.failure?.message, result.failure?.remedy]).toEqual(['refused', expect.stringMatching(/in step last \S+, 2 hours ago/), expect.stringMatching(/failover --force/)]); // prettier-ignore
+    expect((await run(of, 'metadata.take-over', { ...input, old: true })).outcome).toBe('changed');
   });
   it.each([
     ['while the primary answers', (of: Copy) => (of.other = 'master'), /answer, and are the primary/],

@@ -14,7 +14,7 @@ import { guardPaths, metadataPaths } from './storage-paths';
 /** A primary that is cut off has stopped to answer writes by then. */
 const waitMs = (replicaLagSeconds + 5) * 1000;
 const remedy = `read \`journalctl -u ${metadataPaths.unit}\` on this machine, then retry the step`;
-const Input = z.strictObject({ run: RunId, admin: secretInput(), address: Peer.shape.address, peer: z.strictObject({ address: Peer.shape.address, password: secretInput() }) });
+const Input = z.strictObject({ run: RunId, admin: secretInput(), address: Peer.shape.address, peer: z.strictObject({ address: Peer.shape.address, password: secretInput() }), old: z.boolean() }); // old: also where it was not in step for long
 type Context = NodeContext<z.infer<typeof Input>>;
 
 /** Why the replica must not become the primary, or null. It is asked while it runs. */
@@ -22,19 +22,28 @@ async function barred(c: Context): Promise<{ code: string; words: string; mend: 
   const { peer, address } = c.input;
   if ((await roleThere(c)) === 'master')
     return { code: 'storage.primary-answers', words: `the metadata on ${peer.address} answer, and are the primary: a replica may lack what they have answered`, mend: '`strata storage drill` changes the two without any loss; where those are not to be used any more, stop strata-metadata on that machine first' };
-  const paired = (await ask(c, ['SELECT 0', `GET ${pairedKey}`]))[1] ?? '';
+  const [paired, seconds] = await pairedAt(c);
   if (paired !== address)
     return { code: 'storage.never-in-step', words: `the replica on this machine was never in step with ${peer.address}: what it lacks is not known`, mend: `bring ${peer.address} up; without it, restore a dump: \`strata storage restore --from latest\`` };
+  const hours = Math.floor((c.clock.now() / 1000 - seconds) / 3600);
+  if (hours >= 1 && !c.input.old)
+    return { code: 'storage.old-replica', words: `the replica on this machine was in step last ${timeOf(seconds)}, ${hours === 1 ? 'an hour' : `${hours} hours`} ago`, mend: `where nobody has written since, because ${peer.address} has been dead since then, say \`strata storage failover --force\`; else bring it up, or restore a dump: \`strata storage restore --from latest\`` };
   return null;
 } // prettier-ignore
+/** Which replica the primary waited for with each write, by this copy, and when that was so last (seconds since 1970). */
+async function pairedAt(c: Context): Promise<[string, number]> {
+  const [address = '', seconds = ''] = ((await ask(c, ['SELECT 0', `GET ${pairedKey}`]))[1] ?? '').split(' ');
+  return [address, Number(seconds) || 0];
+}
+const timeOf = (seconds: number): string => new Date(seconds * 1000).toISOString().replace(/\.\d+/, '');
 /** How the reason begins for which the metadata of a failover are closed. */
 export const takenOver = 'taken over';
 /** What is known of how old the copy is. */
-function ageWords(info: ReadonlyMap<string, string>, from: string): string {
+function ageWords(info: ReadonlyMap<string, string>, from: string, paired: number): string {
   const [down, silent] = [info.get('master_link_down_since_seconds'), info.get('master_last_io_seconds_ago')];
   const seconds = Math.max(Number(down ?? -1), Number(silent ?? -1));
-  const when = seconds < 0 ? 'it does not know when it heard of it last' : `it heard of it last ${seconds} s before`;
-  return `${takenOver} by the replica on this machine from ${from}; ${when}`;
+  const when = seconds < 0 ? '' : `, and it heard of it last ${seconds} s before`;
+  return `${takenOver} by the replica on this machine from ${from}; it was in step at ${timeOf(paired)}${when}`;
 }
 
 /**
@@ -64,7 +73,7 @@ export const metadataTakeover = defineTask({
     await until(clock, { what: 'the replica to answer', timeoutMs: 60_000, everyMs: 300, signal, remedy }, async () => ((await answers(host, c)) ? true : null));
     const no = await barred(c);
     if (no !== null) throw new TaskError(no.code, no.words, { remedy: no.mend });
-    await host.files.write(guardPaths.closed, ageWords(await replication(c), input.peer.address), { mode: 0o600 });
+    await host.files.write(guardPaths.closed, ageWords(await replication(c), input.peer.address, (await pairedAt(c))[1]), { mode: 0o600 });
     await ask(c, ['CONFIG SET min-replicas-to-write 0', 'REPLICAOF NO ONE', 'CONFIG SET bind 127.0.0.1']);
     await host.files.write(guardPaths.alone, '', { mode: 0o600 });
     await host.files.write(guardPaths.taken, `${input.run}\n`, { mode: 0o600 });
