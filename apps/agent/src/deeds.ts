@@ -7,7 +7,7 @@ import { realClock } from './execute-order';
 const underWay = new Map<string, Promise<Record<string, never>>>();
 
 /**
- * A folder of the shared view for a claim of Kubernetes, or its end: the one thing that a server may ask of an agent outside any run (docs/adr/0011). Its
+ * A folder of the shared view for a claim of Kubernetes, or its end: the one thing that a server may ask of an agent outside any run (docs/adr/0012). Its
  * check says whether anything is to be done, so it may be asked as often as one likes. @throws Error that says what stands in the way
  */
 export function volumeDeed(input: unknown, stateDir: string): Promise<Record<string, never>> {

@@ -50,7 +50,7 @@ export const Step = z
   .meta({ id: 'Step' });
 export type Step = z.infer<typeof Step>;
 
-export const PlanKind = z.enum(['install', 'add-node', 'remove-node', 'uninstall', 'finish', 'verify-storage', 'restore-storage', 'migrate-storage', 'commit-storage', 'rollback-storage']); // prettier-ignore
+export const PlanKind = z.enum(['install', 'add-node', 'remove-node', 'uninstall', 'finish', 'verify-storage', 'restore-storage', 'migrate-storage', 'commit-storage', 'rollback-storage', 'drill-storage', 'failover-storage']); // prettier-ignore
 export type PlanKind = z.infer<typeof PlanKind>;
 /** Runs that deal with nothing but the shared file system: the cluster itself stays as it is. */
 export const ofStorage = (kind: PlanKind): boolean => kind.endsWith('-storage');

@@ -14,7 +14,7 @@ export const RunIntent = z.strictObject({
   nodes: z.array(z.string()).default([]), // add-node, remove-node: which; migrate-storage: whose tree becomes the shared one
   until: z.enum(['precheck', 'download', 'prepare', 'install', 'activate']).optional(),
   dryRun: z.boolean().default(false),
-  force: z.boolean().default(false), // remove-node, uninstall: also if the node cannot be reached
+  force: z.boolean().default(false), // remove-node, uninstall: also if the node cannot be reached; failover-storage: also with a replica that was not in step for long
   from: RestoreFrom.optional(), // restore-storage; the last dump unless told otherwise
   deleteData: z.boolean().optional(), // uninstall: the data of the shared file system goes as well
 });

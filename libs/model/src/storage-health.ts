@@ -31,6 +31,16 @@ export const StorageAsk = z.strictObject({
 }); // prettier-ignore
 export type StorageAsk = z.infer<typeof StorageAsk>;
 
+/** How one of two copies of the metadata stands to the other. */
+export const MetadataCopy = z.object({
+  role: z.enum(['primary', 'replica']), // what its data are, whatever the spec says
+  closed: z.string().nullable(), // why it lets nobody in
+  inStep: z.boolean(), // a primary: its replica has all; a replica: it has all of its primary
+  alone: z.boolean(), // a primary that writes without its replica, which was never in step
+  lagSeconds: z.number().nullable(), // since it heard of the other one; null where that is not known
+});
+export type MetadataCopy = z.infer<typeof MetadataCopy>;
+
 /** What a node finds when it is asked; what it could not find out is null. */
 export const NodeStorage = z.object({
   mount: MountHealth.nullable(),
@@ -44,7 +54,7 @@ export const NodeStorage = z.object({
     })
     .nullable(),
   used: z.number().nullable(), // bytes of all files in the shared view
-  metadata: z.object({ used: z.number(), limit: z.number(), clients: z.int(), sessions: z.int() }).nullable(), // on its node only
+  metadata: z.object({ used: z.number(), limit: z.number(), clients: z.int(), sessions: z.int(), copy: MetadataCopy.nullish() }).nullable(), // on its nodes only
   objects: z.object({ answers: z.boolean(), words: z.string() }).nullable(),
   disks: z.array(DiskSpace), // of the tree or the cache, and of the services' data on their nodes
 });
@@ -57,6 +67,7 @@ export const StorageStatus = z
     kind: z.enum(['local', 'juicefs']),
     path: z.string(),
     metadataNode: z.string().nullable(),
+    metadataReplica: z.string().nullable().default(null),
     objectsNode: z.string().nullable(),
     nodes: z.array(
       NodeStorage.extend({

@@ -1,5 +1,5 @@
 import { ClusterSpec, type ClusterSpecInput } from './cluster-spec';
-import { sharedStorage, storagePartsOn } from './storage';
+import { sharedStorage, storagePartsOn, withSwitchedMetadata } from './storage';
 
 const specOf = (storage: ClusterSpecInput['spec']['storage']): ReturnType<typeof ClusterSpec.safeParse> =>
   ClusterSpec.safeParse({
@@ -25,7 +25,7 @@ it('has every default, and its services on the control plane', () => {
   expect(sharedStorage(good({ kind: 'juicefs' }))).toEqual({
     path: '/strata/rootfs',
     cache: { path: '/var/cache/strata/juicefs', sizeMiB: 10_240, freeRatio: 0.25 },
-    metadata: { node: 'n1', maxMemoryMiB: 1024 },
+    metadata: { node: 'n1', replica: null, maxMemoryMiB: 1024 },
     objects: { kind: 'seaweedfs', node: 'n1' },
   });
 });
@@ -55,3 +55,24 @@ it.each([
 ])('refuses %s', (_, storage, says) => {
   expect(String(specOf(storage).error)).toMatch(says);
 });
+
+describe('a replica of the metadata', () => {
+  const nodes = ['n1', 'n2', 'n3'].map((name, i) => ({ name, address: `10.0.0.1${i + 1}`, role: i === 0 ? 'control-plane' as const : 'worker' as const, ssh: {} }));
+  const of = (metadata: object, count = 3): ReturnType<typeof ClusterSpec.safeParse> =>
+    ClusterSpec.safeParse({ apiVersion: 'strata/v1', kind: 'Cluster', metadata: { name: 'home' }, spec: { nodes: nodes.slice(0, count), storage: { kind: 'juicefs', metadata } } });
+  it('runs the metadata on two nodes, and a switch exchanges them, the default one too', () => {
+    const spec = of({ replica: 'n3' }).data?.spec as ClusterSpec['spec'];
+    expect(['n1', 'n2', 'n3'].map((n) => storagePartsOn(spec, n).includes('metadata'))).toEqual([true, false, true]);
+    const storage = withSwitchedMetadata(spec);
+    expect(storage.metadata).toMatchObject({ node: 'n3', replica: 'n1' });
+    expect(withSwitchedMetadata({ ...spec, storage }).metadata).toMatchObject({ node: 'n1', replica: 'n3' });
+    expect(() => withSwitchedMetadata(of({}).data?.spec as ClusterSpec['spec'])).toThrow(/no replica/);
+  });
+  it.each([
+    ['on the node of the metadata', of({ replica: 'n1' }), /the metadata themselves are on n1/],
+    ['on no node', of({ replica: 'n9' }), /no node n9/],
+    ['of two nodes', of({ replica: 'n2' }, 2), /needs three nodes or more, and the spec has 2/],
+  ])('is refused %s', (_, parsed, says) => {
+    expect(String(parsed.error)).toMatch(says);
+  });
+}); // prettier-ignore

@@ -21,6 +21,7 @@ export const StorageSpec = z.strictObject({
     .strictObject({
       kind: z.enum(['redis']).default('redis'),
       node: NodeName.optional(), // default: the control plane
+      replica: NodeName.optional(), // another node that has a copy; writes then need both (docs/storage.md)
       maxMemoryMiB: z.int().min(64).max(1_000_000).default(1024),
     })
     .optional(),
@@ -46,7 +47,7 @@ export const objectsPort = { seaweedfs: 8333, minio: 9000 } as const;
 export interface SharedStorage {
   path: string;
   cache: { path: string; sizeMiB: number; freeRatio: number };
-  metadata: { node: string; maxMemoryMiB: number };
+  metadata: { node: string; replica: string | null; maxMemoryMiB: number };
   /** On a node of ours, or `s3`: with somebody else, on none. */
   objects: { kind: ObjectStore; node: string } | { kind: 's3'; node: null; place: S3Place };
 }
@@ -63,7 +64,7 @@ export function sharedStorage({ storage, nodes }: SpecPart): SharedStorage | nul
   const controlPlane = nodes.find((n) => n.role === 'control-plane')?.name ?? '';
   return {
     path, cache,
-    metadata: { node: metadata.node ?? controlPlane, maxMemoryMiB: metadata.maxMemoryMiB },
+    metadata: { node: metadata.node ?? controlPlane, replica: metadata.replica ?? null, maxMemoryMiB: metadata.maxMemoryMiB },
     objects: objects.kind === 's3' ? { kind: 's3', node: null, place: placeOf(objects) } : { kind: objects.kind, node: objects.node ?? controlPlane },
   }; // prettier-ignore
 }
@@ -82,9 +83,16 @@ export function storagePartsOn(spec: SpecPart, node: string): StoragePart[] {
   const shared = sharedStorage(spec);
   if (!shared) return [];
   return [
-    ...(shared.metadata.node === node ? ['metadata' as const] : []),
+    ...([shared.metadata.node, shared.metadata.replica].includes(node) ? ['metadata' as const] : []),
     ...(shared.objects.kind !== 's3' && shared.objects.node === node ? [shared.objects.kind] : []),
   ];
+}
+
+/** The same storage with the metadata's two nodes exchanged: what a drill and a failover leave behind. @throws where there is no replica */
+export function withSwitchedMetadata(spec: SpecPart): StorageSpec {
+  const { node, replica } = sharedStorage(spec)?.metadata ?? {};
+  if (node === undefined || replica === undefined || replica === null) throw new Error('the spec has no replica of the metadata');
+  return { ...spec.storage, metadata: { kind: 'redis', maxMemoryMiB: 1024, ...spec.storage.metadata, node: replica, replica: node } };
 }
 
 const programsOf = { seaweedfs: ['seaweedfs'], minio: ['minio', 'minio-client'], s3: [] } as const;
@@ -118,11 +126,19 @@ export function storageIssues({ storage, nodes }: SpecPart): { path: (string | n
   if (!PlainPath.safeParse(storage.path).success)
     found.push({ path: ['storage', 'path'], message: 'a shared path must be an absolute one of letters, digits, ".", "_" and "-"' });
   if (storage.objects) found.push(...s3Issues(storage.objects));
-  for (const part of ['metadata', 'objects'] as const) {
-    const node = storage[part]?.node;
+  const { replica } = storage.metadata ?? {};
+  for (const [part, field, node] of [['metadata', 'node', storage.metadata?.node], ['metadata', 'replica', replica], ['objects', 'node', storage.objects?.node]] as const) {
     const at = nodes.find((n) => n.name === node);
-    if (node !== undefined && !at) found.push({ path: ['storage', part, 'node'], message: `the spec has no node ${node}: name one of its nodes` });
-    if (at?.nat) found.push({ path: ['storage', part, 'node'], message: `nobody reaches ${at.name}, which is behind a NAT: name another node` });
+    if (node !== undefined && !at) found.push({ path: ['storage', part, field], message: `the spec has no node ${node}: name one of its nodes` });
+    if (at?.nat) found.push({ path: ['storage', part, field], message: `nobody reaches ${at.name}, which is behind a NAT: name another node` });
   }
+  if (replica !== undefined) found.push(...replicaIssues(replica, { storage, nodes }));
   return found;
+} // prettier-ignore
+function replicaIssues(replica: string, spec: SpecPart): { path: string[]; message: string }[] {
+  const path = ['storage', 'metadata', 'replica'];
+  if (sharedStorage(spec)?.metadata.node === replica) return [{ path, message: `the metadata themselves are on ${replica}: name another node for their copy` }];
+  if (spec.nodes.length >= 3) return [];
+  const message = `a replica needs three nodes or more, and the spec has ${spec.nodes.length}: a write then needs both copies, so that with two machines the loss of either would stop all that is left; leave it out`;
+  return [{ path, message }];
 }

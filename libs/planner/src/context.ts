@@ -84,7 +84,7 @@ export function contextOf(request: PlanRequest): PlanContext {
         'give each node an address of its own in the spec',
       );
   });
-  const controlPlane = nodes.find((n) => n.role === 'control-plane') ?? (takesBack ? lostControlPlane(request) : null);
+  const controlPlane = nodes.find((n) => n.role === 'control-plane') ?? (takesBack ? lostControlPlane(request) : request.intent.kind === 'failover-storage' ? awayControlPlane(request) : null);
   if (!controlPlane) throw noControlPlane(spec.nodes);
   const suffix = `${cluster}.strata.internal`;
   return {
@@ -117,6 +117,12 @@ export function entryOf(catalog: Catalog, name: string, version?: string): Catal
 function lostControlPlane(request: PlanRequest): { name: string; address: string } | null {
   const node = request.spec.spec.nodes.find((n) => n.role === 'control-plane');
   return node ? { name: node.name, address: node.address !== undefined && /^\d/.test(node.address) ? node.address : '192.0.2.1' } : null;
+}
+/** A failover goes on without the control plane, which may be the very machine that is lost: its address is the one that it had. */
+function awayControlPlane(request: PlanRequest): { name: string; address: string } | null {
+  const node = request.spec.spec.nodes.find((n) => n.role === 'control-plane');
+  const facts = node && request.facts.get(node.name);
+  return node && facts ? { name: node.name, address: addressOf(node, facts) } : null;
 }
 function noControlPlane(nodes: readonly NodeSpec[]): PlanRefused {
   const node = nodes.find((n) => n.role === 'control-plane');

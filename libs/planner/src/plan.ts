@@ -14,6 +14,7 @@ import { Steps } from './steps';
 import { verifyStorage } from './storage';
 import { movesStorage, moveStorage } from './storage-migration';
 import { restoreStorage } from './storage-restore';
+import { drillStorage, failoverStorage } from './storage-switch';
 import { uninstall } from './uninstall';
 
 /**
@@ -35,6 +36,8 @@ export function plan(request: PlanRequest, tasks: (name: string) => Task = taskN
     warnings.push(...addNode(on, { c, d, names: intent.nodes }));
   } else if (intent.kind === 'verify-storage') verifyStorage(on, c, request.id);
   else if (intent.kind === 'restore-storage') restoreStorage(on, c, request);
+  else if (intent.kind === 'drill-storage') drillStorage(on, c, request);
+  else if (intent.kind === 'failover-storage') failoverStorage(on, c, request);
   else if (movesStorage(intent.kind)) {
     if (intent.kind === 'migrate-storage') mustBeObtainable(request, c, d);
     moveStorage(on, { c, d, tasks, request });

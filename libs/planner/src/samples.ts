@@ -1,5 +1,6 @@
 import { type Artifact, artifactKey, type Catalog, isOutputRef, isSecretRef, type OutputRef } from '@strata/model';
 
+const counts = { beat: 0, nextchunk: 0, nextinode: 0, nextsession: 0, files: 0, keys: 0 };
 const none = { sha256: '0'.repeat(64), size: 0 };
 /** What stands for an artifact that nobody has yet: right in name, kind and version, of no content. */
 function stand(catalog: Catalog, name: string): Artifact | null {
@@ -20,7 +21,7 @@ function stand(catalog: Catalog, name: string): Artifact | null {
 }
 function valueOf(ref: OutputRef, catalog: Catalog, versions: ReadonlyMap<string, string>): unknown {
   const name = /^cluster\/artifact\.obtain@(.+)$/.exec(ref.$output)?.[1];
-  if (name === undefined) return { caPem: '-----BEGIN CERTIFICATE-----\n', sha256: none.sha256, seen: 0, bytes: 0, files: 0 }[ref.path] ?? ref;
+  if (name === undefined) return { caPem: '-----BEGIN CERTIFICATE-----\n', sha256: none.sha256, seen: 0, bytes: 0, files: 0, counts }[ref.path] ?? ref;
   const version = versions.get(name) ?? catalog.entries.find((e) => e.name === name)?.version ?? '';
   return catalog.obtained[artifactKey({ name, version })] ?? stand(catalog, name) ?? ref;
 }

@@ -45,8 +45,9 @@ export function restoreStorage(on: Steps, c: PlanContext, request: PlanRequest):
   on.line(service.name, ...looked).step(storageTasks.storageSettle, { admin });
 }
 
-function mustBeWhole(c: PlanContext, request: PlanRequest): void {
-  const away = c.absent.filter((name) => request.absent.includes(name) || request.enrolled.has(name));
+/** @throws PlanRefused while a node is away that may have the tree mounted; `without`: one that what it knows is no danger of */
+export function mustBeWhole(c: PlanContext, request: PlanRequest, without?: string): void {
+  const away = c.absent.filter((name) => name !== without && (request.absent.includes(name) || request.enrolled.has(name)));
   if (away.length > 0)
     throw new PlanRefused(
       'storage.unfenced',

@@ -1,5 +1,6 @@
-import { bucketPlace, type CatalogEntry, ObjectStore, type S3Place, type SharedStorage, sharedStorage, storagePrograms } from '@strata/model';
+import { bucketPlace, type CatalogEntry, ObjectStore, type S3Place, type SharedStorage, sharedStorage, storagePartsOn, storagePrograms } from '@strata/model';
 import { nativeTasks, storageTasks } from '@strata/tasks';
+import { addressOf } from './addresses';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import { fetch } from './fetch';
 import { PlanRefused } from './refused';
@@ -22,7 +23,7 @@ export function storageArtifacts(c: PlanContext): CatalogEntry[] {
 }
 /** Packages that a node needs for its part of the storage. */
 export function storagePackages(c: PlanContext, n: PlannedNode): string[] {
-  if (sharedStorage(c.spec)?.metadata.node !== n.name) return [];
+  if (!storagePartsOn(c.spec, n.name).includes('metadata')) return [];
   return [n.facts.packageManager === 'dnf' ? 'redis' : 'redis-tools']; // Debian's redis-server would start a Redis without TLS and password
 }
 /** The address of the node that a service of the storage runs on; the control plane's where there is none. */
@@ -52,11 +53,11 @@ interface OnNode {
 /** Its programs, and what runs on this node: metadata, objects, the volume. */
 export function storageServices(line: Line, { n, c, shared }: OnNode): void {
   const { metadata, objects } = shared;
-  const services = { metadata: c.everything || n.name === metadata.node, objects: c.everything || n.name === objects.node };
+  const services = { metadata: c.everything || n.name === metadata.node, replica: n.name === metadata.replica, objects: c.everything || n.name === objects.node };
   const files = line.fork();
   fetch(files, 'storage', services.objects ? storagePrograms(c.spec) : ['juicefs']);
   line.after(files);
-  if (services.metadata) metadataOn(line, n, { c, shared });
+  if (services.metadata || services.replica) metadataOn(line, n, { c, shared });
   for (const kind of ObjectStore.options) if (services.objects && (c.everything || kind === objects.kind)) objectsOn(line, n, { c, kind });
   line.step(storageTasks.juicefsInstall, { artifact: artifact('juicefs') });
   if (objects.kind !== 's3') bucketCheck(line, n, { c, shared });
@@ -76,7 +77,7 @@ export function sharedMount(line: Line, at: OnNode, options = mountNeeds(at)): v
 }
 /** With the mount's own password, so behind it; nothing waits for them. */
 export function dumps(line: Line, { n, c, shared }: OnNode): void {
-  if (c.everything || n.name === shared.metadata.node) line.fork().step(storageTasks.metadataDumps, { cluster: c.cluster, node: n.name });
+  if (c.everything || [shared.metadata.node, shared.metadata.replica].includes(n.name)) line.fork().step(storageTasks.metadataDumps, { cluster: c.cluster, node: n.name });
 }
 /** The same tree, beside the one that is moved into it. */
 export function sideMount(line: Line, at: OnNode): void {
@@ -111,11 +112,31 @@ export function metadataOn(line: Line, n: PlannedNode, { c, shared, keeps = () =
     storageTasks.metadataRedis,
     {
       cluster: c.cluster, address: n.address, maxMemoryMiB: shared.metadata.maxMemoryMiB, identity: { $secret: `mint:storage-identity:meta:${n.address}` },
-      admin: derived('metadata-admin'), adminHash: derived('metadata-admin-hash'), users,
+      admin: derived('metadata-admin'), adminHash: derived('metadata-admin-hash'), users, ...peerOf(n.name, { c, shared }),
     },
     options,
   );
 } // prettier-ignore
+/** How a machine with the metadata knows the other one; nothing where there is no other, or where it never was seen yet. */
+function peerOf(name: string, { c, shared: { metadata } }: { c: PlanContext; shared: SharedStorage }): { peer?: { role: 'primary' | 'replica'; address: string; password: { $secret: string }; hash: { $secret: string } } } {
+  const other = metadata.replica === null ? null : name === metadata.node ? metadata.replica : name === metadata.replica ? metadata.node : null;
+  const address = other === null ? null : addressNow(c, other);
+  if (address === null) return {};
+  return { peer: { role: name === metadata.node ? 'primary' : 'replica', address, password: derived('metadata-peer'), hash: derived('metadata-peer-hash') } };
+} // prettier-ignore
+/** The address of a node, also while it is away; null before it was ever seen. */
+function addressNow(c: PlanContext, name: string): string | null {
+  const here = c.nodes.find((n) => n.name === name);
+  const [spec, facts] = [c.spec.nodes.find((n) => n.name === name), c.facts.get(name)];
+  return here?.address ?? (spec && facts ? addressOf(spec, facts) : null);
+}
+/** A machine that was the primary before another was made it is put out of use first, before its names lead anywhere else. */
+export function metadataAside(line: Line, n: PlannedNode, c: PlanContext): void {
+  const shared = sharedStorage(c.spec);
+  if (shared?.metadata.replica !== n.name) return;
+  const peer = peerOf(n.name, { c, shared }).peer;
+  if (peer) line.step(storageTasks.metadataStepdown, { path: shared.path, cache: shared.cache.path, peer: { address: peer.address, password: peer.password } });
+}
 function objectsOn(line: Line, n: PlannedNode, { c, kind }: { c: PlanContext; kind: ObjectStore }): void {
   const common = {
     cluster: c.cluster, address: n.address, identity: { $secret: `mint:storage-identity:objects:${n.address}` },
@@ -195,8 +216,11 @@ export function storageWithout(on: Steps, c: PlanContext, { gone, after }: { gon
   if (shared) metadataWith(on, c, { shared, keeps: (name) => !gone.includes(name), options: { needs: after } });
 }
 function metadataWith(on: Steps, c: PlanContext, what: Omit<Metadata, 'c'>): void {
-  const node = c.nodes.find((n) => n.name === what.shared.metadata.node);
-  if (node) metadataOn(on.line(node.name), node, { c, ...what });
+  const { metadata } = what.shared;
+  const left = metadata.replica !== null && what.keeps?.(metadata.replica) === false;
+  const shared = left ? { ...what.shared, metadata: { ...metadata, replica: null } } : what.shared;
+  for (const node of c.nodes)
+    if ([shared.metadata.node, shared.metadata.replica].includes(node.name)) metadataOn(on.line(node.name), node, { c, ...what, shared });
 }
 
 /** @throws PlanRefused for a node whose removal would take the data of all others. */
@@ -207,6 +231,8 @@ export function mayLeave(c: PlanContext, name: string): void {
     throw new PlanRefused(
       'storage.last',
       `${name} holds ${what} of the shared file system: without it no node has any of its data`,
-      'copy what you need out of the shared path and take the whole cluster back with `strata uninstall`; a service cannot be moved yet',
+      shared?.metadata.node === name && shared.metadata.replica !== null
+        ? 'give the lead to their replica first: `strata storage drill`'
+        : 'copy what you need out of the shared path and take the whole cluster back with `strata uninstall`; a service cannot be moved yet',
     );
 }

@@ -10,6 +10,8 @@ const allowedPaths = [
   'precheck.resources: dataPaths[]',
   'juicefs.mount: path',
   'juicefs.mount: cache.path',
+  'metadata.stepdown: path',
+  'metadata.stepdown: cache',
   'storage.leave: path',
   'storage.leave: cache',
   'view.read: path',

@@ -3,10 +3,10 @@ import { RestoreFrom } from '@strata/model';
 import { usage } from '../cli-error';
 import { intentOf, startAndFollow } from './apply';
 import { type Cli, type ContextFlags, type FollowFlags, mustConfirm, type OutputFlags, show, theCluster, withCluster, withContext, withFollow, withOutput, withServer, withYes } from './cli'; // prettier-ignore
-import { addMoves } from './storage-moves';
+import { addMoves, addSwitches } from './storage-moves';
 import { storageWords } from './storage-words';
 
-/** storage verify|status|restore|migrate|commit|rollback. */
+/** storage verify|status|restore|drill|failover|migrate|commit|rollback. */
 export function addStorageCommands(program: Command, cli: Cli): void {
   const storage = program.command('storage').description('the shared file system of a cluster (docs/storage.md)');
   withFollow(withCluster(withContext(storage.command('verify').description('each node writes into the shared view now, and reads what all others wrote'))))
@@ -44,6 +44,7 @@ export function addStorageCommands(program: Command, cli: Cli): void {
         await startAndFollow(cli, client, { cluster, intent: intentOf('restore-storage', { from }), flags });
       }),
     );
+  addSwitches(storage, cli);
   addMoves(storage, cli);
 }
 

@@ -43,8 +43,15 @@ function mounts(s: StorageStatus): string {
   ]);
   return table(['NODE', 'MOUNT', 'LATENCY', 'CACHE', 'HITS', 'STAGING'], rows);
 }
+function replicaWords(s: StorageStatus): string {
+  const copy = s.nodes.find((n) => n.name === s.metadataReplica)?.metadata?.copy;
+  if (!copy) return 'not known';
+  if (copy.role === 'primary') return 'it was the primary, and follows nobody';
+  const ago = copy.lagSeconds === null ? '' : `, and heard of it ${copy.lagSeconds} s ago`;
+  return copy.inStep ? `it follows ${s.metadataNode ?? ''}${ago}` : `it does not follow ${s.metadataNode ?? ''}${ago}`;
+}
 function services(s: StorageStatus): string {
-  const metadata = s.nodes.find((n) => n.metadata)?.metadata;
+  const metadata = s.nodes.find((n) => n.name === s.metadataNode)?.metadata;
   const reached = s.nodes.filter((n) => n.objects?.answers === true).map((n) => n.name);
   const used = s.nodes.find((n) => n.used !== null)?.used ?? null;
   const memory = metadata
@@ -52,6 +59,7 @@ function services(s: StorageStatus): string {
     : 'not known';
   return [
     `metadata on ${s.metadataNode ?? '-'}: ${memory}`,
+    ...(s.metadataReplica === null ? [] : [`replica on ${s.metadataReplica}: ${replicaWords(s)}`]),
     `objects on ${s.objectsNode ?? '-'}: ${reached.length === s.nodes.length ? 'reached by every node' : `reached by ${reached.join(', ') || 'no node'}`}; all files: ${size(used)}`,
   ].join('\n');
 }

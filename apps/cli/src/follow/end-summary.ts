@@ -7,7 +7,10 @@ export function endSummary(view: RunView): string[] {
   const lines: string[] = [];
   const findings = findingsOf(view);
   if (findings.length > 0) lines.push('', 'Findings', ...findings.flatMap(findingLines));
-  const pairs = [...view.steps.values()].flatMap((v) => (v.result?.findings ?? []).filter((f) => f.code === 'storage.pair').map((f) => `  ${f.message}`));
+  const said = (code: string): string[] => [...view.steps.values()].flatMap((v) => (v.result?.findings ?? []).filter((f) => f.code === code).map((f) => `  ${f.message}`));
+  const switched = said('storage.switched');
+  if (switched.length > 0) lines.push('', 'The metadata', ...switched);
+  const pairs = said('storage.pair');
   if (pairs.length > 0) lines.push('', 'Latency of the shared view', ...pairs.sort());
   const failed = [...view.steps.values()].filter((v) => v.state === 'failed' || v.state === 'undo-failed');
   if (failed.length > 0) lines.push('', 'What failed');

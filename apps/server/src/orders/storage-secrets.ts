@@ -11,7 +11,7 @@ const unknown = (what: string): TaskError =>
 
 /**
  * The secrets of a cluster's shared file system. Passwords are derived from the server's master key by what they are for: nothing is stored, and each
- * retry gets the same. `storage-metadata-admin`, `storage-metadata-node:NAME`, `storage-objects-root`,
+ * retry gets the same. `storage-metadata-admin`, `storage-metadata-peer`, `storage-metadata-node:NAME`, `storage-objects-root`,
  * `storage-bucket-access`, `storage-bucket-secret`; with `-hash` behind the
  * kind the sha256 of that value, which is all that the metadata's own list of users needs. The bucket's key belongs to the cluster's name: a volume that outlives its cluster holds it, and JuiceFS
  * takes another one only by its arguments.
@@ -22,7 +22,7 @@ export class StorageSecrets {
   /** @throws TaskError for a node that is not in the cluster, and for what nobody knows. */
   async derived(clusterId: string, ref: string): Promise<Buffer> {
     const [, what = '', hash, , node] =
-      /^storage-(metadata-admin|metadata-node|objects-root|bucket-access|bucket-secret)(-hash)?(:([a-z0-9-]+))?$/.exec(ref) ?? [];
+      /^storage-(metadata-admin|metadata-peer|metadata-node|objects-root|bucket-access|bucket-secret)(-hash)?(:([a-z0-9-]+))?$/.exec(ref) ?? [];
     if (what === '' || (what === 'metadata-node') !== (node !== undefined)) throw unknown(ref);
     const whose = node === undefined ? what : `${what}/${await this.nodeId(clusterId, node)}`;
     const scope = what.startsWith('bucket-') ? `named/${(await this.edges.store.clusters.find(clusterId))?.name ?? ''}` : clusterId;

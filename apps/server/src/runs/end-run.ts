@@ -3,6 +3,7 @@ import { type ClusterSpec, ofStorage } from '@strata/model';
 import type { RunView } from '@strata/run';
 import type { ClusterRecord, ClusterState, RunRecord } from '@strata/store';
 import { OrderPlaces } from '../orders/order-places';
+import { keepSwitched, switches, withoutReplicaOn } from '../clusters/switch-state';
 import { Edges } from '../serve/edges';
 import { countsOf } from './advance-runs';
 import { FollowUp } from './follow-up';
@@ -42,6 +43,7 @@ export class EndRun {
       if (run.intent.kind === 'uninstall') await this.uninstalled(run, view);
       else if (run.intent.kind === 'remove-node') await this.removed(run, view);
       else if (run.intent.kind === 'migrate-storage' || run.intent.kind === 'rollback-storage') await this.moved(run, view);
+      else if (switches(run.intent.kind)) await keepSwitched(this.edges, run, view);
       if (run.intent.dryRun) await this.forgetDraft(run.clusterId);
       await this.setState(run, view);
       this.book.forget(runId);
@@ -102,7 +104,7 @@ export class EndRun {
     const gone = new Set(run.intent.nodes);
     const nodes = spec.spec.nodes.filter((n) => !gone.has(n.name));
     if (nodes.length < spec.spec.nodes.length) {
-      const changed: ClusterSpec = { ...spec, spec: { ...spec.spec, nodes } };
+      const changed: ClusterSpec = { ...spec, spec: { ...spec.spec, nodes, storage: withoutReplicaOn(spec.spec.storage, gone) } };
       await store.clusters.keepSpec({ id: cluster.id, spec: changed, by: 'server' });
     }
     for (const name of gone) {

@@ -5,6 +5,7 @@ import type { ClusterRecord, Work } from '@strata/store';
 import { clusterBusy, conflict, notFound, ProblemError } from '../api/problem';
 import { mustNameNodes, planNode } from '../clusters/apply-cluster';
 import { migratedSpec, migrationOf, mustFitMigration, mustKeepStorage } from '../clusters/migration-state';
+import { halfSwitch, mustFitSwitch } from '../clusters/switch-state';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
 
@@ -49,6 +50,7 @@ export class StartRun {
     const { store } = this.edges;
     const migration = await migrationOf(store, cluster.id);
     mustFitMigration(intent, migration);
+    mustFitSwitch(intent, await halfSwitch(store, cluster));
     const now = await store.clusters.spec(cluster.id, cluster.specVersion);
     if (intent.kind === 'migrate-storage') {
       if (!draft) throw conflict('no-spec', 'a migration needs the spec that the cluster shall have', 'send it as `draft`');

@@ -38,6 +38,7 @@ export class ShowStorage {
       kind,
       path,
       metadataNode: shared?.metadata.node ?? null,
+      metadataReplica: shared?.metadata.replica ?? null,
       objectsNode: shared?.objects.node ?? null,
       nodes,
       volumes: await volumes,

@@ -1,6 +1,6 @@
-import { type DiskSpace, metadataPort, type MountHealth, type NodeStorage, type StorageAsk } from '@strata/model';
+import { type DiskSpace, type MetadataCopy, metadataPort, type MountHealth, type NodeStorage, type StorageAsk } from '@strata/model';
 import type { Host } from '../ports/host';
-import { metadataPaths, minioPaths, mountPaths, objectsPaths } from '../storage/storage-paths';
+import { guardPaths, metadataPaths, minioPaths, mountPaths, objectsPaths } from '../storage/storage-paths';
 import { mountOfUnit, mountUnitFile } from './mount-health';
 
 const answerMs = 8_000;
@@ -57,11 +57,22 @@ async function metadataOf(host: Host): Promise<NodeStorage['metadata']> {
   const password = /^META_PASSWORD=(\S+)$/m.exec((await host.files.read(mountPaths.secrets)) ?? '')?.[1];
   if (user === undefined || password === undefined) return null;
   const cli = ['redis-cli', '--no-auth-warning', '--tls', '--cacert', metadataPaths.ca, '-h', '127.0.0.1', '-p', String(metadataPort), '--user', user, '-n', '1'] as const;
-  const { stdout } = await run(host, cli, { env: { REDISCLI_AUTH: password }, input: 'INFO memory\nINFO clients\nZCARD allSessions\n' });
+  const { stdout } = await run(host, cli, { env: { REDISCLI_AUTH: password }, input: 'INFO memory\nINFO clients\nINFO replication\nZCARD allSessions\n' });
   const number = (of: RegExp): number => Number(of.exec(stdout)?.[1] ?? Number.NaN);
   const [used, limit, clients] = [number(/^used_memory:(\d+)/m), number(/^maxmemory:(\d+)/m), number(/^connected_clients:(\d+)/m)];
   const sessions = number(/(\d+)\s*$/);
-  return [used, limit, clients, sessions].some(Number.isNaN) ? null : { used, limit, clients, sessions };
+  return [used, limit, clients, sessions].some(Number.isNaN) ? null : { used, limit, clients, sessions, copy: await copyOf(host, stdout) };
+}
+/** How it stands to the other copy, by its notes and what Redis says of itself; null where there is no other. */
+async function copyOf(host: Host, said: string): Promise<MetadataCopy | null> {
+  if ((await host.files.stat(metadataPaths.peer)) === null) return null;
+  const closed = ((await host.files.read(guardPaths.closed)) ?? (await host.files.read(guardPaths.waits)))?.trim() ?? null;
+  const number = (of: RegExp): number | null => ((found) => (found === undefined ? null : Number(found)))(of.exec(said)?.[1]);
+  if ((await host.files.read(guardPaths.role))?.trim() === 'replica')
+    return { role: 'replica', closed, alone: false, inStep: /^master_link_status:up/m.test(said), lagSeconds: number(/^master_link_down_since_seconds:(\d+)/m) ?? number(/^master_last_io_seconds_ago:(\d+)/m) };
+  const alone = (await host.files.stat(guardPaths.alone)) !== null;
+  const lagSeconds = number(/^slave\d+:.*\bstate=online\b.*\blag=(\d+)/m);
+  return { role: 'primary', closed, alone, inStep: lagSeconds !== null && number(/^min_slaves_good_slaves:(\d+)/m) !== 0, lagSeconds };
 } // prettier-ignore
 
 /** Whether the object store answers this node: it refuses who has no key, and that is an answer. */

@@ -25,12 +25,30 @@ function metadataProblem(m: NonNullable<NodeStorage['metadata']>): Omit<Problem,
   return [{ words, remedy: 'raise `storage.metadata.maxMemoryMiB` and apply, or delete files' }];
 }
 
+/** What is wrong between the two copies, told by the machine that it is wrong on. */
+function copyProblem(n: Node, s: Omit<StorageStatus, 'problems' | 'volumes'>): Omit<Problem, 'node'>[] {
+  const [copy, other] = [n.metadata?.copy ?? null, n.name === s.metadataNode ? s.metadataReplica : s.metadataNode];
+  if (copy === null || s.metadataReplica === null) return [];
+  const see = `systemctl status strata-metadata on ${other ?? ''}`;
+  if (copy.role === 'primary' && n.name === s.metadataReplica)
+    return [{ words: `its metadata were the primary until those on ${other ?? ''} were: nobody is let in`, remedy: 'strata apply makes it the replica' }];
+  if (copy.role === 'replica' && n.name === s.metadataNode)
+    return [{ words: 'its metadata are a replica, and nobody is the primary', remedy: 'take up the run that was to change that: strata runs resume' }];
+  if (copy.closed !== null) return [{ words: `the metadata let nobody in: ${copy.closed}`, remedy: `${see}; if that machine is gone for good, take \`storage.metadata.replica\` out of the spec and apply` }];
+  if (copy.inStep) return [];
+  if (copy.role === 'replica') return [{ words: `the replica of the metadata does not follow ${other ?? ''}${copy.lagSeconds === null ? '' : `, for ${copy.lagSeconds} s`}`, remedy: see }];
+  return copy.alone
+    ? [{ words: `the metadata have no copy: their replica on ${other ?? ''} is not in step yet`, remedy: `strata apply; then ${see}` }]
+    : [{ words: `the metadata answer no write: their replica on ${other ?? ''} does not follow`, remedy: `${see}; if that machine is gone for good, take \`storage.metadata.replica\` out of the spec and apply` }];
+}
+
 /** What is wrong, each with its node and what helps; empty when all is well. */
 export function storageProblems(s: Omit<StorageStatus, 'problems' | 'volumes'>): Problem[] {
   return s.nodes.flatMap((n) => {
     if (n.missing !== null) return [{ node: n.name, words: n.missing, remedy: `strata doctor ${n.name}` }];
     const found: Omit<Problem, 'node'>[] = s.kind === 'juicefs' ? mountProblem(n) : [];
-    if (n.metadata) found.push(...metadataProblem(n.metadata));
+    if (n.metadata) found.push(...metadataProblem(n.metadata), ...copyProblem(n, s));
+    else if (n.name === s.metadataReplica) found.push({ words: 'the replica of the metadata does not answer', remedy: `systemctl status strata-metadata on ${n.name}` });
     else if (n.name === s.metadataNode) found.push({ words: 'the metadata does not answer', remedy: `systemctl status strata-metadata on ${n.name}` });
     if (n.objects?.answers === false) found.push({ words: n.objects.words, remedy: `see the object store on ${s.objectsNode ?? 'its node'}, and the way there` });
     for (const d of n.disks)

@@ -2,7 +2,12 @@
 export { juicefsInstall } from './juicefs-install';
 export { juicefsMount } from './juicefs-mount';
 export { metadataDumps } from './metadata-dumps';
+export { metadataHandover } from './metadata-handover';
+export { metadataLead } from './metadata-lead';
 export { metadataRedis } from './metadata-redis';
+export { metadataRelease } from './metadata-release';
+export { metadataStepdown } from './metadata-stepdown';
+export { metadataTakeover } from './metadata-takeover';
 export { objectsCheck } from './objects-check';
 export { objectsMinio } from './objects-minio';
 export { objectsSeaweedfs } from './objects-seaweedfs';

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { secretInput } from '../define-task';
 import type { WrittenFile } from '../orchestration/written-files';
 import { guardFiles, guardLines } from './metadata-guard';
+import { Peer, replicaLagSeconds } from './metadata-peer';
 import { guardPaths, metadataPaths as paths, systemdFolder } from './storage-paths';
 
 export const MetadataInput = z.strictObject({
@@ -13,6 +14,7 @@ export const MetadataInput = z.strictObject({
   admin: secretInput(), // the administrator's password
   adminHash: secretInput(), // and its sha256
   users: z.array(z.strictObject({ node: NodeName, hash: secretInput() })), // only the sha256 of each node's password
+  peer: Peer.optional(), // where there are two copies
 });
 export type MetadataInput = z.infer<typeof MetadataInput>;
 
@@ -20,8 +22,8 @@ export type MetadataInput = z.infer<typeof MetadataInput>;
 export const nodeUser = (node: string): string => `node.${node}`;
 export const identityHead = (input: { cluster: string; address: string }): string => `# ${storageNames(input.cluster).meta} ${input.address}\n`;
 
-/** What a user may: JuiceFS needs everything but what endangers others, and to read the server's version. */
-const rights = { admin: '~* &* +@all', node: '~* &* +@all -@dangerous -@admin +info' } as const;
+/** What a user may: JuiceFS needs everything but what endangers others, and to read the server's version; the other copy follows, and asks how far all is. */
+const rights = { admin: '~* &* +@all', node: '~* &* +@all -@dangerous -@admin +info', peer: '~strata-* +psync +replconf +ping +role +get' } as const;
 export interface RedisUser {
   name: string;
   kind: keyof typeof rights;
@@ -56,7 +58,7 @@ appendfsync always
 save ""
 maxmemory ${input.maxMemoryMiB}mb
 maxmemory-policy noeviction
-`;
+${input.peer ? `tls-replication yes\nmin-replicas-max-lag ${replicaLagSeconds}\n` : ''}`;
 /** The settings are given to the service by systemd: its account is made for its time alone and can read nothing of root's. */
 const unit = `# Written by Strata
 [Unit]
@@ -92,5 +94,5 @@ WantedBy=multi-user.target
 export const metadataFiles = (input: MetadataInput): WrittenFile[] => [
   { path: `${systemdFolder}/${paths.unit}`, content: unit },
   { path: paths.config, content: config(input), mode: 0o600 },
-  ...guardFiles(input.address),
+  ...guardFiles(input.address, input.peer?.address),
 ];

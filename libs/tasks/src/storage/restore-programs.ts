@@ -1,7 +1,7 @@
 import type { S3Place, SecretRef } from '@strata/model';
 import type { NodeContext } from '../define-task';
 import { TaskError } from '../task-error';
-import { ask, type Asking } from './metadata-redis';
+import { ask, type Asking } from './metadata-ask';
 import { counterKeys } from './metadata-guard';
 import { metadataUrl, s3Environment } from './storage-format';
 import { sliceOf } from './storage-leave';

@@ -125,6 +125,7 @@ describe('storage.leave', () => {
 
 test.each([
   ['of the metadata', guardFiles('10.0.0.11')],
+  ['of one of two copies', guardFiles('10.0.0.11', '10.0.0.12')],
   ['of a node', markFiles({ path: '/strata/rootfs', node: 'n1' })],
 ])('the guard %s is a script that a shell can read', (_, files) => {
   expect(() => execFileSync('sh', ['-n'], { input: files[0]?.content })).not.toThrow();

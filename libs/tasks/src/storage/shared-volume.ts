@@ -64,7 +64,7 @@ async function drop(c: Context): Promise<void> {
 
 /**
  * A folder of the shared view with a quota, for one claim. Not a step of any plan: a run has the cluster to itself, and a bundle that waits for its claim
- * would wait for ever (docs/adr/0011). A folder that goes is in the trash of the volume for its days.
+ * would wait for ever (docs/adr/0012). A folder that goes is in the trash of the volume for its days.
  */
 export const sharedVolume = defineTask({
   name: 'shared.volume', version: 1, layer: 'native', timeout: '31m', attempts: 1,

@@ -8,7 +8,8 @@ import { begin } from '../service-units';
 import { TaskError } from '../task-error';
 import { until } from '../wait';
 import { dumpSlot } from './metadata-dumps';
-import { answers, ask, closedWords } from './metadata-redis';
+import { answers, ask } from './metadata-ask';
+import { closedWords } from './metadata-redis';
 import { RunId } from './run-id';
 import { dumpPaths, dumpsFolder, guardPaths, metadataPaths } from './storage-paths';
 
@@ -56,7 +57,7 @@ export const storageFence = defineTask({
     });
     const remedy = `read \`journalctl -u ${metadataPaths.unit}\` on this machine, then retry the step`;
     await until(clock, { what: 'the metadata to answer', timeoutMs: 60_000, everyMs: 300, signal, remedy }, async () => ((await answers(host, c)) ? true : null));
-    await ask(c, ['CONFIG SET bind 127.0.0.1', 'CLIENT KILL TYPE normal SKIPME yes']);
+    await ask(c, ['CONFIG SET bind 127.0.0.1', 'CLIENT KILL TYPE normal SKIPME yes', 'CONFIG SET min-replicas-to-write 0']); // a replica may be away: its copy is restored with these
     const inside = (await ask(c, ['CLIENT LIST'])).flatMap((line) => /\buser=(node\.\S+)/.exec(line)?.[1] ?? []);
     if (inside.length > 0) throw new TaskError('not-fenced', `${[...new Set(inside)].join(', ')} are still connected to the metadata`, { remedy, retry: true });
     await host.files.write(guardPaths.fenced, `${input.run}\n`, { mode: 0o600 });

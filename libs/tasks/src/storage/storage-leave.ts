@@ -26,6 +26,23 @@ async function here(host: Host, input: { path: string; cache: string }): Promise
   return (await host.files.list(input.cache)).length === 0 ? null : `${input.cache} holds blocks`;
 }
 
+/** Ends the mount and every process of it, and empties the cache. @throws TaskError while some process still has the file system mounted */
+export async function leave(host: Host, { path, cache, log }: { path: string; cache: string; log: (line: string) => void }): Promise<void> {
+  await halt(host, [paths.markUnit, paths.unit]);
+  if (isShared(await mountType(host, path))) await host.mounts.unmount(path, { detach: true });
+  const alive = await host.programs.run(['pgrep', '-a', '-f', `^${paths.binary} mount `], { timeoutMs: 10_000 });
+  if (alive.code === 0)
+    throw new TaskError('mount-lives', `a mount of the shared file system still runs on this machine: ${alive.stdout.trim().split('\n')[0]?.slice(0, 200) ?? ''}`, {
+      remedy: "end that process (a mount made by hand is none of Strata's), then retry the step",
+      retry: true,
+    });
+  const [was, highest] = [await noted(host), await highestIn(host, cache)];
+  if (highest > was) await host.files.write(paths.seen, `${highest}\n`, { mode: 0o600 });
+  for (const note of [paths.closed, paths.beat]) await host.files.remove(note); // it may see an older tree now
+  for (const name of await host.files.list(cache)) await host.files.remove(`${cache}/${name}`, { recursive: true });
+  log(`the cache is empty; its highest slice was ${highest}`);
+} // prettier-ignore
+
 /**
  * The node gives up all that it knows of the shared file system: its mount, every process of it, and its cache, whose blocks would be taken for others'.
  * The highest slice that it knew of is kept: nothing new may have its number.
@@ -40,20 +57,6 @@ export const storageLeave = defineTask({
     const reason = await here(host, input);
     return reason === null ? { state: 'satisfied', output: { seen: await noted(host) } } : { state: 'unsatisfied', reason, before: {} };
   },
-  async apply({ host, input, log }) {
-    await halt(host, [paths.markUnit, paths.unit]);
-    if (isShared(await mountType(host, input.path))) await host.mounts.unmount(input.path, { detach: true });
-    const alive = await host.programs.run(['pgrep', '-a', '-f', `^${paths.binary} mount `], { timeoutMs: 10_000 });
-    if (alive.code === 0)
-      throw new TaskError('mount-lives', `a mount of the shared file system still runs on this machine: ${alive.stdout.trim().split('\n')[0]?.slice(0, 200) ?? ''}`, {
-        remedy: 'end that process (a mount made by hand is none of Strata\'s), then retry the step',
-        retry: true,
-      });
-    const [was, highest] = [await noted(host), await highestIn(host, input.cache)];
-    if (highest > was) await host.files.write(paths.seen, `${highest}\n`, { mode: 0o600 });
-    for (const note of [paths.closed, paths.beat]) await host.files.remove(note); // it may see an older tree now
-    for (const name of await host.files.list(input.cache)) await host.files.remove(`${input.cache}/${name}`, { recursive: true });
-    log(`the cache is empty; its highest slice was ${highest}`);
-  },
+  apply: ({ host, input, log }) => leave(host, { ...input, log }),
   undo: { never: 'the node mounts again by `juicefs.mount`' },
 }); // prettier-ignore

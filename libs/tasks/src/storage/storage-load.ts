@@ -6,7 +6,9 @@ import type { Host } from '../ports/host';
 import { must } from '../programs';
 import { TaskError } from '../task-error';
 import { beatKey } from './metadata-guard';
-import { ask, closedWords } from './metadata-redis';
+import { takenOver } from './metadata-takeover';
+import { ask } from './metadata-ask';
+import { closedWords } from './metadata-redis';
 import { bucketAgainst, complaint, type Counters, countersIn, juicefsAt, markOf, missingIn } from './restore-programs';
 import { RunId } from './run-id';
 import { dumpPaths, guardPaths, metadataPaths } from './storage-paths';
@@ -105,11 +107,12 @@ const noVolume = (): TaskError =>
 
 /** Nothing is lost silently: what is not there any more is said, whatever the run was for. */
 export function lossOf(r: Report): Finding[] {
-  const what = r.from === 'current' ? `the metadata are kept as they were found (${r.closed})` : `the metadata are those of the dump \`${r.from}\``;
+  const taken = r.closed.startsWith(takenOver);
+  const what = taken ? `the metadata are those of the replica (${r.closed})` : r.from === 'current' ? `the metadata are kept as they were found (${r.closed})` : `the metadata are those of the dump \`${r.from}\``;
   const blocks = `${r.lost} blocks (${r.lostBytes} bytes) in the bucket belong to no file any more`;
   const files = `${r.before} files and folders before the restore, ${r.after} now`;
   const words = `${what}: ${files}; ${blocks}; ${r.missing} blocks that files need are not in the bucket`;
-  if (r.lost === 0 && r.missing === 0 && r.after >= r.before) return [info('storage.restored', words)];
+  if (!taken && r.lost === 0 && r.missing === 0 && r.after >= r.before) return [info('storage.restored', words)];
   const where = r.from === 'current' ? '' : ` What was there before is in ${dumpPaths.beforeRestore}, which can be restored in turn.`;
   return [warning('storage.loss', `${words}. What was written after that point is lost.`, `compare with your own copies.${where}`)];
 }
@@ -128,6 +131,8 @@ export const storageLoad = defineTask({
     return { state: 'satisfied', output: { before, after, lost, lostBytes, missing }, findings: lossOf(report) };
   },
   async apply(c) {
+    const { host, input } = c;
+    if (input.s3?.caPem !== undefined) await host.files.write(metadataPaths.objectsCa, input.s3.caPem, { mode: 0o600 }); // a replica never made the volume
     await restore(c);
   },
   async verify({ host }) {

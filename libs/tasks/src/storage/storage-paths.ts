@@ -17,6 +17,7 @@ export const metadataPaths = {
   unit: 'strata-metadata.service',
   data: '/var/lib/strata-metadata',
   admin: `${folder}/metadata/admin`,
+  peer: `${folder}/metadata/peer`, // how the two copies know each other
   guard: `${folder}/metadata/guard`,
 } as const;
 
@@ -29,6 +30,14 @@ export const guardPaths = {
   closed: '/var/lib/strata-metadata-mark/closed',
   fenced: '/var/lib/strata-metadata-mark/fenced', // the run that closed it
   restored: '/var/lib/strata-metadata-mark/restored', // what the last restore found
+  role: '/var/lib/strata-metadata-mark/role', // `primary` or `replica`: what these data are, wherever the settings come from
+  alone: '/var/lib/strata-metadata-mark/alone', // a primary whose replica is not in step yet: it writes without
+  stopped: '/var/lib/strata-metadata-mark/stopped', // the sizes of their files when Redis ended
+  waits: '/var/lib/strata-metadata-mark/waits', // why a primary does not open yet
+  handed: '/var/lib/strata-metadata-mark/handed', // the drill that gave the lead away, and how far all was
+  led: '/var/lib/strata-metadata-mark/led', // the drill that took it
+  released: '/var/lib/strata-metadata-mark/released', // the drill after which nobody asks the wrong machine
+  taken: '/var/lib/strata-metadata-mark/taken', // the failover that took it
 } as const;
 /** Copies of the metadata, without the key of the bucket. */
 export const dumpsFolder = '/var/lib/strata-metadata-dumps';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineTask, secretInput } from '../define-task';
-import { ask } from './metadata-redis';
+import { ask } from './metadata-ask';
 import { asideDatabase } from './storage-load';
 import { dumpPaths } from './storage-paths';
 
