@@ -85,7 +85,7 @@ test('hello, welcome, an order out and its settle back, word for word', async ()
     { kind: 'answer', id: 'a1', part: Buffer.from('[]'), last: true, failure: '' },
   ];
   for (const message of fromAgent) await session.send(message);
-  await until(() => at.heard.length === 12);
+  await until(() => at.heard.length === 13);
   expect(at.heard.slice(1)).toEqual(fromAgent);
 });
 
