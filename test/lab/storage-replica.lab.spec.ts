@@ -23,7 +23,8 @@ const sh = (node: string, script: string, timeoutMs = 60_000): Promise<string> =
 /** The metadata of a machine, asked there as their administrator. */
 const redis = (node: string, ...commands: string[]): Promise<string> =>
   sh(node, `. /etc/strata/storage/metadata/admin; export REDISCLI_AUTH; printf '${commands.join('\\n')}\\n' | timeout 20 redis-cli --no-auth-warning --tls --cacert /etc/strata/storage/metadata/ca.pem -h 127.0.0.1 -p ${own} --user strata-admin`); // prettier-ignore
-const info = async (node: string, field: string): Promise<string> => new RegExp(`^${field}:(.*?)\\s*$`, 'm').exec(await redis(node, 'INFO replication'))?.[1] ?? '';
+const info = async (node: string, field: string): Promise<string> =>
+  new RegExp(`^${field}:(.*?)\\s*$`, 'm').exec(await redis(node, 'INFO replication'))?.[1] ?? '';
 const bound = async (node: string): Promise<string[]> =>
   (await sh(node, 'ss -Hlnt')).split('\n').map((l) => l.trim().split(/\s+/)[3] ?? '').filter((at) => at.endsWith(`:${own}`)).sort(); // prettier-ignore
 const address = (node: string): string => world.lab.node(node).address;
@@ -46,7 +47,12 @@ async function strata(args: readonly string[]): Promise<string> {
 /** Writes need the other copy, and have it. */
 const inStep = (primary: string, replica: string): Promise<unknown> =>
   until(`${primary} to write only with ${replica}`, 60_000, async () => {
-    const is = [await info(primary, 'role'), await info(primary, 'min_slaves_good_slaves'), await info(replica, 'role'), await info(replica, 'master_link_status')];
+    const is = [
+      await info(primary, 'role'),
+      await info(primary, 'min_slaves_good_slaves'),
+      await info(replica, 'role'),
+      await info(replica, 'master_link_status'),
+    ];
     const need = await redis(primary, 'CONFIG GET min-replicas-to-write', 'GET strata-paired');
     return is.join() === 'master,1,slave,up' && need.includes(`min-replicas-to-write\n1\n${address(replica)}`) ? true : null;
   });

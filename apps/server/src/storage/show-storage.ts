@@ -30,7 +30,15 @@ export class ShowStorage {
     const ask: StorageAsk = { path: spec.spec.storage.path, objectsUrl: shared && objectsUrl(spec, shared) };
     const nodes = await Promise.all(rows.map((row) => this.node(row, { cluster, ask })));
     const { kind, path } = spec.spec.storage;
-    const status = { cluster: cluster.name, kind, path, metadataNode: shared?.metadata.node ?? null, metadataReplica: shared?.metadata.replica ?? null, objectsNode: shared?.objects.node ?? null, nodes };
+    const status = {
+      cluster: cluster.name,
+      kind,
+      path,
+      metadataNode: shared?.metadata.node ?? null,
+      metadataReplica: shared?.metadata.replica ?? null,
+      objectsNode: shared?.objects.node ?? null,
+      nodes,
+    };
     return { ...status, problems: storageProblems(status) };
   }
 
