@@ -84,7 +84,9 @@ export function contextOf(request: PlanRequest): PlanContext {
         'give each node an address of its own in the spec',
       );
   });
-  const controlPlane = nodes.find((n) => n.role === 'control-plane') ?? (takesBack ? lostControlPlane(request) : request.intent.kind === 'failover-storage' ? awayControlPlane(request) : null);
+  const controlPlane =
+    nodes.find((n) => n.role === 'control-plane') ??
+    (takesBack ? lostControlPlane(request) : request.intent.kind === 'failover-storage' ? awayControlPlane(request) : null);
   if (!controlPlane) throw noControlPlane(spec.nodes);
   const suffix = `${cluster}.strata.internal`;
   return {

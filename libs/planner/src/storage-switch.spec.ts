@@ -7,14 +7,22 @@ const specWith = (storage: object) => specOf({ nodes: nodesOf(3), storage: { kin
 const spec = specWith({ metadata: { node: 'n2', replica: 'n3' } });
 const stepOf = (made: Plan, key: string): Plan['steps'][number] => made.steps.find((s) => s.key === key) as Plan['steps'][number];
 const keysOf = (made: Plan, node: string): string[] => made.steps.filter((s) => s.node === node).map((s) => s.key.slice(3));
-const made = (kind: 'install' | 'drill-storage' | 'failover-storage' | 'restore-storage', more: object = {}, of = spec): Plan => plan(requestOf(of, { intent: intentOf(kind), enrolled, ...more }));
+const made = (kind: 'install' | 'drill-storage' | 'failover-storage' | 'restore-storage', more: object = {}, of = spec): Plan =>
+  plan(requestOf(of, { intent: intentOf(kind), enrolled, ...more }));
 const peerOf = (of: Plan, node: string): unknown => (stepOf(of, `${node}/metadata.redis`).input as { peer?: unknown }).peer;
 
 describe('an install with a replica', () => {
   it('runs the metadata on both, each knowing the other, with dumps, ports and a package on both', () => {
     const install = made('install');
-    expect([peerOf(install, 'n2'), peerOf(install, 'n3')]).toMatchObject([{ role: 'primary', address: '10.0.0.13' }, { role: 'replica', address: '10.0.0.12' }]);
-    for (const [node, has] of [['n1', false], ['n2', true], ['n3', true]] as const) {
+    expect([peerOf(install, 'n2'), peerOf(install, 'n3')]).toMatchObject([
+      { role: 'primary', address: '10.0.0.13' },
+      { role: 'replica', address: '10.0.0.12' },
+    ]);
+    for (const [node, has] of [
+      ['n1', false],
+      ['n2', true],
+      ['n3', true],
+    ] as const) {
       expect(keysOf(install, node).includes('metadata.dumps')).toBe(has);
       expect(JSON.stringify(stepOf(install, `${node}/firewall.open`).input).includes('6390')).toBe(has);
       expect(JSON.stringify(stepOf(install, `${node}/packages.install`).input).includes('redis-tools')).toBe(has);
@@ -44,7 +52,10 @@ describe('a drill', () => {
       expect(stepOf(drill, `${node}/hosts.block`).needs).toEqual(['n3/metadata.lead']);
       expect(JSON.stringify(stepOf(drill, `${node}/hosts.block`).input)).toMatch(/"address":"10\.0\.0\.13","names":\["meta\./);
     }
-    expect([stepOf(drill, 'n2/metadata.release').needs, stepOf(drill, 'n3/metadata.release').needs]).toEqual([['n1/hosts.block', 'n2/hosts.block', 'n3/hosts.block'], ['n2/metadata.release']]);
+    expect([stepOf(drill, 'n2/metadata.release').needs, stepOf(drill, 'n3/metadata.release').needs]).toEqual([
+      ['n1/hosts.block', 'n2/hosts.block', 'n3/hosts.block'],
+      ['n2/metadata.release'],
+    ]);
     expect([peerOf(drill, 'n2'), peerOf(drill, 'n3')]).toMatchObject([{ role: 'replica' }, { role: 'primary' }]);
     expect(drill.steps.filter((s) => /^(storage|juicefs)\./.test(s.task))).toEqual([]);
   });

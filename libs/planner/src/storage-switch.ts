@@ -71,7 +71,9 @@ export function failoverStorage(on: Steps, c: PlanContext, request: PlanRequest)
   mustBeHere(s.c, shared);
   const [run, admin] = [request.id, derived('metadata-admin')];
   on.phase('prepare');
-  const taken = on.line(next.name).step(storageTasks.metadataTakeover, { run, admin, address: next.address, peer: peerAt(s.lastAddress), old: request.intent.force });
+  const taken = on
+    .line(next.name)
+    .step(storageTasks.metadataTakeover, { run, admin, address: next.address, peer: peerAt(s.lastAddress), old: request.intent.force });
   for (const n of s.c.nodes) on.line(n.name, taken).step(storageTasks.storageLeave, { run, path: shared.path, cache: shared.cache.path });
   const left = s.c.nodes.map((n) => stepOf(n.name, storageTasks.storageLeave));
 

@@ -53,7 +53,11 @@ interface OnNode {
 /** Its programs, and what runs on this node: metadata, objects, the volume. */
 export function storageServices(line: Line, { n, c, shared }: OnNode): void {
   const { metadata, objects } = shared;
-  const services = { metadata: c.everything || n.name === metadata.node, replica: n.name === metadata.replica, objects: c.everything || n.name === objects.node };
+  const services = {
+    metadata: c.everything || n.name === metadata.node,
+    replica: n.name === metadata.replica,
+    objects: c.everything || n.name === objects.node,
+  };
   const files = line.fork();
   fetch(files, 'storage', services.objects ? storagePrograms(c.spec) : ['juicefs']);
   line.after(files);
@@ -77,7 +81,8 @@ export function sharedMount(line: Line, at: OnNode, options = mountNeeds(at)): v
 }
 /** With the mount's own password, so behind it; nothing waits for them. */
 export function dumps(line: Line, { n, c, shared }: OnNode): void {
-  if (c.everything || [shared.metadata.node, shared.metadata.replica].includes(n.name)) line.fork().step(storageTasks.metadataDumps, { cluster: c.cluster, node: n.name });
+  if (c.everything || [shared.metadata.node, shared.metadata.replica].includes(n.name))
+    line.fork().step(storageTasks.metadataDumps, { cluster: c.cluster, node: n.name });
 }
 /** The same tree, beside the one that is moved into it. */
 export function sideMount(line: Line, at: OnNode): void {

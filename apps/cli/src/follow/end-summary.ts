@@ -7,7 +7,8 @@ export function endSummary(view: RunView): string[] {
   const lines: string[] = [];
   const findings = findingsOf(view);
   if (findings.length > 0) lines.push('', 'Findings', ...findings.flatMap(findingLines));
-  const said = (code: string): string[] => [...view.steps.values()].flatMap((v) => (v.result?.findings ?? []).filter((f) => f.code === code).map((f) => `  ${f.message}`));
+  const said = (code: string): string[] =>
+    [...view.steps.values()].flatMap((v) => (v.result?.findings ?? []).filter((f) => f.code === code).map((f) => `  ${f.message}`));
   const switched = said('storage.switched');
   if (switched.length > 0) lines.push('', 'The metadata', ...switched);
   const pairs = said('storage.pair');

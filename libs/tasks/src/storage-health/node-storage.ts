@@ -56,7 +56,21 @@ async function metadataOf(host: Host): Promise<NodeStorage['metadata']> {
   const user = /rediss:\/\/([^@]+)@/.exec(unit)?.[1];
   const password = /^META_PASSWORD=(\S+)$/m.exec((await host.files.read(mountPaths.secrets)) ?? '')?.[1];
   if (user === undefined || password === undefined) return null;
-  const cli = ['redis-cli', '--no-auth-warning', '--tls', '--cacert', metadataPaths.ca, '-h', '127.0.0.1', '-p', String(metadataPort), '--user', user, '-n', '1'] as const;
+  const cli = [
+    'redis-cli',
+    '--no-auth-warning',
+    '--tls',
+    '--cacert',
+    metadataPaths.ca,
+    '-h',
+    '127.0.0.1',
+    '-p',
+    String(metadataPort),
+    '--user',
+    user,
+    '-n',
+    '1',
+  ] as const;
   const { stdout } = await run(host, cli, { env: { REDISCLI_AUTH: password }, input: 'INFO memory\nINFO clients\nINFO replication\nZCARD allSessions\n' });
   const number = (of: RegExp): number => Number(of.exec(stdout)?.[1] ?? Number.NaN);
   const [used, limit, clients] = [number(/^used_memory:(\d+)/m), number(/^maxmemory:(\d+)/m), number(/^connected_clients:(\d+)/m)];

@@ -34,12 +34,26 @@ function copyProblem(n: Node, s: Omit<StorageStatus, 'problems' | 'volumes'>): O
     return [{ words: `its metadata were the primary until those on ${other ?? ''} were: nobody is let in`, remedy: 'strata apply makes it the replica' }];
   if (copy.role === 'replica' && n.name === s.metadataNode)
     return [{ words: 'its metadata are a replica, and nobody is the primary', remedy: 'take up the run that was to change that: strata runs resume' }];
-  if (copy.closed !== null) return [{ words: `the metadata let nobody in: ${copy.closed}`, remedy: `${see}; if that machine is gone for good, take \`storage.metadata.replica\` out of the spec and apply` }];
+  if (copy.closed !== null)
+    return [
+      {
+        words: `the metadata let nobody in: ${copy.closed}`,
+        remedy: `${see}; if that machine is gone for good, take \`storage.metadata.replica\` out of the spec and apply`,
+      },
+    ];
   if (copy.inStep) return [];
-  if (copy.role === 'replica') return [{ words: `the replica of the metadata does not follow ${other ?? ''}${copy.lagSeconds === null ? '' : `, for ${copy.lagSeconds} s`}`, remedy: see }];
+  if (copy.role === 'replica')
+    return [
+      { words: `the replica of the metadata does not follow ${other ?? ''}${copy.lagSeconds === null ? '' : `, for ${copy.lagSeconds} s`}`, remedy: see },
+    ];
   return copy.alone
     ? [{ words: `the metadata have no copy: their replica on ${other ?? ''} is not in step yet`, remedy: `strata apply; then ${see}` }]
-    : [{ words: `the metadata answer no write: their replica on ${other ?? ''} does not follow`, remedy: `${see}; if that machine is gone for good, take \`storage.metadata.replica\` out of the spec and apply` }];
+    : [
+        {
+          words: `the metadata answer no write: their replica on ${other ?? ''} does not follow`,
+          remedy: `${see}; if that machine is gone for good, take \`storage.metadata.replica\` out of the spec and apply`,
+        },
+      ];
 }
 
 /** What is wrong, each with its node and what helps; empty when all is well. */

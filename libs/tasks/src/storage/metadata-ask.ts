@@ -12,7 +12,9 @@ export async function ask({ host, input, secret }: Asking, commands: readonly st
   const argv = ['redis-cli', '--no-auth-warning', '--tls', '--cacert', paths.ca, '-h', '127.0.0.1', '-p', String(metadataPort), '--user', adminUser] as const;
   const ran = await host.programs.run(argv, { timeoutMs: 15_000, input: `${commands.join('\n')}\n`, env: { REDISCLI_AUTH: secret(input.admin) } });
   const lines = ran.stdout.split('\n').map((l) => l.trim()).filter(Boolean); // prettier-ignore
-  const refusal = [...lines, ...ran.stderr.split('\n')].find((l) => /^(\(error\)|ERR|NOREPLICAS|READONLY|EXECABORT|OOM|MISCONF|WRONGPASS|NOAUTH|NOPERM|AUTH failed|Could not connect|Error)/.test(l));
+  const refusal = [...lines, ...ran.stderr.split('\n')].find((l) =>
+    /^(\(error\)|ERR|NOREPLICAS|READONLY|EXECABORT|OOM|MISCONF|WRONGPASS|NOAUTH|NOPERM|AUTH failed|Could not connect|Error)/.test(l),
+  );
   if (ran.code === 0 && refusal === undefined) return lines;
   throw new TaskError('metadata-refuses', `the metadata does not do what its administrator asks: ${refusal ?? `redis-cli ended with ${ran.code}`}`, {
     remedy: `read \`journalctl -u ${paths.unit}\`, then retry the step`,

@@ -20,7 +20,8 @@ const led = async ({ host, input }: Context): Promise<Counts | null> => {
   const note = text === null ? null : (Led.safeParse(JSON.parse(text)).data ?? null);
   return note?.run === input.run && (await roleHere(host)) === 'primary' ? note.counts : null;
 };
-const said = (counts: Counts) => info('storage.switched', `nothing was lost: this machine has what the other one had when writes stopped (${countsWords(counts)})`);
+const said = (counts: Counts) =>
+  info('storage.switched', `nothing was lost: this machine has what the other one had when writes stopped (${countsWords(counts)})`);
 
 /** It ends by itself, should nobody end it. */
 const pauseMs = 60_000;

@@ -33,7 +33,8 @@ export async function replication(c: Asking): Promise<Map<string, string>> {
   return new Map(lines.map((l) => [l.slice(0, l.indexOf(':')), l.slice(l.indexOf(':') + 1)]));
 }
 /** Whether some replica has all and keeps up. */
-export const inStep = (info: ReadonlyMap<string, string>): boolean => [...info].some(([name, said]) => /^slave\d+$/.test(name) && /\bstate=online\b/.test(said));
+export const inStep = (info: ReadonlyMap<string, string>): boolean =>
+  [...info].some(([name, said]) => /^slave\d+$/.test(name) && /\bstate=online\b/.test(said));
 /** Whether this replica has all of its primary and hears of it. */
 export const follows = (info: ReadonlyMap<string, string>, address: string): boolean =>
   info.get('role') === 'slave' && info.get('master_host') === address && info.get('master_link_status') === 'up' && info.get('master_sync_in_progress') !== '1';

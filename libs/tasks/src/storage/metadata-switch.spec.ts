@@ -93,7 +93,9 @@ describe('metadata.lead', () => {
     of.now = { ...counts, beat: 11 };
     const { outcome, result } = await run(of, 'metadata.lead', input);
     expect([outcome, of.host.files.text(`${mark}/role`)]).toEqual(['changed', 'primary\n']);
-    expect(result.findings).toMatchObject([{ severity: 'info', message: expect.stringMatching(/^nothing was lost: .*12 files and folders in 40 keys/) as string }]);
+    expect(result.findings).toMatchObject([
+      { severity: 'info', message: expect.stringMatching(/^nothing was lost: .*12 files and folders in 40 keys/) as string },
+    ]);
   });
   it('does not with less', async () => {
     const of = copy('replica');
@@ -123,7 +125,9 @@ describe('metadata.take-over', () => {
     const of = copy('replica');
     of.other = '';
     expect((await run(of, 'metadata.take-over', input)).outcome).toBe('changed');
-    expect(of.host.files.text(`${mark}/closed`)).toBe('taken over by the replica on this machine from 10.0.0.12; it was in step at 2026-01-01T00:00:05Z, and it heard of it last 1 s before');
+    expect(of.host.files.text(`${mark}/closed`)).toBe(
+      'taken over by the replica on this machine from 10.0.0.12; it was in step at 2026-01-01T00:00:05Z, and it heard of it last 1 s before',
+    );
     expect([of.host.files.text(`${mark}/role`), of.host.files.text(`${mark}/alone`)]).toEqual(['primary\n', '']);
     expect(of.asked.indexOf('REPLICAOF NO ONE')).toBeLessThan(of.asked.indexOf('DEL strata-paired'));
     expect((await run(of, 'metadata.take-over', input)).outcome).toBe('satisfied');

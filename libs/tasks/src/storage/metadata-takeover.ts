@@ -14,7 +14,13 @@ import { guardPaths, metadataPaths } from './storage-paths';
 /** A primary that is cut off has stopped to answer writes by then. */
 const waitMs = (replicaLagSeconds + 5) * 1000;
 const remedy = `read \`journalctl -u ${metadataPaths.unit}\` on this machine, then retry the step`;
-const Input = z.strictObject({ run: RunId, admin: secretInput(), address: Peer.shape.address, peer: z.strictObject({ address: Peer.shape.address, password: secretInput() }), old: z.boolean() }); // old: also where it was not in step for long
+const Input = z.strictObject({
+  run: RunId,
+  admin: secretInput(),
+  address: Peer.shape.address,
+  peer: z.strictObject({ address: Peer.shape.address, password: secretInput() }),
+  old: z.boolean(),
+}); // old: also where it was not in step for long
 type Context = NodeContext<z.infer<typeof Input>>;
 
 /** Why the replica must not become the primary, or null. It is asked while it runs. */

@@ -108,7 +108,11 @@ const noVolume = (): TaskError =>
 /** Nothing is lost silently: what is not there any more is said, whatever the run was for. */
 export function lossOf(r: Report): Finding[] {
   const taken = r.closed.startsWith(takenOver);
-  const what = taken ? `the metadata are those of the replica (${r.closed})` : r.from === 'current' ? `the metadata are kept as they were found (${r.closed})` : `the metadata are those of the dump \`${r.from}\``;
+  const what = taken
+    ? `the metadata are those of the replica (${r.closed})`
+    : r.from === 'current'
+      ? `the metadata are kept as they were found (${r.closed})`
+      : `the metadata are those of the dump \`${r.from}\``;
   const blocks = `${r.lost} blocks (${r.lostBytes} bytes) in the bucket belong to no file any more`;
   const files = `${r.before} files and folders before the restore, ${r.after} now`;
   const words = `${what}: ${files}; ${blocks}; ${r.missing} blocks that files need are not in the bucket`;

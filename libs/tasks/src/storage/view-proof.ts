@@ -20,7 +20,15 @@ export type Proof = z.infer<typeof Proof>;
 /** Holds the lock, by a program of systemd's: it outlives this step, and the agent, and ends by itself. @throws TaskError unless it holds it */
 async function hold(host: Host, file: string): Promise<void> {
   await letGo(host);
-  const keep = ['flock', '--exclusive', '--nonblock', file, 'sleep', String(heldSeconds)];
+  const keep = [
+    'flock',
+    '--exclusive',
+    '--timeout',
+    '20',
+    file, // whoever looks whether it is held has it for a moment
+    'sleep',
+    String(heldSeconds),
+  ];
   const options = [
     `--unit=${unit}`,
     '--collect',
@@ -30,7 +38,7 @@ async function hold(host: Host, file: string): Promise<void> {
     '--property=TimeoutStopSec=5',
   ];
   await must(host, ['systemd-run', ...options, ...keep], { timeoutMs: answerMs, remedy });
-  for (let tries = 0; tries < 50; tries += 1) if (await isLocked(host, file)) return;
+  for (let tries = 0; tries < 200; tries += 1) if (await isLocked(host, file)) return;
   throw new TaskError('lock-not-held', `${file} was locked, but nobody here finds it so`, { remedy, retry: true });
 }
 /** Ends what holds this node's lock; fine if nothing does. */
