@@ -104,7 +104,8 @@ const breaks: Break[] = [
     node: 'n3',
     now: () => inside('n3', 'cd /root && mv /etc/containerd/config.toml . && mv /etc/cni/net.d/10-flannel.conflist . && mv /var/lib/kubelet/config.yaml .'),
     says: { code: 'node.files', cause: /(?=.*\/etc\/containerd\/config\.toml)(?=.*\/var\/lib\/kubelet\/config\.yaml).* are missing; .*10-flannel\.conflist is missing/ },
-    mend: () => inside('n3', 'cd /root && mv config.toml /etc/containerd/ && mv 10-flannel.conflist /etc/cni/net.d/ && mv config.yaml /var/lib/kubelet/'),
+    // containerd reads networks anew when one is written, not when one is moved there from another folder
+    mend: () => inside('n3', 'cd /root && mv config.toml /etc/containerd/ && cp -p 10-flannel.conflist /etc/cni/net.d/ && rm 10-flannel.conflist && mv config.yaml /var/lib/kubelet/'),
   },
   {
     name: 'kubelet has lost its kubeconfig',
