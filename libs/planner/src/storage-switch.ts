@@ -49,7 +49,7 @@ export function drillStorage(on: Steps, c: PlanContext, request: PlanRequest): v
   on.phase('install');
   const gives = on.line(last.name).step(storageTasks.metadataHandover, { run, admin, peer: peerAt(next.address) });
   const leads = on.line(next.name, gives).step(storageTasks.metadataLead, {
-    run, admin, counts: { $output: stepOf(last.name, storageTasks.metadataHandover), path: 'counts' },
+    run, admin, cluster: c.cluster, counts: { $output: stepOf(last.name, storageTasks.metadataHandover), path: 'counts' },
   }); // prettier-ignore
   const lines = s.c.nodes.map((n) => hosts(on.line(n.name, leads), n, s.c));
   on.phase('activate');

@@ -1,3 +1,4 @@
+import { ClusterName } from '@strata/model';
 import { z } from 'zod';
 import { defineTask, type NodeContext, secretInput } from '../define-task';
 import { info } from '../native/findings';
@@ -7,9 +8,10 @@ import { ask } from './metadata-ask';
 import { Counts, countsHere, countsWords } from './metadata-counts';
 import { beRole, replication, roleHere } from './metadata-peer';
 import { RunId } from './run-id';
+import { noteVolume } from './storage-format';
 import { guardPaths, metadataPaths } from './storage-paths';
 
-const Input = z.strictObject({ run: RunId, admin: secretInput(), counts: Counts });
+const Input = z.strictObject({ run: RunId, cluster: ClusterName, admin: secretInput(), counts: Counts });
 type Context = NodeContext<z.infer<typeof Input>>;
 /** Nothing may be less than it was when the other machine stopped to answer writes. The beat has gone on since. */
 export const lacking = (was: Counts, is: Counts): string[] =>
@@ -48,6 +50,7 @@ export const metadataLead = defineTask({
     await ask(c, [`CLIENT PAUSE ${pauseMs} WRITE`]); // until nobody asks the other machine any more
     await beRole(host, 'primary');
     await host.files.remove(guardPaths.alone);
+    await noteVolume(host, input.cluster);
     await host.files.write(guardPaths.led, JSON.stringify({ run: input.run, counts: is }), { mode: 0o600 });
   },
   async verify({ host }) {

@@ -86,13 +86,14 @@ const followsWhenTold =
   };
 
 describe('metadata.lead', () => {
-  const input = { run: 'r-1', admin: secret('password'), counts };
+  const input = { run: 'r-1', cluster: 'home', admin: secret('password'), counts };
   it('leads with every number that the other one had, and says so', async () => {
     const of = copy('replica');
     of.info = ['role:master'];
     of.now = { ...counts, beat: 11 };
     const { outcome, result } = await run(of, 'metadata.lead', input);
     expect([outcome, of.host.files.text(`${mark}/role`)]).toEqual(['changed', 'primary\n']);
+    expect(of.host.files.text(`${mark}/volume`)).toBe('strata-home\n'); // or the next plan would make one
     expect(result.findings).toMatchObject([
       { severity: 'info', message: expect.stringMatching(/^nothing was lost: .*12 files and folders in 40 keys/) as string },
     ]);

@@ -2,6 +2,7 @@ import { bucketPlace, ClusterName, type Finding, metadataPort, NodeName, ObjectS
 import { z } from 'zod';
 import { defineTask, type NodeContext, secretInput } from '../define-task';
 import { blocker } from '../native/findings';
+import type { Host } from '../ports/host';
 import { TaskError } from '../task-error';
 import { nodeUser } from './metadata-files';
 import { known } from './secrets';
@@ -76,6 +77,10 @@ const otherObjects = (words: string): Finding =>
 
 /** The first goes with the cluster; the second stays with the metadata, and is what a first look reads. */
 const notes = [metadataPaths.formatted, guardPaths.volume];
+/** Says on this machine which volume its metadata hold. */
+export async function noteVolume(host: Host, cluster: string): Promise<void> {
+  for (const note of notes) await host.files.write(note, `${storageNames(cluster).volume}\n`, { mode: 0o600 });
+}
 async function noted({ host }: Pick<Context, 'host'>, name: string): Promise<boolean> {
   for (const note of notes) if ((await host.files.read(note)) !== `${name}\n`) return false;
   return true;
@@ -116,7 +121,7 @@ export const storageFormat = defineTask({
           retry: true,
         });
     }
-    for (const note of notes) await host.files.write(note, `${name}\n`, { mode: 0o600 });
+    await noteVolume(host, input.cluster);
   },
   undo: { never: 'the volume holds the data of the cluster' },
 }); // prettier-ignore
