@@ -174,7 +174,9 @@ describe('a finished cluster', () => {
     expect(await code('apply', '-f', '/nowhere/cluster.yaml')).toBe(2);
     expect(await code('uninstall', cluster)).toBe(2); // nobody to ask, and no --yes
     expect(await code('node', 'show', 'n9')).toBe(1);
-    expect(await server.must(['logs', runId, 'n1/packages.install'])).toMatch(/asking apt for .*socat[^]*Setting up socat[^]*installed \d+ packages:[^]* socat \d/);
+    expect(await server.must(['logs', runId, 'n1/packages.install'])).toMatch(
+      /asking apt for .*socat[^]*Setting up socat[^]*installed \d+ packages:[^]* socat \d/,
+    );
     const elsewhere = { STRATA_SERVER: 'https://127.0.0.1:1', STRATA_TOKEN_FILE: join(server.home, 'secrets/admin.token') };
     const { code: unreached, stderr } = await server.strata(['status'], { env: { ...elsewhere, STRATA_CA_FILE: join(server.home, 'secrets/ca.pem') } });
     expect([unreached, stderr]).toEqual([1, expect.stringMatching(/what to do: start the control server/)]);
