@@ -174,7 +174,9 @@ describe('a finished cluster', () => {
     expect(await code('apply', '-f', '/nowhere/cluster.yaml')).toBe(2);
     expect(await code('uninstall', cluster)).toBe(2); // nobody to ask, and no --yes
     expect(await code('node', 'show', 'n9')).toBe(1);
-    expect(await code('logs', runId, 'n1/packages.install')).toBe(0);
+    expect(await server.must(['logs', runId, 'n1/packages.install'])).toMatch(
+      /asking apt for .*socat[^]*Setting up socat[^]*installed \d+ packages:[^]* socat \d/,
+    );
     const elsewhere = { STRATA_SERVER: 'https://127.0.0.1:1', STRATA_TOKEN_FILE: join(server.home, 'secrets/admin.token') };
     const { code: unreached, stderr } = await server.strata(['status'], { env: { ...elsewhere, STRATA_CA_FILE: join(server.home, 'secrets/ca.pem') } });
     expect([unreached, stderr]).toEqual([1, expect.stringMatching(/what to do: start the control server/)]);
@@ -228,9 +230,17 @@ describe('a fourth machine', () => {
 });
 
 describe('the cluster goes', () => {
+  let said: string;
   beforeAll(async () => {
-    await world.server.must(['uninstall', world.cluster, '--yes'], { timeoutMs: long });
+    await world.server.must(['kubeconfig', '--merge']);
+    said = await world.server.must(['uninstall', world.cluster, '--yes'], { timeoutMs: long });
   }, long);
+  test('with its context in the user’s kubeconfig, and says what there is no more', async () => {
+    expect(said).toContain(`context "strata-${world.cluster}" is taken out`);
+    expect(readFileSync(join(world.server.dir, 'user/.kube/config'), 'utf8')).toMatch(/current-context: ""/);
+    expect((await world.server.strata(['kubeconfig'])).stderr).toMatch(/was uninstalled/);
+    expect(await world.server.must(['cluster', 'list'])).toMatch(new RegExp(`${world.cluster} +uninstalled +\\S+ \\S+ +0 `));
+  });
   test.each(['n1', 'n2', 'n3', 'n4'])('%s is what it was before', async (name) => {
     expect(differences(before.get(name) ?? [], await snapshot(world.lab, name))).toEqual([]);
   });

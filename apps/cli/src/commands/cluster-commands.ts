@@ -1,4 +1,4 @@
-import { type ApiClient, ConnectionError } from '@strata/api-client';
+import { type ApiClient, ApiError, ConnectionError } from '@strata/api-client';
 import { exitCodes } from '@strata/model';
 import type { Command } from 'commander';
 import { forgetKubeconfig, readKubeconfig, mergeKubeconfig } from '../kubernetes/kubeconfig';
@@ -122,15 +122,20 @@ export function addClusterCommands(program: Command, cli: Cli): void {
             `Take cluster ${name} off all its machines? What runs there is lost${data ? ', and all data of its shared file system' : ''}.`,
           );
           const intent = intentOf('uninstall', { force: flags.force === true, ...(data ? { deleteData: true } : {}) });
-          const own = await client.kubeconfig(name).then(
-            (text) => readKubeconfig(text, name),
-            () => null,
-          ); // the server forgets it with the cluster
+          const own = await kubeconfigOf(client, name);
           await startAndFollow(cli, client, { cluster: name, intent, flags });
-          if (own && flags.detach !== true && (await client.cluster(name)).state === 'uninstalled') sayForgotten(cli, forgetKubeconfig(cli.env, { own }));
+          if (own !== null && flags.detach !== true && (await kubeconfigOf(client, name)) === null)
+            sayForgotten(cli, forgetKubeconfig(cli.env, { own: readKubeconfig(own, (await client.cluster(name)).name) }));
         }),
     );
 }
+
+/** The server forgets it in the midst of an uninstall: null from then on. */
+const kubeconfigOf = (client: ApiClient, cluster: string): Promise<string | null> =>
+  client.kubeconfig(cluster).catch((error: unknown) => {
+    if (error instanceof ApiError && error.code === 'no-kubeconfig') return null;
+    throw error;
+  });
 
 /** Says what left the user's kubeconfig, if anything did. */
 export function sayForgotten(cli: Cli, gone: { path: string; contexts: string[] } | null): void {
