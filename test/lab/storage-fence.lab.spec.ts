@@ -1,4 +1,4 @@
-import { newestRun, runs } from './support/cluster';
+import { newestRun, newRun, runs } from './support/cluster';
 import { until } from './support/program';
 import { RunWatch } from './support/run-watch';
 import { withShared } from './support/shared-spec';
@@ -190,15 +190,11 @@ test('the machine of the metadata goes back as a whole, with what it noted itsel
 test('a fenced run whose agents and server are killed goes on to its end', async () => {
   await startWriters();
   await moreWritten(10);
-  const known = new Set((await runs(world)).map((r) => r.id));
+  const known = (await runs(world)).map((r) => r.id);
   await world.server.must(['storage', 'restore', '--from', 'current', '--yes', '--detach'], { timeoutMs: long });
-  const run = await newestRun(world);
-  expect(known.has(run.id)).toBe(false);
-  const watch = new RunWatch(world, run.id);
+  const watch = new RunWatch(world, (await newRun(world, known)).id);
   const heard = watch.hearAll();
-  const begins = (step: string): Promise<unknown> => watch.first(`${step} to begin`, 120_000, (e) => e.kind === 'OrderStarted' && e.step === step);
-  const killed = async (node: string): Promise<unknown> => inNode(node, ['systemctl', 'kill', '-s', 'KILL', 'stratad']);
-  const kills = [begins('n2/storage.leave').then(() => killed('n2')), begins('n1/storage.load').then(() => killed('n1')), begins('n2/juicefs.mount').then(() => world.server.kill('server'))]; // prettier-ignore
+  const kills = [watch.killAtStart('n2/storage.leave'), watch.killAtStart('n1/storage.load'), watch.begins('n2/juicefs.mount').then(() => world.server.kill('server'))]; // prettier-ignore
   await Promise.all(kills);
   await heard;
   expect((await newestRun(world)).result).toBe('done');

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { newestRun, runs } from './support/cluster';
+import { newestRun, newRun, runs } from './support/cluster';
 import { until } from './support/program';
 import { RunWatch } from './support/run-watch';
 import { withShared } from './support/shared-spec';
@@ -43,6 +43,11 @@ async function strata(args: readonly string[]): Promise<string> {
   const ran = await world.server.strata(args, { timeoutMs: long });
   expect([args.join(' '), ran.code, ran.code === 0 ? '' : ran.stdout.slice(-4_000) + ran.stderr]).toEqual([args.join(' '), 0, '']);
   return ran.stdout;
+}
+/** The file says what the cluster's own spec says since the metadata changed machines. */
+function exchangeInSpec(): void {
+  const other = (node: string): string => (node === 'n2' ? 'n3' : 'n2');
+  writeFileSync(spec, readFileSync(spec, 'utf8').replace(/node: (n[23])([^]*?)replica: n[23]/, (_, node: string, between: string) => `node: ${other(node)}${between}replica: ${node}`)); // prettier-ignore
 }
 /** Writes need the other copy, and have it. */
 const inStep = (primary: string, replica: string): Promise<unknown> =>
@@ -122,7 +127,7 @@ test('a drill under writes: the replica is the primary, nothing is lost, and an 
   const old = await world.server.strata(['apply', '-f', spec, '--yes'], { timeoutMs: long });
   expect([old.code, old.stdout + old.stderr]).toEqual([expect.any(Number), expect.stringMatching(/the metadata of \S+ are on n3, and the spec asks for n2[^]*node: n3, replica: n2/)]);
   expect(old.code).not.toBe(0);
-  writeFileSync(spec, readFileSync(spec, 'utf8').replace('node: n2', 'node: n3').replace('replica: n3', 'replica: n2'));
+  exchangeInSpec();
   const again = await world.server.strata(['plan', '-f', spec, '--detailed-exitcode'], { timeoutMs: long });
   expect([again.code, again.code === 0 ? '' : again.stdout]).toEqual([0, '']);
 }, long); // prettier-ignore
@@ -162,18 +167,14 @@ test('the primary dies while its replica lags behind: a fenced run, no file has 
   await until('the old primary to be closed', 90_000, async () => ((await sh('n3', 'cat /var/lib/strata-metadata-mark/closed 2>/dev/null || true')).includes('are in use') ? true : null));
   expect(await bound('n3')).toEqual([`127.0.0.1:${own}`]);
   expect((await world.lab.exec('n3', ['mountpoint', '-q', path])).code).not.toBe(0);
-  await strata(['apply', '-f', await newSpec(), '--yes']);
+  exchangeInSpec();
+  await strata(['apply', '-f', spec, '--yes']);
   await inStep('n2', 'n3');
   expect(await sh('n3', 'ls /var/lib/private/strata-metadata')).toMatch(/appendonlydir\.before-replica/);
   const seen = await wrong(writers, nodes);
   expect([seen.foreign, [...seen.lost].sort()]).toEqual([[], [...lost].sort()]);
   expect(await strata(['storage', 'verify'])).toMatch(/done/);
 }, long); // prettier-ignore
-async function newSpec(): Promise<string> {
-  writeFileSync(spec, readFileSync(spec, 'utf8').replace('node: n3', 'node: n2').replace('replica: n2', 'replica: n3'));
-  return Promise.resolve(spec);
-}
-
 test('metadata that stop on a machine that is there: it follows by the end of the same run', async () => {
   const writers = await loads(['n1'], 'stopped');
   await inNode('n2', ['systemctl', 'stop', 'strata-metadata']);
@@ -189,15 +190,11 @@ test('metadata that stop on a machine that is there: it follows by the end of th
 
 test('a drill whose agents and server are killed goes on to its end, and loses nothing', async () => {
   const writers = await loads(['n1', 'n2'], 'killed');
-  const known = new Set((await runs(world)).map((r) => r.id));
+  const known = (await runs(world)).map((r) => r.id);
   await world.server.must(['storage', 'drill', '--yes', '--detach'], { timeoutMs: long });
-  const run = await newestRun(world);
-  expect(known.has(run.id)).toBe(false);
-  const watch = new RunWatch(world, run.id);
+  const watch = new RunWatch(world, (await newRun(world, known)).id);
   const heard = watch.hearAll();
-  const begins = (step: string): Promise<unknown> => watch.first(`${step} to begin`, 120_000, (e) => e.kind === 'OrderStarted' && e.step === step);
-  const killed = async (node: string): Promise<unknown> => inNode(node, ['systemctl', 'kill', '-s', 'KILL', 'stratad']);
-  await Promise.all([begins('n3/metadata.handover').then(() => killed('n3')), begins('n2/metadata.lead').then(() => killed('n2')), begins('n3/metadata.release').then(() => world.server.kill('server'))]);
+  await Promise.all([watch.killAtStart('n3/metadata.handover'), watch.killAtStart('n2/metadata.lead'), watch.begins('n3/metadata.release').then(() => world.server.kill('server'))]);
   await heard;
   expect((await newestRun(world)).result).toBe('done');
   for (const load of writers) await load.more(20, 60_000);

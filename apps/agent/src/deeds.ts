@@ -1,7 +1,7 @@
 import { localHost } from '@strata/host-local';
 import { VolumeAsk, volumeFolder } from '@strata/model';
-import { runTask, sharedVolume } from '@strata/tasks';
-import { realClock } from './execute-order';
+import { deadline, runTask, sharedVolume } from '@strata/tasks';
+import { realClock, realTimers } from './execute-order';
 
 /** What is under way, by folder and wish: who asks again, since the first answer was late, is given that one. */
 const underWay = new Map<string, Promise<Record<string, never>>>();
@@ -21,17 +21,20 @@ export function volumeDeed(input: unknown, stateDir: string): Promise<Record<str
 }
 
 async function carriedOut(ask: VolumeAsk, stateDir: string): Promise<Record<string, never>> {
-  const stopping = new AbortController();
-  const timer = setTimeout(() => stopping.abort(new Error('it took too long')), sharedVolume.timeoutMs);
+  const limit = deadline('start', sharedVolume.timeoutMs, realTimers);
   let before: unknown;
-  const journal = { storedBefore: () => before, before: async (value: unknown) => void (before = await Promise.resolve(value)) };
-  const common = { clock: realClock, progress: () => undefined, log: () => undefined, signal: stopping.signal, secret: () => '' };
+  const keep = (value: unknown): Promise<void> => {
+    before = value;
+    return Promise.resolve();
+  };
+  const journal = { storedBefore: () => before, before: keep };
+  const common = { clock: realClock, progress: limit.alive, log: () => undefined, signal: limit.signal, secret: () => '' };
   try {
     const ended = await runTask(sharedVolume, { action: 'run', input: ask }, { ports: { host: localHost({ stateDir }) }, common, journal });
     if (ended.outcome === 'satisfied' || ended.outcome === 'changed') return {};
     const { failure } = ended.result;
     throw new Error([failure?.message ?? ended.outcome, ...(failure?.cause ?? []).slice(-1), failure?.remedy].filter(Boolean).join('; '));
   } finally {
-    clearTimeout(timer);
+    limit.end();
   }
 }

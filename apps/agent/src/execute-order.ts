@@ -8,7 +8,7 @@ import { rightNow, stepTakenBack, stepWrote } from './keep-written';
 
 export const realClock: Clock = { now: () => Date.now(), sleep: (ms, signal) => sleep(ms, undefined, { signal }) };
 
-const realTimers = { start: (ms: number, then: () => void) => setTimeout(then, ms), stop: (timer: NodeJS.Timeout) => clearTimeout(timer) };
+export const realTimers = { start: (ms: number, then: () => void) => setTimeout(then, ms), stop: (timer: NodeJS.Timeout) => clearTimeout(timer) };
 
 export interface Execution {
   journal: Journal;

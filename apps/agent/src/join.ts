@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join as joinPath, resolve } from 'node:path';
 import { localHost, localSource } from '@strata/host-local';
 import { keyPem, makeCsr, newKeys, parseJoinToken } from '@strata/pki';
-import { gatherFacts, StateBefore, stateBeforeFile } from '@strata/tasks';
+import { gatherFacts, stateBeforeFile, stateBeforeOf } from '@strata/tasks';
 import { enroll } from '@strata/wire';
 import { configOf, writeConfig, writeTls } from './config';
 import type { Paths } from './paths';
@@ -105,12 +105,11 @@ const beforeFile = (paths: Paths): string => joinPath(paths.state, basename(stat
 /** Keeps the mode of a state folder that is there ahead of us: a mount point, mostly. We make it private, and uninstall gives it back. */
 export async function rememberFolder(paths: Paths): Promise<void> {
   const was = await stat(paths.state).catch(() => null);
-  const isOurs = (await stat(dirname(joinPath(paths.state, 'identity/x'))).catch(() => null)) !== null; // joined again: what was before is long gone
+  const isOurs = (await stat(joinPath(paths.state, 'identity')).catch(() => null)) !== null; // joined again: what was before is long gone
   if (was && !isOurs) await writeFile(beforeFile(paths), JSON.stringify({ mode: was.mode & 0o7777 }), { mode: 0o600 });
 }
 async function folderBefore(paths: Paths): Promise<{ mode: number } | null> {
-  const text = await readFile(beforeFile(paths), 'utf8').catch(() => null);
-  return text === null ? null : (StateBefore.safeParse(JSON.parse(text)).data ?? null);
+  return stateBeforeOf(await readFile(beforeFile(paths), 'utf8').catch(() => null));
 }
 /** Empties a folder. One that was there before us stays, with the mode that it had; another goes, unless it is a mount point. */
 export async function emptied(folder: string, before: { mode: number } | null): Promise<void> {

@@ -40,8 +40,7 @@ export function localPackages(host: LocalHostOptions): Packages {
     const onLine = (line: string): void => {
       clearTimeout(timer);
       timer = setTimeout(silent, quietMs);
-      if (worthKeeping(line)) lines += 1;
-      if (worthKeeping(line) && lines <= mostLines) host.log?.(lines < mostLines ? line.trim() : '… it says more, which is not kept');
+      if (worthKeeping(line) && (lines += 1) <= mostLines) host.log?.(lines < mostLines ? line.trim() : '… it says more, which is not kept');
       o.onLine?.(line);
     };
     const signal = o.signal ? AbortSignal.any([o.signal, quiet.signal]) : quiet.signal;

@@ -49,6 +49,10 @@ export const NodeSpec = z
   })
   .meta({ id: 'NodeSpec' });
 export type NodeSpec = z.infer<typeof NodeSpec>;
+/** Under which name or address a node is reached by SSH; undefined where the spec says neither. */
+export const sshHost = ({ ssh, address }: Pick<NodeSpec, 'ssh' | 'address'>): string | undefined => ssh?.host ?? address;
+/** Whether two nodes of a spec are one machine, by the place that SSH finds them at. */
+export const isSamePlace = (a: NodeSpec, b: NodeSpec): boolean => sshHost(a) !== undefined && sshHost(a) === sshHost(b) && a.ssh?.port === b.ssh?.port;
 
 export const DistributionKind = z.enum(['k3s', 'kubernetes', 'minikube']);
 export type DistributionKind = z.infer<typeof DistributionKind>;

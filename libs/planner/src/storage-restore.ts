@@ -1,9 +1,9 @@
-import { sharedStorage } from '@strata/model';
+import { type RestoreFrom, type SharedStorage, sharedStorage } from '@strata/model';
 import { storageTasks } from '@strata/tasks';
 import type { PlanContext } from './context';
 import { PlanRefused } from './refused';
 import type { PlanRequest } from './request';
-import type { Steps } from './steps';
+import type { Line, Steps } from './steps';
 import { bucketKey, derived, elsewhere, metadataOn, sharedMount, stepOf, view } from './storage';
 
 /**
@@ -22,18 +22,10 @@ export function restoreStorage(on: Steps, c: PlanContext, request: PlanRequest):
   const metadata = on.line(service.name);
   metadataOn(metadata, service, { c, shared });
   metadata.step(storageTasks.storageFence, { run, from, admin });
-  for (const n of c.nodes) on.line(n.name, metadata).step(storageTasks.storageLeave, { run, path: shared.path, cache: shared.cache.path });
-  const left = c.nodes.map((n) => stepOf(n.name, storageTasks.storageLeave));
+  const left = leaveAll(on, c, { shared, run, after: metadata });
 
   on.phase('install');
-  metadata.step(
-    storageTasks.storageLoad,
-    {
-      run, from, admin, cluster: c.cluster, node: service.name, password: derived(`metadata-node:${service.name}`), ...bucketKey(shared.objects), ...elsewhere(shared),
-      seen: left.map((step) => ({ $output: step, path: 'seen' })),
-    },
-    { needs: left },
-  ); // prettier-ignore
+  metadata.step(storageTasks.storageLoad, loadOf(c, { shared, run, from, node: service.name, left }), { needs: left });
 
   on.phase('activate');
   for (const n of c.nodes) {
@@ -41,8 +33,23 @@ export function restoreStorage(on: Steps, c: PlanContext, request: PlanRequest):
     sharedMount(line, { n, c, shared }, { needs: [stepOf(service.name, storageTasks.metadataRedis)] });
     view(on, c, { shared, node: n.name, after: line, run });
   }
+  settleOn(on, c, service.name);
+}
+
+/** Every node gives up its mount and its cache. Gives the steps. */
+export function leaveAll(on: Steps, c: PlanContext, { shared, run, after }: { shared: SharedStorage; run: string; after: Line }): string[] {
+  for (const n of c.nodes) on.line(n.name, after).step(storageTasks.storageLeave, { run, path: shared.path, cache: shared.cache.path });
+  return c.nodes.map((n) => stepOf(n.name, storageTasks.storageLeave));
+}
+/** What the metadata are loaded with when all have left: above every number that any of them knew. */
+export const loadOf = (c: PlanContext, { shared, run, from, node, left }: { shared: SharedStorage; run: string; from: RestoreFrom; node: string; left: readonly string[] }) => ({
+  run, from, admin: derived('metadata-admin'), cluster: c.cluster, node, password: derived(`metadata-node:${node}`), ...bucketKey(shared.objects), ...elsewhere(shared),
+  seen: left.map((step) => ({ $output: step, path: 'seen' })),
+}); // prettier-ignore
+/** When all see the same tree, what was there before is dropped. */
+export function settleOn(on: Steps, c: PlanContext, node: string): Line {
   const looked = c.nodes.map((n) => stepOf(n.name, c.nodes.length > 1 ? storageTasks.viewRead : storageTasks.viewWrite));
-  on.line(service.name, ...looked).step(storageTasks.storageSettle, { admin });
+  return on.line(node, ...looked).step(storageTasks.storageSettle, { admin: derived('metadata-admin') });
 }
 
 /** @throws PlanRefused while a node is away that may have the tree mounted; `without`: one that what it knows is no danger of */

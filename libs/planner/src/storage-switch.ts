@@ -1,13 +1,12 @@
 import { type SharedStorage, sharedStorage, withSwitchedMetadata } from '@strata/model';
 import { nativeTasks, storageTasks } from '@strata/tasks';
-import { addressOf } from './addresses';
 import type { PlanContext, PlannedNode } from './context';
 import { hostEntries } from './install';
 import { PlanRefused } from './refused';
 import type { PlanRequest } from './request';
 import type { Line, Steps } from './steps';
-import { bucketKey, derived, elsewhere, metadataAside, metadataOn, mustBeHere, sharedMount, stepOf, view } from './storage';
-import { mustBeWhole } from './storage-restore';
+import { addressNow, derived, metadataAside, metadataOn, mustBeHere, sharedMount, stepOf, view } from './storage';
+import { leaveAll, loadOf, mustBeWhole, settleOn } from './storage-restore';
 
 interface Switch {
   /** As the cluster is when it is done. */
@@ -28,10 +27,10 @@ function switchOf(c: PlanContext): Switch {
   const next = c.nodes.find((n) => n.name === replica);
   if (!next) throw new PlanRefused('storage.absent', `${replica} cannot be reached, and the replica is there`, `bring ${replica} up, then try again`);
   const then: PlanContext = { ...c, spec: { ...c.spec, storage: withSwitchedMetadata(c.spec) } };
-  const [spec, facts] = [c.spec.nodes.find((n) => n.name === node), c.facts.get(node)];
-  if (!spec || !facts) throw new PlanRefused('storage.absent', `nothing is known of ${node}, where the metadata are`, `bring ${node} up, then try again`);
+  const lastAddress = addressNow(c, node);
+  if (lastAddress === null) throw new PlanRefused('storage.absent', `nothing is known of ${node}, where the metadata are`, `bring ${node} up, then try again`);
   const last = c.nodes.find((n) => n.name === node) ?? null;
-  return { c: then, shared: sharedStorage(then.spec) ?? was, next, last, lastAddress: last?.address ?? addressOf(spec, facts) };
+  return { c: then, shared: sharedStorage(then.spec) ?? was, next, last, lastAddress };
 }
 const hosts = (line: Line, n: PlannedNode, c: PlanContext): Line => line.step(nativeTasks.hostsBlock, { entries: hostEntries(c, n) });
 const peerAt = (address: string): { address: string; password: { $secret: string } } => ({ address, password: derived('metadata-peer') });
@@ -74,14 +73,10 @@ export function failoverStorage(on: Steps, c: PlanContext, request: PlanRequest)
   const taken = on
     .line(next.name)
     .step(storageTasks.metadataTakeover, { run, admin, address: next.address, peer: peerAt(s.lastAddress), old: request.intent.force });
-  for (const n of s.c.nodes) on.line(n.name, taken).step(storageTasks.storageLeave, { run, path: shared.path, cache: shared.cache.path });
-  const left = s.c.nodes.map((n) => stepOf(n.name, storageTasks.storageLeave));
+  const left = leaveAll(on, s.c, { shared, run, after: taken });
 
   on.phase('install');
-  const loaded = on.line(next.name, taken, ...left).step(storageTasks.storageLoad, {
-    run, from: 'current', admin, cluster: c.cluster, node: next.name, password: derived(`metadata-node:${next.name}`), ...bucketKey(shared.objects), ...elsewhere(shared),
-    seen: left.map((step) => ({ $output: step, path: 'seen' })),
-  }); // prettier-ignore
+  const loaded = on.line(next.name, taken, ...left).step(storageTasks.storageLoad, loadOf(c, { shared, run, from: 'current', node: next.name, left }));
   const led = loaded.fork();
   metadataOn(led, next, { c: s.c, shared });
 
@@ -93,8 +88,7 @@ export function failoverStorage(on: Steps, c: PlanContext, request: PlanRequest)
     sharedMount(line, { n, c: s.c, shared }, { needs: [stepOf(next.name, storageTasks.metadataRedis)] });
     view(on, s.c, { shared, node: n.name, after: line, run });
   }
-  const looked = s.c.nodes.map((n) => stepOf(n.name, s.c.nodes.length > 1 ? storageTasks.viewRead : storageTasks.viewWrite));
-  const settled = on.line(next.name, ...looked).step(storageTasks.storageSettle, { admin });
+  const settled = settleOn(on, s.c, next.name);
   if (!last) return;
   metadataOn(on.line(last.name, settled), last, { c: s.c, shared });
 }

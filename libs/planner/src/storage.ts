@@ -130,7 +130,7 @@ function peerOf(name: string, { c, shared: { metadata } }: { c: PlanContext; sha
   return { peer: { role: name === metadata.node ? 'primary' : 'replica', address, password: derived('metadata-peer'), hash: derived('metadata-peer-hash') } };
 } // prettier-ignore
 /** The address of a node, also while it is away; null before it was ever seen. */
-function addressNow(c: PlanContext, name: string): string | null {
+export function addressNow(c: PlanContext, name: string): string | null {
   const here = c.nodes.find((n) => n.name === name);
   const [spec, facts] = [c.spec.nodes.find((n) => n.name === name), c.facts.get(name)];
   return here?.address ?? (spec && facts ? addressOf(spec, facts) : null);

@@ -24,6 +24,13 @@ export function firstWaits(waits: readonly Wait[]): { wait: Wait; more: number }
   return [...byNode.values()];
 }
 
+/** `n2/x waits for n1/y, which runs since 3 s, since 8 s; ended by: n1/y done; 4 more steps after it`. */
+export function waitText({ wait: w, more }: { wait: Wait; more: number }, now: number): string {
+  const since = w.since === null ? '' : `, since ${span(now - w.since)}`;
+  const behind = more === 0 ? '' : `; ${more} more ${more === 1 ? 'step' : 'steps'} after it`;
+  return `${w.step} waits for ${w.for}${since}; ended by: ${w.endedBy}${behind}`;
+}
+
 /** `n2/packages.install runs since 40 s, 45 %: Unpacking gcc`. */
 export function runningText(r: Running, now: number): string {
   if (r.since === null) return `${r.step} is on its way`;

@@ -52,6 +52,15 @@ export class RunWatch {
       look();
     });
   }
+  /** The start of a step. @throws Error if it does not come in two minutes */
+  begins(step: string): Promise<LedgerEvent> {
+    return this.first(`${step} to begin`, 120_000, (e) => e.kind === 'OrderStarted' && e.step === step);
+  }
+  /** Kills the agent of the node that a step is of, as soon as it begins. */
+  async killAtStart(step: string): Promise<void> {
+    await this.begins(step);
+    await this.world.lab.must(step.split('/')[0] ?? '', ['systemctl', 'kill', '-s', 'KILL', 'stratad'], { timeoutMs: 60_000 });
+  }
   /** Whether a step has settled for good. */
   settled(step: string): boolean {
     return this.events.some((e) => e.kind === 'OrderSettled' && e.step === step && ['changed', 'satisfied'].includes(String(e.body.outcome)));

@@ -1,7 +1,7 @@
 import { type ApiClient, ApiError, ConnectionError } from '@strata/api-client';
 import { exitCodes } from '@strata/model';
 import type { Command } from 'commander';
-import { forgetKubeconfig, readKubeconfig, mergeKubeconfig } from '../kubernetes/kubeconfig';
+import { forgetKubeconfig, mergeKubeconfig, readKubeconfig, sayForgotten } from '../kubernetes/kubeconfig';
 import { runKubectl } from '../kubernetes/kubectl';
 import { CliError } from '../cli-error';
 import { resolveContext, type ServerContext } from '../context/context';
@@ -125,7 +125,7 @@ export function addClusterCommands(program: Command, cli: Cli): void {
           const own = await kubeconfigOf(client, name);
           await startAndFollow(cli, client, { cluster: name, intent, flags });
           if (own !== null && flags.detach !== true && (await kubeconfigOf(client, name)) === null)
-            sayForgotten(cli, forgetKubeconfig(cli.env, { own: readKubeconfig(own, (await client.cluster(name)).name) }));
+            sayForgotten(cli.terminal, forgetKubeconfig(cli.env, { own: readKubeconfig(own, (await client.cluster(name)).name) }));
         }),
     );
 }
@@ -136,11 +136,6 @@ const kubeconfigOf = (client: ApiClient, cluster: string): Promise<string | null
     if (error instanceof ApiError && error.code === 'no-kubeconfig') return null;
     throw error;
   });
-
-/** Says what left the user's kubeconfig, if anything did. */
-export function sayForgotten(cli: Cli, gone: { path: string; contexts: string[] } | null): void {
-  if (gone) cli.terminal.out(`${gone.path}: context ${gone.contexts.map((c) => `"${c}"`).join(', ')} is taken out`);
-}
 
 async function status(cli: Cli, client: ApiClient, at: { flags: Flags & OutputFlags; context: ServerContext }): Promise<void> {
   const { url, home } = at.context;

@@ -1,5 +1,5 @@
 import type { ApiClient } from '@strata/api-client';
-import { type AddNodeBody, type ClusterView, NodeSpec, type NodeView } from '@strata/model';
+import { type AddNodeBody, type ClusterView, isSamePlace, NodeSpec, type NodeView } from '@strata/model';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { usage } from '../cli-error';
@@ -122,8 +122,7 @@ async function add(cli: Cli, flags: AddFlags, server: { client: ApiClient; conte
 
 /** The name under which this machine is in the spec already, from an `add` that was refused: only one that has no agent. */
 export async function triedBefore(client: ApiClient, cluster: ClusterView, asked: NodeSpec): Promise<string | undefined> {
-  const place = (n: NodeSpec): string => `${n.ssh?.host ?? n.address}:${n.ssh?.port}`;
-  const same = cluster.spec.spec.nodes.find((n) => n.ssh !== undefined && place(n) === place(asked));
+  const same = cluster.spec.spec.nodes.find((n) => n.ssh !== undefined && isSamePlace(n, asked));
   return same && (await client.node(cluster.id, same.name)).state === 'planned' ? same.name : undefined;
 }
 

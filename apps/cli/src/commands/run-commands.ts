@@ -1,6 +1,6 @@
 import type { ApiClient } from '@strata/api-client';
 import type { RunDetails, RunSummary } from '@strata/model';
-import { firstWaits, intentWords, runningText, span } from '@strata/run';
+import { firstWaits, intentWords, runningText, span, waitText } from '@strata/run';
 import type { Command } from 'commander';
 import { usage } from '../cli-error';
 import { ago, table } from '../output/table';
@@ -130,9 +130,5 @@ export function runTable(runs: readonly RunSummary[], now: number): string {
 /** What is under way, and for each node the first step that waits and for what; `-o json` has every wait. */
 export const nowLines = (run: RunDetails, now: number): string[] => [
   ...run.running.map((r) => `  ${runningText(r, now)}`),
-  ...firstWaits(run.waits).map(({ wait: w, more }) => {
-    const since = w.since === null ? '' : `, since ${span(now - w.since)}`;
-    const behind = more === 0 ? '' : `; ${more} more ${more === 1 ? 'step' : 'steps'} after it`;
-    return `  ${w.step} waits for ${w.for}${since}; ended by: ${w.endedBy}${behind}`;
-  }),
+  ...firstWaits(run.waits).map((wait) => `  ${waitText(wait, now)}`),
 ];

@@ -45,20 +45,23 @@ export function addMoves(storage: Command, cli: Cli): void {
 }
 /** storage drill|failover. */
 export function addSwitches(storage: Command, cli: Cli): void {
-  for (const [name, kind, text, question] of [
-    ['drill', 'drill-storage', 'the planned switch: the replica of the metadata becomes the primary, and nothing is lost', 'This makes the replica of the metadata their primary; writes wait meanwhile, on all nodes'],
-    ['failover', 'failover-storage', 'the primary of the metadata is lost: its replica takes over, with every node fenced, and what is lost is said', 'This unmounts the shared file system on every node, and drops what the replica of the metadata does not have, for all nodes'],
-  ] as const)
-    (name === 'failover' ? (c: Command): Command => c.option('--force', 'also with a replica that was in step last an hour ago or more') : (c: Command): Command => c)(
-      withYes(withFollow(withCluster(withContext(storage.command(name).description(text))))).option('--detach', 'do not watch'),
-    ).action((flags: MoveFlags & { force?: boolean }) =>
-      withServer(cli, flags, async (client) => {
-        const cluster = await theCluster(client, flags.cluster);
-        await mustConfirm(cli, flags, `${question} of ${cluster}. Go on?`);
-        await startAndFollow(cli, client, { cluster, intent: intentOf(kind, { force: flags.force === true }), flags });
-      }),
+  const command = (name: string, text: string): Command =>
+    withYes(withFollow(withCluster(withContext(storage.command(name).description(text))))).option('--detach', 'do not watch');
+  const start = (kind: 'drill-storage' | 'failover-storage', question: string) => (flags: MoveFlags & { force?: boolean }) =>
+    withServer(cli, flags, async (client) => {
+      const cluster = await theCluster(client, flags.cluster);
+      await mustConfirm(cli, flags, `${question} of ${cluster}. Go on?`);
+      await startAndFollow(cli, client, { cluster, intent: intentOf(kind, { force: flags.force === true }), flags });
+    });
+  command('drill', 'the planned switch: the replica of the metadata becomes the primary, and nothing is lost').action(
+    start('drill-storage', 'This makes the replica of the metadata their primary; writes wait meanwhile, on all nodes'),
+  );
+  command('failover', 'the primary of the metadata is lost: its replica takes over, with every node fenced, and what is lost is said')
+    .option('--force', 'also with a replica that was in step last an hour ago or more')
+    .action(
+      start('failover-storage', 'This unmounts the shared file system on every node, and drops what the replica of the metadata does not have, for all nodes'),
     );
-} // prettier-ignore
+}
 /** The cluster's own spec, with all that has a default. */
 async function asShared(client: ApiClient, cluster: string): Promise<ApplyClusterBody> {
   const { spec } = await client.cluster(cluster);

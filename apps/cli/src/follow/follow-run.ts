@@ -1,6 +1,19 @@
 import { ApiError, type ApiClient, ConnectionError } from '@strata/api-client';
 import { exitCodes, type RunEvent, type RunResult, type Wait } from '@strata/model';
-import { advanceView, emptyView, estimate, firstWaits, renderLine, renderTree, runningText, type RunView, span, type Tone, underWay } from '@strata/run';
+import {
+  advanceView,
+  emptyView,
+  estimate,
+  firstWaits,
+  renderLine,
+  renderTree,
+  runningText,
+  type RunView,
+  span,
+  type Tone,
+  underWay,
+  waitText,
+} from '@strata/run';
 import { createColors } from 'picocolors';
 import { CliError, type ExitCode } from '../cli-error';
 import { printable, type Terminal } from '../terminal';
@@ -117,7 +130,7 @@ function lineScreen(client: ApiClient, runId: string, terminal: Terminal): Scree
     if (running.length > 0) return;
     asking = true;
     try {
-      for (const { wait } of firstWaits((await client.run(runId)).waits)) tell(now, `${wait.step} waits for ${wait.for}; ended by: ${wait.endedBy}`);
+      for (const wait of firstWaits((await client.run(runId)).waits)) tell(now, waitText(wait, now));
     } catch (error) {
       if (!(error instanceof ApiError) && !(error instanceof ConnectionError)) throw error; // the feed tells of those
     } finally {

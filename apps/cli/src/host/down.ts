@@ -3,9 +3,8 @@ import { resolve } from 'node:path';
 import { exitCodes } from '@strata/model';
 import { CliError, usage } from '../cli-error';
 import { type Cli, mustConfirm } from '../commands/cli';
-import { sayForgotten } from '../commands/cluster-commands';
 import { configPath, readConfig, writeConfig } from '../context/config-file';
-import { forgetKubeconfig } from '../kubernetes/kubeconfig';
+import { forgetKubeconfig, sayForgotten } from '../kubernetes/kubeconfig';
 import { hasUnit, removeUnit } from './unit';
 import { files, homeOf, livingSupervisor } from './server-home';
 
@@ -28,7 +27,7 @@ export async function down(cli: Cli, flags: DownFlags): Promise<void> {
   if (flags.purge !== true) return;
   purge(home);
   forget(cli, home);
-  sayForgotten(cli, forgetKubeconfig(cli.env, { home }));
+  sayForgotten(cli.terminal, forgetKubeconfig(cli.env, { home }));
   cli.terminal.out(`${home} is removed`);
 }
 

@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { usage } from '../cli-error';
 import { expandHome } from '../context/paths';
+import type { Terminal } from '../terminal';
 
 const Named = z.looseObject({ name: z.string() });
 const Kubeconfig = z.looseObject({
@@ -98,6 +99,11 @@ export function forgetKubeconfig(env: Env, which: { own: OwnKubeconfig } | { hom
   });
   return { path, contexts: gone.map((c) => c.name) };
 } // prettier-ignore
+
+/** Says what left the user's kubeconfig, if anything did. */
+export function sayForgotten(terminal: Pick<Terminal, 'out'>, gone: ReturnType<typeof forgetKubeconfig>): void {
+  if (gone) terminal.out(`${gone.path}: context ${gone.contexts.map((c) => `"${c}"`).join(', ')} is taken out`);
+}
 
 function write(path: string, config: Kubeconfig): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

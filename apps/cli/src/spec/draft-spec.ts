@@ -1,4 +1,4 @@
-import type { Facts, MachineSeen, MachinesSeen, NodeSpec } from '@strata/model';
+import { type Facts, type MachineSeen, type MachinesSeen, type NodeSpec, sshHost } from '@strata/model';
 
 export interface Draft {
   cluster: string;
@@ -57,7 +57,7 @@ export function nodeNames(hostnames: readonly string[]): string[] {
 function nodeLines(machine: MachineSeen, at: { name: string; asked: NodeSpec; first: boolean }): string[] {
   const { asked } = at;
   const [chosen, ...others] = machine.addresses;
-  const host = asked.ssh?.host ?? asked.address ?? '';
+  const host = sshHost(asked) ?? '';
   const address = chosen?.address ?? host;
   const choice = others.length > 0 ? ` # ${chosen?.interface}; it also has ${others.map((a) => `${a.address} (${a.interface})`).join(', ')}: take the one that the other nodes reach` : '';
   const ssh: [string, string][] = [

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { NodeSpec, SshAccess } from '@strata/model';
+import { type NodeSpec, type SshAccess, sshHost } from '@strata/model';
 import SSHConfig from 'ssh-config';
 import { usage } from '../cli-error';
 import { expandHome } from '../context/paths';
@@ -68,7 +68,7 @@ export interface Resolved {
  */
 export function withSshConfig(node: NodeSpec, written: ReadonlySet<string>, configText: string): Resolved {
   const ssh = node.ssh;
-  const alias = ssh?.host ?? node.address;
+  const alias = sshHost(node);
   if (!ssh || alias === undefined) return { node, keyFiles: [], asked: false, bastionKeyFiles: [] };
   const found = hostDefaults(configText, alias);
   const filled: SshAccess = {

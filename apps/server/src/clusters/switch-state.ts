@@ -33,10 +33,8 @@ export function withoutReplicaOn(storage: StorageSpec, gone: ReadonlySet<string>
 
 /** A drill or a failover that changed something and did not come to the turn, by the cluster's runs, newest first. */
 export async function halfSwitch(store: Pick<Store, 'runs' | 'clusters'>, cluster: ClusterRecord): Promise<RunRecord | null> {
-  const { runs } = await store.runs.list({ clusterId: cluster.id, limit: 50 });
-  const newest = runs.find(
-    (r) => (switches(r.intent.kind) || r.intent.kind === 'uninstall') && !r.intent.dryRun && (r.state !== 'ended' || r.steps.changed > 0),
-  );
+  const { runs } = await store.runs.list({ clusterId: cluster.id, kinds: [...kinds, 'uninstall'], limit: 50 });
+  const newest = runs.find((r) => !r.intent.dryRun && (r.state !== 'ended' || r.steps.changed > 0));
   if (!newest || newest.intent.kind === 'uninstall' || newest.state !== 'ended' || newest.result === 'done') return null;
   const [now, then] = await Promise.all([store.clusters.spec(cluster.id, cluster.specVersion), store.clusters.spec(cluster.id, newest.specVersion)]);
   return now && then && sharedStorage(now.spec)?.metadata.node === sharedStorage(then.spec)?.metadata.node ? newest : null;

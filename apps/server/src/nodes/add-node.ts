@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type AddNodeBody, ClusterSpec, type NodeAdded, type NodeSpec } from '@strata/model';
+import { type AddNodeBody, ClusterSpec, isSamePlace, type NodeAdded, sshHost } from '@strata/model';
 import { conflict, ProblemError } from '../api/problem';
 import { planNode } from '../clusters/apply-cluster';
 import { ShowClusters } from '../clusters/show-clusters';
@@ -67,12 +67,11 @@ export class AddNode {
 
 /** A machine that is in the spec under another name is named, and how to go on with it. */
 function mustBeNew(spec: ClusterSpec, node: AddNodeBody['node'], cluster: string): void {
-  const place = (n: NodeSpec): string | undefined => n.ssh?.host ?? n.address;
-  const same = spec.spec.nodes.find((n) => n.name !== node.name && place(n) !== undefined && place(n) === place(node) && n.ssh?.port === node.ssh?.port);
+  const same = spec.spec.nodes.find((n) => n.name !== node.name && isSamePlace(n, node));
   if (!same) return;
   throw conflict(
     'address-taken',
-    `${place(node)} is node "${same.name}" of cluster "${cluster}" already`,
+    `${sshHost(node)} is node "${same.name}" of cluster "${cluster}" already`,
     `if it is that machine, add it by that name (--name ${same.name}), or take it out first: strata node remove ${same.name}`,
   );
 }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { Inject, Injectable } from '@nestjs/common';
-import type { ClusterSpec, RunIntent } from '@strata/model';
+import { type ClusterSpec, type RunIntent, sshHost } from '@strata/model';
 import type { ClusterRecord, NodeRecord, RunRecord } from '@strata/store';
 import { ProblemError } from '../api/problem';
 import { Edges } from '../serve/edges';
@@ -100,7 +100,7 @@ export class FollowUp {
   private async isBack(row: NodeRecord, spec: ClusterSpec): Promise<boolean> {
     if (row.state === 'enrolled') return this.edges.sessions.of(row.id) !== null;
     const node = spec.spec.nodes.find((n) => n.name === row.name);
-    const host = node?.ssh?.host ?? node?.address;
+    const host = node && sshHost(node);
     if (!node?.ssh || host === undefined) return false;
     return node.ssh.bastion ? reaches(node.ssh.bastion.host, node.ssh.bastion.port) : reaches(host, node.ssh.port);
   }

@@ -82,7 +82,7 @@ export class PrepareRun {
       { runId, clusterId, specVersion: run.specVersion, spec: concerned, intent, dropped: dropped.map((n) => n.name) },
       contact,
     );
-    if (blockers.length > 0) return this.blocked(runId, blockers, made instanceof PlanRefused && !ofAbsence.has(made.code) ? made : null);
+    if (blockers.length > 0) return this.blocked(run, blockers, made instanceof PlanRefused && !ofAbsence.has(made.code) ? made : null);
     if (made instanceof PlanRefused) return this.refused(runId, made);
     await store.runs.seal(runId, sealOf(this.edges.keys.planSeal, { runId, clusterId, plan: made, spec }));
     await this.book.record(runId, (now) => (now.state === 'checking' && !now.cancelled ? [{ kind: 'RunPlanned', body: { plan: made } }] : []));
@@ -137,11 +137,10 @@ export class PrepareRun {
   }
 
   /** Machines say no. What is wrong with the wish itself is told in the same run, so that nobody learns of it one by one. */
-  private async blocked(runId: string, blockers: Finding[], besides: PlanRefused | null): Promise<void> {
+  private async blocked({ id: runId, intent }: RunRecord, blockers: Finding[], besides: PlanRefused | null): Promise<void> {
     const because = blockers.map((b) => `${b.node ?? 'the cluster'}: ${b.message}`);
     if (besides) return this.refused(runId, besides, because);
-    const { intent } = await this.book.view(runId);
-    const kept = intent?.kind === 'add-node' ? ` (${intent.nodes.join(', ')} stays in the spec as planned: say \`node add\` again when that is mended, or \`node remove\`)` : ''; // prettier-ignore
+    const kept = intent.kind === 'add-node' ? ` (${intent.nodes.join(', ')} stays in the spec as planned: say \`node add\` again when that is mended, or \`node remove\`)` : ''; // prettier-ignore
     return this.end(runId, 'refused', `nothing was changed on any machine${kept}: ${because.join('; ')}`);
   }
 

@@ -28,7 +28,7 @@ export class StartRun {
     const events = await store.transaction(async (work) => {
       const epoch = await work.epochs.next('run');
       const lease = await work.clusters.takeLease({ clusterId: cluster.id, runId, epoch });
-      if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId, await this.whoAsked(lease.holder.runId));
+      if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId, (await work.runs.find(lease.holder.runId))?.intent.kind);
       const current = await work.clusters.find(cluster.id); // a newer spec may have come since
       const specVersion = draft ? await keepDraft(work, this.edges, { cluster, draft, by }) : (version ?? current?.specVersion ?? cluster.specVersion);
       await work.runs.create({ id: runId, clusterId: cluster.id, intent, epoch, specVersion });
@@ -38,11 +38,6 @@ export class StartRun {
     });
     ledger.notice(runId, events);
     return { runId, clusterId: cluster.id };
-  }
-
-  private async whoAsked(runId: string): Promise<string> {
-    const asked = (await this.edges.ledger.read(runId)).find((e) => e.kind === 'RunRequested');
-    return asked?.kind === 'RunRequested' ? asked.body.by : '';
   }
 
   /** What a run that moves the storage is about: the cluster's own spec with other storage; its end and its way back know whose tree it was. */

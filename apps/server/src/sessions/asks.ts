@@ -17,7 +17,7 @@ interface Waiting {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Looks that agents are asked for outside any run: nothing of them is in the ledger, since nothing is changed. The one exception, `volume`, is ADR 11's. */
+/** Looks that agents are asked for outside any run: nothing of them is in the ledger, since nothing is changed. The one exception, `volume`, is ADR 12's. */
 @Injectable()
 export class Asks {
   private readonly waiting = new Map<string, Waiting>();

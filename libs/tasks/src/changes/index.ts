@@ -32,12 +32,20 @@ export async function changesOf(host: Host, kept: readonly Kept[]): Promise<Chan
 
 /** What the agent's folder was ahead of it, where it was there: its mode. Kept at joining. */
 export const stateBeforeFile = '/var/lib/strata/folder-before.json';
-export const StateBefore = z.object({ mode: z.int() });
+const StateBefore = z.object({ mode: z.int() });
+/** What that file says; null where there is none, or half of one. */
+export function stateBeforeOf(text: string | null): z.infer<typeof StateBefore> | null {
+  try {
+    return StateBefore.parse(JSON.parse(text ?? ''));
+  } catch {
+    return null;
+  }
+}
 
 /** The agent itself: what joining brought. */
 async function own(host: Host): Promise<Change[]> {
   const found: Change[] = [];
-  const folder = await stateBefore(host);
+  const folder = stateBeforeOf(await host.files.read(stateBeforeFile));
   for (const path of ['/usr/local/bin/stratad', '/opt/strata/bin/stratad', '/etc/systemd/system/stratad.service', '/etc/strata/agent.yaml', '/var/lib/strata']) {
     const now = await nowAt(host, path);
     if (now !== 'absent')
@@ -45,14 +53,6 @@ async function own(host: Host): Promise<Change[]> {
   }
   return found;
 } // prettier-ignore
-
-async function stateBefore(host: Host): Promise<z.infer<typeof StateBefore> | null> {
-  try {
-    return StateBefore.parse(JSON.parse((await host.files.read(stateBeforeFile)) ?? ''));
-  } catch {
-    return null; // it was not there before
-  }
-}
 
 async function ofTask(host: Host, k: Kept): Promise<Found[]> {
   const found: Found[] = [];

@@ -15,12 +15,11 @@ export function withBlockFirst(text: string, lines: readonly string[]): string {
 }
 /** The text as it was before our block, to the byte. */
 export function withoutBlock(text: string): string {
+  const block = blockOf(text);
+  if (block === null) return text;
   const start = text.indexOf(begin);
-  if (start < 0) return text;
-  const firstLine = text.slice(start, text.indexOf('\n', start));
-  const stop = text.indexOf(`${end}\n`, start);
-  const before = text.slice(0, firstLine.endsWith('(no newline before)') ? start - 1 : start);
-  return before + (stop < 0 ? '' : text.slice(stop + end.length + 1));
+  const isGlued = block.slice(0, block.indexOf('\n')).endsWith('(no newline before)');
+  return text.slice(0, isGlued ? start - 1 : start) + text.slice(start + block.length + 1);
 }
 export const hasBlock = (text: string): boolean => text.includes(begin);
 /** Our block with its marker lines, or null where there is none. */

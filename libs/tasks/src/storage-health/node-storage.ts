@@ -1,5 +1,6 @@
-import { type DiskSpace, type MetadataCopy, metadataPort, type MountHealth, type NodeStorage, type StorageAsk } from '@strata/model';
+import { type DiskSpace, type MetadataCopy, type MountHealth, type NodeStorage, type StorageAsk } from '@strata/model';
 import type { Host } from '../ports/host';
+import { redisCli } from '../storage/metadata-ask';
 import { guardPaths, metadataPaths, minioPaths, mountPaths, objectsPaths } from '../storage/storage-paths';
 import { mountOfUnit, mountUnitFile } from './mount-health';
 
@@ -56,21 +57,7 @@ async function metadataOf(host: Host): Promise<NodeStorage['metadata']> {
   const user = /rediss:\/\/([^@]+)@/.exec(unit)?.[1];
   const password = /^META_PASSWORD=(\S+)$/m.exec((await host.files.read(mountPaths.secrets)) ?? '')?.[1];
   if (user === undefined || password === undefined) return null;
-  const cli = [
-    'redis-cli',
-    '--no-auth-warning',
-    '--tls',
-    '--cacert',
-    metadataPaths.ca,
-    '-h',
-    '127.0.0.1',
-    '-p',
-    String(metadataPort),
-    '--user',
-    user,
-    '-n',
-    '1',
-  ] as const;
+  const cli = [...redisCli(user), '-n', '1'] as const;
   const { stdout } = await run(host, cli, { env: { REDISCLI_AUTH: password }, input: 'INFO memory\nINFO clients\nINFO replication\nZCARD allSessions\n' });
   const number = (of: RegExp): number => Number(of.exec(stdout)?.[1] ?? Number.NaN);
   const [used, limit, clients] = [number(/^used_memory:(\d+)/m), number(/^maxmemory:(\d+)/m), number(/^connected_clients:(\d+)/m)];

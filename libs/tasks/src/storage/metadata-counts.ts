@@ -1,10 +1,21 @@
 import { z } from 'zod';
+import type { Host } from '../ports/host';
 import { ask, type Asking } from './metadata-ask';
 import { beatKey, counterKeys } from './metadata-guard';
 
 /** How far metadata are, in numbers that only grow, and how many files and folders they know. */
 export const Counts = z.strictObject({ beat: z.int(), nextchunk: z.int(), nextinode: z.int(), nextsession: z.int(), files: z.int(), keys: z.int() });
 export type Counts = z.infer<typeof Counts>;
+
+const Noted = z.strictObject({ run: z.string(), counts: Counts });
+/** Those that a run noted on this machine; null where it noted none. */
+export async function countsOf(host: Host, note: string, run: string): Promise<Counts | null> {
+  const text = await host.files.read(note);
+  const noted = text === null ? null : (Noted.safeParse(JSON.parse(text)).data ?? null);
+  return noted?.run === run ? noted.counts : null;
+}
+export const noteCounts = (host: Host, note: string, noted: z.infer<typeof Noted>): Promise<void> =>
+  host.files.write(note, JSON.stringify(noted), { mode: 0o600 });
 
 /** Those of this machine's metadata now. */
 export async function countsHere(c: Asking): Promise<Counts> {

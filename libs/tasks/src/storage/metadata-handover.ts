@@ -5,7 +5,7 @@ import { blocker } from '../native/findings';
 import { TaskError } from '../task-error';
 import { until } from '../wait';
 import { ask } from './metadata-ask';
-import { Counts, countsHere } from './metadata-counts';
+import { Counts, countsHere, countsOf, noteCounts } from './metadata-counts';
 import { beRole, follows, inStep, Peer, replication, roleHere, roleThere } from './metadata-peer';
 import { closedWords } from './metadata-redis';
 import { known } from './secrets';
@@ -19,12 +19,7 @@ const remedy = `see \`strata storage status\`, and \`journalctl -u ${metadataPat
 
 const Input = z.strictObject({ run: RunId, admin: secretInput(), peer: z.strictObject({ address: Peer.shape.address, password: secretInput() }) });
 type Context = NodeContext<z.infer<typeof Input>>;
-const Handed = z.strictObject({ run: z.string(), counts: Counts });
-async function handed({ host, input }: Pick<Context, 'host' | 'input'>): Promise<Counts | null> {
-  const text = await host.files.read(guardPaths.handed);
-  const note = text === null ? null : (Handed.safeParse(JSON.parse(text)).data ?? null);
-  return note?.run === input.run ? note.counts : null;
-}
+const handed = ({ host, input }: Pick<Context, 'host' | 'input'>): Promise<Counts | null> => countsOf(host, guardPaths.handed, input.run);
 /** Why nothing can be handed over, or null. */
 async function unready(c: Context): Promise<string | null> {
   const closed = (await closedWords(c.host)) ?? (await c.host.files.read(guardPaths.waits))?.trim();
@@ -42,7 +37,7 @@ async function giveLead(c: Context): Promise<void> {
   if (words !== null) throw new TaskError('not-in-step', words, { remedy, retry: true });
   await ask(c, [`CLIENT PAUSE ${pauseMs} WRITE`]);
   try {
-    await host.files.write(guardPaths.handed, JSON.stringify({ run: input.run, counts: await countsHere(c) }), { mode: 0o600 });
+    await noteCounts(host, guardPaths.handed, { run: input.run, counts: await countsHere(c) });
     await ask(c, [`FAILOVER TO ${input.peer.address} ${metadataPort} TIMEOUT ${failoverMs}`]);
     const wait = { what: `${input.peer.address} to have all and take the lead`, timeoutMs: failoverMs + 15_000, everyMs: 100, signal, remedy };
     await until(clock, wait, async () => {

@@ -5,7 +5,7 @@ import { info } from '../native/findings';
 import { must } from '../programs';
 import { TaskError } from '../task-error';
 import { ask } from './metadata-ask';
-import { Counts, countsHere, countsWords } from './metadata-counts';
+import { Counts, countsHere, countsOf, countsWords, noteCounts } from './metadata-counts';
 import { beRole, replication, roleHere } from './metadata-peer';
 import { RunId } from './run-id';
 import { noteVolume } from './storage-format';
@@ -16,12 +16,8 @@ type Context = NodeContext<z.infer<typeof Input>>;
 /** Nothing may be less than it was when the other machine stopped to answer writes. The beat has gone on since. */
 export const lacking = (was: Counts, is: Counts): string[] =>
   (Object.keys(was) as (keyof Counts)[]).filter((key) => (key === 'beat' ? is[key] < was[key] : is[key] !== was[key])).map((key) => `${key} was ${was[key]} and is ${is[key]}`); // prettier-ignore
-const Led = z.strictObject({ run: z.string(), counts: Counts });
-const led = async ({ host, input }: Context): Promise<Counts | null> => {
-  const text = await host.files.read(guardPaths.led);
-  const note = text === null ? null : (Led.safeParse(JSON.parse(text)).data ?? null);
-  return note?.run === input.run && (await roleHere(host)) === 'primary' ? note.counts : null;
-};
+const led = async ({ host, input }: Context): Promise<Counts | null> =>
+  (await roleHere(host)) === 'primary' ? countsOf(host, guardPaths.led, input.run) : null;
 const said = (counts: Counts) =>
   info('storage.switched', `nothing was lost: this machine has what the other one had when writes stopped (${countsWords(counts)})`);
 
@@ -51,7 +47,7 @@ export const metadataLead = defineTask({
     await beRole(host, 'primary');
     await host.files.remove(guardPaths.alone);
     await noteVolume(host, input.cluster);
-    await host.files.write(guardPaths.led, JSON.stringify({ run: input.run, counts: is }), { mode: 0o600 });
+    await noteCounts(host, guardPaths.led, { run: input.run, counts: is });
   },
   async verify({ host }) {
     const remedy = `read \`journalctl -u ${metadataPaths.unit}\` on this machine, then retry the step`;

@@ -1,11 +1,11 @@
-import { Ipv4, metadataPort, type SecretRef } from '@strata/model';
+import { Ipv4, type SecretRef } from '@strata/model';
 import { z } from 'zod';
 import { type NodeContext, secretInput } from '../define-task';
 import type { Host } from '../ports/host';
 import { TaskError } from '../task-error';
 import { peerUser } from './metadata-guard';
-import { ask, type Asking } from './metadata-ask';
-import { guardPaths, metadataPaths } from './storage-paths';
+import { ask, type Asking, redisCli } from './metadata-ask';
+import { guardPaths } from './storage-paths';
 
 /** So long a primary that lost its replica goes on answering writes, at most. */
 export const replicaLagSeconds = 10;
@@ -42,9 +42,8 @@ export const follows = (info: ReadonlyMap<string, string>, address: string): boo
 export type AskingPeer = Pick<NodeContext<{ peer: Pick<Peer, 'address' | 'password'> & { password: SecretRef } }>, 'host' | 'input' | 'secret'>;
 /** What the other machine's metadata say they are, or null where they do not answer: closed, dead or cut off. */
 export async function roleThere({ host, input: { peer }, secret }: AskingPeer): Promise<'master' | 'slave' | null> {
-  const argv = ['redis-cli', '--no-auth-warning', '--tls', '--cacert', metadataPaths.ca, '-h', peer.address, '-p', String(metadataPort), '--user', peerUser] as const;
   try {
-    const { stdout } = await host.programs.run(argv, { timeoutMs: 6_000, input: 'ROLE\n', env: { REDISCLI_AUTH: secret(peer.password) } });
+    const { stdout } = await host.programs.run(redisCli(peerUser, peer.address), { timeoutMs: 6_000, input: 'ROLE\n', env: { REDISCLI_AUTH: secret(peer.password) } });
     const [first] = stdout.split('\n').map((l) => l.trim());
     return first === 'master' || first === 'slave' ? first : null;
   } catch (error) {

@@ -10,7 +10,7 @@ import { begin, halt, idle } from '../service-units';
 import { identityHead, metadataFiles, MetadataInput, namesIn, nodeUser, type RedisUser, userLine, usersText } from './metadata-files';
 import { hasIdentity, known, writeIdentity } from './secrets';
 import { adminUser, adminText, peerText, peerUser } from './metadata-guard';
-import { answers, ask } from './metadata-ask';
+import { ask, untilAnswering } from './metadata-ask';
 import { beRole, follows, replication, roleHere } from './metadata-peer';
 import { warning } from '../native/findings';
 import { beforeOf, ServiceBefore, takeAway } from './service';
@@ -139,12 +139,11 @@ export const metadataRedis = defineTask({
     const { host, input, clock, signal, log } = c;
     await begin(host, [paths.unit], log);
     const remedy = `read \`journalctl -u ${paths.unit}\` on this machine, then retry the step`;
-    const wait = { what: 'the metadata to answer', timeoutMs: 60_000, everyMs: 300, signal, remedy };
-    await until(clock, wait, async () => ((await answers(host, c)) ? true : null));
+    await untilAnswering(c, remedy);
     await matchUsers(c);
     if (input.peer?.role !== 'replica') return;
     await must(host, ['sh', paths.guard, 'follow'], { timeoutMs: 30_000, remedy });
-    const whole = { ...wait, what: `all metadata of ${input.peer.address} to be here`, timeoutMs: 8 * 60_000 };
+    const whole = { what: `all metadata of ${input.peer.address} to be here`, timeoutMs: 8 * 60_000, everyMs: 300, signal, remedy };
     await until(clock, whole, async () => ((await strays(c)) === null ? true : null));
   },
   async undo({ host, before, log }) {

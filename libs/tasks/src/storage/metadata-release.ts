@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineTask, secretInput } from '../define-task';
 import { ask } from './metadata-ask';
 import { roleHere } from './metadata-peer';
-import { RunId } from './run-id';
+import { isOfRun, noteRun, RunId } from './run-id';
 import { guardPaths } from './storage-paths';
 
 /** So long a mount may go by the addresses that it read last: Go's resolver looks at /etc/hosts again after five seconds. */
@@ -19,7 +19,7 @@ export const metadataRelease = defineTask({
   before: z.strictObject({}),
   output: z.strictObject({}),
   async check({ host, input }) {
-    const done = (await host.files.read(guardPaths.released)) === `${input.run}\n`;
+    const done = await isOfRun(host, guardPaths.released, input.run);
     return done ? { state: 'satisfied', output: {} } : { state: 'unsatisfied', reason: 'mounts may ask the machine that has no lead any more', before: {} };
   },
   async apply(c) {
@@ -28,7 +28,7 @@ export const metadataRelease = defineTask({
       await clock.sleep(namesMs, signal);
       await ask(c, ['CLIENT KILL TYPE normal SKIPME yes']);
     } else await ask(c, ['CLIENT UNPAUSE']);
-    await host.files.write(guardPaths.released, `${input.run}\n`, { mode: 0o600 });
+    await noteRun(host, guardPaths.released, input.run);
   },
   undo: { never: 'another drill gives the lead back' },
 }); // prettier-ignore

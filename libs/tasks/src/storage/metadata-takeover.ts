@@ -3,12 +3,11 @@ import { defineTask, type NodeContext, secretInput } from '../define-task';
 import { blocker } from '../native/findings';
 import { begin } from '../service-units';
 import { TaskError } from '../task-error';
-import { until } from '../wait';
-import { answers, ask } from './metadata-ask';
+import { answers, ask, untilAnswering } from './metadata-ask';
 import { pairedKey } from './metadata-guard';
 import { known } from './secrets';
 import { beRole, Peer, replicaLagSeconds, replication, roleHere, roleThere } from './metadata-peer';
-import { RunId } from './run-id';
+import { isOfRun, noteRun, RunId } from './run-id';
 import { guardPaths, metadataPaths } from './storage-paths';
 
 /** A primary that is cut off has stopped to answer writes by then. */
@@ -64,36 +63,36 @@ export const metadataTakeover = defineTask({
   output: z.strictObject({}),
   async check(c) {
     const { host, input } = c;
-    if ((await host.files.read(guardPaths.fenced)) === `${input.run}\n`) return { state: 'satisfied', output: {} };
-    if ((await roleHere(host)) === 'replica' && (known(c.secret, input.admin) === null || !(await answers(host, c)))) return { state: 'unsatisfied', reason: 'it is a replica', before: {} };
-    if ((await host.files.read(guardPaths.taken)) === `${input.run}\n`) return { state: 'unsatisfied', reason: 'it is not closed yet', before: {} };
+    if (await isOfRun(host, guardPaths.fenced, input.run)) return { state: 'satisfied', output: {} };
+    if ((await roleHere(host)) === 'replica' && (known(c.secret, input.admin) === null || !(await answers(c)))) return { state: 'unsatisfied', reason: 'it is a replica', before: {} };
+    if (await isOfRun(host, guardPaths.taken, input.run)) return { state: 'unsatisfied', reason: 'it is not closed yet', before: {} };
     if ((await roleHere(host)) !== 'replica')
       return { state: 'refused', findings: [blocker('storage.no-replica', 'the metadata on this machine are no replica', 'see `strata storage status` for the one that is')] };
     const no = await barred(c);
     return no === null ? { state: 'unsatisfied', reason: 'it is a replica', before: {} } : { state: 'refused', findings: [blocker(no.code, no.words, no.mend)] };
   },
   async apply(c) {
-    const { host, input, clock, signal, log } = c;
-    if ((await host.files.read(guardPaths.taken)) === `${input.run}\n`) return;
+    const { host, input, log } = c;
+    if (await isOfRun(host, guardPaths.taken, input.run)) return;
     await begin(host, [metadataPaths.unit], log);
-    await until(clock, { what: 'the replica to answer', timeoutMs: 60_000, everyMs: 300, signal, remedy }, async () => ((await answers(host, c)) ? true : null));
+    await untilAnswering(c, remedy, 'the replica to answer');
     const no = await barred(c);
     if (no !== null) throw new TaskError(no.code, no.words, { remedy: no.mend });
     await host.files.write(guardPaths.closed, ageWords(await replication(c), input.peer.address, (await pairedAt(c))[1]), { mode: 0o600 });
     await ask(c, ['CONFIG SET min-replicas-to-write 0', 'REPLICAOF NO ONE', 'CONFIG SET bind 127.0.0.1']);
     await host.files.write(guardPaths.alone, '', { mode: 0o600 });
-    await host.files.write(guardPaths.taken, `${input.run}\n`, { mode: 0o600 });
+    await noteRun(host, guardPaths.taken, input.run);
     await beRole(host, 'primary');
   },
   async verify(c) {
     const { host, input, clock, signal, log } = c;
     await begin(host, [metadataPaths.unit], log);
-    await until(clock, { what: 'the metadata to answer', timeoutMs: 60_000, everyMs: 300, signal, remedy }, async () => ((await answers(host, c)) ? true : null));
+    await untilAnswering(c, remedy);
     if ((await replication(c)).get('role') !== 'master') await ask(c, ['REPLICAOF NO ONE']);
     await ask(c, ['CONFIG SET bind 127.0.0.1', 'CLIENT KILL TYPE normal SKIPME yes', 'CONFIG SET min-replicas-to-write 0', 'SELECT 0', `DEL ${pairedKey}`]);
     c.progress(null, `a primary that is cut off answers no write after ${replicaLagSeconds} s without its replica: that is waited for`);
     await clock.sleep(waitMs, signal);
-    await host.files.write(guardPaths.fenced, `${input.run}\n`, { mode: 0o600 });
+    await noteRun(host, guardPaths.fenced, input.run);
   },
   undo: { never: 'it is opened by the end of the failover' },
 }); // prettier-ignore

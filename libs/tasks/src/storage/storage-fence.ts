@@ -6,11 +6,10 @@ import type { Host } from '../ports/host';
 import { must } from '../programs';
 import { begin } from '../service-units';
 import { TaskError } from '../task-error';
-import { until } from '../wait';
 import { dumpSlot } from './metadata-dumps';
-import { answers, ask } from './metadata-ask';
+import { ask, untilAnswering } from './metadata-ask';
 import { closedWords } from './metadata-redis';
-import { RunId } from './run-id';
+import { isOfRun, noteRun, RunId } from './run-id';
 import { dumpPaths, dumpsFolder, guardPaths, metadataPaths } from './storage-paths';
 
 const fileOf = (from: RestoreFrom): string | null => (from === 'current' ? null : from === 'latest' ? dumpSlot(1) : `${dumpsFolder}/${from}`);
@@ -33,7 +32,7 @@ export const storageFence = defineTask({
   before: z.strictObject({}),
   output: z.strictObject({}),
   async check({ host, input }) {
-    if ((await host.files.read(guardPaths.fenced)) === `${input.run}\n`) return { state: 'satisfied', output: {} };
+    if (await isOfRun(host, guardPaths.fenced, input.run)) return { state: 'satisfied', output: {} };
     const file = fileOf(input.from);
     const finding = file === null ? null : await absent(host, file);
     return finding === null ? { state: 'unsatisfied', reason: 'it is open', before: {} } : { state: 'refused', findings: [finding] };
@@ -48,7 +47,7 @@ export const storageFence = defineTask({
     if ((await closedWords(host)) === null) await host.files.write(guardPaths.closed, 'a restore is at work\n', { mode: 0o600 });
   },
   async verify(c) {
-    const { host, input, clock, signal, log } = c;
+    const { host, input, log } = c;
     await begin(host, [metadataPaths.unit], log).catch((cause: unknown) => {
       throw new TaskError('metadata-dead', 'the metadata do not start, not even closed', {
         remedy: `read \`journalctl -u ${metadataPaths.unit}\`; if their files are broken, move ${metadataPaths.data}/appendonlydir to a safe place and restore a dump (--from latest)`,
@@ -56,11 +55,11 @@ export const storageFence = defineTask({
       });
     });
     const remedy = `read \`journalctl -u ${metadataPaths.unit}\` on this machine, then retry the step`;
-    await until(clock, { what: 'the metadata to answer', timeoutMs: 60_000, everyMs: 300, signal, remedy }, async () => ((await answers(host, c)) ? true : null));
+    await untilAnswering(c, remedy);
     await ask(c, ['CONFIG SET bind 127.0.0.1', 'CLIENT KILL TYPE normal SKIPME yes', 'CONFIG SET min-replicas-to-write 0']); // a replica may be away: its copy is restored with these
     const inside = (await ask(c, ['CLIENT LIST'])).flatMap((line) => /\buser=(node\.\S+)/.exec(line)?.[1] ?? []);
     if (inside.length > 0) throw new TaskError('not-fenced', `${[...new Set(inside)].join(', ')} are still connected to the metadata`, { remedy, retry: true });
-    await host.files.write(guardPaths.fenced, `${input.run}\n`, { mode: 0o600 });
+    await noteRun(host, guardPaths.fenced, input.run);
   },
   undo: { never: 'it is opened by the end of the restore' },
 }); // prettier-ignore

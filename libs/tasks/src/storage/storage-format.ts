@@ -75,6 +75,11 @@ const otherObjects = (words: string): Finding =>
     `install with the control server and the object store that it was made with, or move ${metadataPaths.data} and the objects away, then retry the step`,
   );
 
+/** Whom JuiceFS' programs on this machine trust for a bucket of somebody else's. */
+export async function keepAuthority(host: Host, s3: S3Place | undefined): Promise<void> {
+  if (s3?.caPem !== undefined) await host.files.write(metadataPaths.objectsCa, s3.caPem, { mode: 0o600 });
+}
+
 /** The first goes with the cluster; the second stays with the metadata, and is what a first look reads. */
 const notes = [metadataPaths.formatted, guardPaths.volume];
 /** Says on this machine which volume its metadata hold. */
@@ -110,7 +115,7 @@ export const storageFormat = defineTask({
   async apply(c) {
     const { host, input, secret } = c;
     const name = storageNames(input.cluster).volume;
-    if (input.s3?.caPem !== undefined) await host.files.write(metadataPaths.objectsCa, input.s3.caPem, { mode: 0o600 });
+    await keepAuthority(host, input.s3);
     if ((await volume(c)) === null) {
       const bucket = ['--storage', 's3', '--bucket', bucketUrl(input)];
       const argv = ['format', ...bucket, '--trash-days', String(input.trashDays), '--enable-acl', url(input), name];

@@ -11,7 +11,7 @@ import { ask } from './metadata-ask';
 import { closedWords } from './metadata-redis';
 import { bucketAgainst, complaint, type Counters, countersIn, juicefsAt, markOf, missingIn } from './restore-programs';
 import { RunId } from './run-id';
-import { noteVolume } from './storage-format';
+import { keepAuthority, noteVolume } from './storage-format';
 import { dumpPaths, guardPaths, metadataPaths } from './storage-paths';
 
 const database = 1; // JuiceFS'
@@ -137,7 +137,7 @@ export const storageLoad = defineTask({
   },
   async apply(c) {
     const { host, input } = c;
-    if (input.s3?.caPem !== undefined) await host.files.write(metadataPaths.objectsCa, input.s3.caPem, { mode: 0o600 }); // a replica never made the volume
+    await keepAuthority(host, input.s3); // a replica never made the volume
     await restore(c);
     await noteVolume(host, input.cluster);
   },

@@ -20,15 +20,8 @@ export type Proof = z.infer<typeof Proof>;
 /** Holds the lock, by a program of systemd's: it outlives this step, and the agent, and ends by itself. @throws TaskError unless it holds it */
 async function hold(host: Host, file: string): Promise<void> {
   await letGo(host);
-  const keep = [
-    'flock',
-    '--exclusive',
-    '--timeout',
-    '20',
-    file, // whoever looks whether it is held has it for a moment
-    'sleep',
-    String(heldSeconds),
-  ];
+  // whoever looks whether it is held has it for a moment: that is waited for
+  const keep = ['flock', '--exclusive', '--timeout', '20', file, 'sleep', String(heldSeconds)];
   const options = [
     `--unit=${unit}`,
     '--collect',
