@@ -192,7 +192,9 @@ function brokenOff(response: IncomingMessage, content: Transform): Promise<never
       content.destroy(error);
       setTimeout(() => reject(error), 1000);
     };
-    response.once('error', end).once('close', () => response.complete || end(new Error('the line broke off')));
+    const closed = (): void => void (response.complete || end(new Error('the line broke off')));
+    if (response.closed) return closed(); // it may have been over before anybody listened
+    response.once('error', end).once('close', closed);
   });
 }
 

@@ -77,6 +77,15 @@ test('a packed transfer that breaks off is gone on with, and never taken for who
   await fetchBlob({ addresses: [broken, await serve(ours([]))], blob, into, slowLine: () => true });
   expect(readFileSync(into).equals(body)).toBe(true);
 });
+test('a packed transfer that is over before anybody listens to it ends all the same', async () => {
+  const packed = zstdCompressSync(body);
+  const address = await serve((_request, response) => {
+    response.writeHead(200, { 'content-encoding': 'zstd' });
+    response.write(packed.subarray(0, 40), () => response.destroy());
+  });
+  for (let tries = 0; tries < 60; tries += 1)
+    await expect(fetchBlob({ addresses: [address], blob, into: place(), slowLine: () => true })).rejects.toThrow(/broke off|ended after|aborted|hang up|ECONNRESET/);
+}, 30_000);
 test('a line that stalls is named with its byte, and gone on with as soon as it gives again', async () => {
   const said: string[] = [];
   let calls = 0;
