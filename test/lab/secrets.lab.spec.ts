@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { utils } from 'ssh2';
+import { keyPair } from '@strata/host-ssh/testing';
 import { leaksIn, leaksInFiles, leaksInRedis, leaksInTables, readableByAll } from '../scenario/support/leaks';
 import { openRedis } from '../scenario/support/redis';
 import { Sql } from '../scenario/support/sql';
@@ -39,7 +39,7 @@ beforeAll(async () => {
   const { lab, server } = world;
   for (const what of ['sudo password', 'passphrase']) canaries.set(what, `canary${randomBytes(16).toString('hex')}`);
   const passphrase = canaries.get('passphrase') ?? '';
-  const key = utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 4 });
+  const key = keyPair({ passphrase, cipher: 'aes256-ctr', rounds: 4 });
   canaries.set('private key', lineOf(key.private));
   mkdirSync(own('.ssh'), { recursive: true, mode: 0o700 });
   const files = { key: key.private, sudo: canaries.get('sudo password') ?? '', phrase: passphrase };

@@ -1,8 +1,7 @@
-import { utils } from 'ssh2';
 import { fingerprintOf } from './host-key';
 import { SshMachine, type SshOptions } from './machine';
 import type { SshError } from './ssh-error';
-import { sshServer, type TestServer } from './testing/ssh-server';
+import { keyPair, sshServer, type TestServer } from './testing';
 
 const servers: TestServer[] = [];
 const machines: SshMachine[] = [];
@@ -43,7 +42,7 @@ test('a wrong host key is refused with both fingerprints before the password is 
 test('a wrong password, an encrypted key and an absent machine are told apart', async () => {
   const server = await serve();
   expect((await refused(open(server, { password: 'wrong' }))).code).toBe('auth-failed');
-  const key = utils.generateKeyPairSync('ed25519', { passphrase: 'secret', cipher: 'aes256-ctr', rounds: 16 }).private;
+  const key = keyPair({ passphrase: 'secret', cipher: 'aes256-ctr', rounds: 16 }).private;
   const encrypted = await refused(open(server, { privateKey: key }));
   expect([encrypted.code, encrypted.remedy]).toEqual(['key-encrypted', expect.stringContaining('passphraseFrom')]);
   await server.close();

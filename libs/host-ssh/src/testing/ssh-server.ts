@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
 import { Server, utils } from 'ssh2';
+import { keyPair } from './key-pair';
 
 export interface TestServer {
   port: number;
@@ -13,7 +14,7 @@ export interface TestServer {
 export async function sshServer(
   options: { shell?: readonly [string, ...string[]]; greeting?: string; silent?: boolean; hostKey?: 'ed25519' | 'rsa' } = {},
 ): Promise<TestServer> {
-  const keys = options.hostKey === 'rsa' ? utils.generateKeyPairSync('rsa', { bits: 2048 }) : utils.generateKeyPairSync('ed25519');
+  const keys = options.hostKey === 'rsa' ? utils.generateKeyPairSync('rsa', { bits: 2048 }) : keyPair();
   const commands: string[] = [];
   const shell = options.shell ?? (['/bin/sh', '-c'] as const);
   const server = new Server({ hostKeys: [keys.private], banner: 'Authorised use only.\r\n'.repeat(50) }, (client) => {

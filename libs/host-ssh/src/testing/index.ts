@@ -1,0 +1,2 @@
+export { keyPair } from './key-pair';
+export { sshServer, type TestServer } from './ssh-server';
