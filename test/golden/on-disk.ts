@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readBundle } from '@strata/artifacts';
 import { type Catalog, CatalogEntry } from '@strata/model';
 import type { BundleContent } from '@strata/planner';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 
 const root = join(__dirname, '../..');
 
@@ -21,9 +22,7 @@ export function catalog(): Catalog {
 } // prettier-ignore
 
 /** The demo bundle as it is on disk. */
-export function demoBundle(): BundleContent {
-  const read = (path: string): string => readFileSync(join(root, 'bundles/demo', path), 'utf8');
-  const { images, manifests, gates } = parse(read('bundle.yaml')) as { images: BundleContent['images']; manifests: string[]; gates: BundleContent['gates'] };
-  const objects = manifests.flatMap((m) => parseAllDocuments(read(m)).map((d) => d.toJS() as BundleContent['objects'][number]));
-  return { objects, images, gates };
+export async function demoBundle(): Promise<BundleContent> {
+  const { bundle, components } = await readBundle(join(root, 'bundles/demo'));
+  return { version: bundle.metadata.version, images: bundle.images, components };
 }

@@ -1,13 +1,15 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { knownKubernetesVersions, kubernetesComponents } from '@strata/model';
-import { plan, type PlanRequest, renderPlan } from '@strata/planner';
+import { type BundleContent, plan, type PlanRequest, renderPlan } from '@strata/planner';
 import { bareMetal, factsOf, intentOf, labNode, lxc, nodesOf, requestOf as request, specOf } from '@strata/planner/testing';
 import { catalog, demoBundle } from './on-disk';
 
 /** A changed plan is reviewed as a changed text. `UPDATE_GOLDEN=1` writes them anew. */
 const folder = __dirname;
-const requestOf: typeof request = (spec, over) => request(spec, { catalog: catalog(), bundles: { demo: demoBundle() }, ...over });
+const requestOf: typeof request = (spec, over) => request(spec, { catalog: catalog(), bundles, ...over });
+const bundles: Record<string, BundleContent> = {};
+beforeAll(async () => void (bundles['demo'] = await demoBundle()));
 const three = specOf({ nodes: nodesOf(3), bundles: ['demo'] });
 const enrolled = new Map([['n1', 'id-1'], ['n2', 'id-2'], ['n3', 'id-3']]); // prettier-ignore
 const withReplica = { kind: 'juicefs', metadata: { node: 'n2', replica: 'n3' }, objects: { node: 'n1' } } as const;

@@ -6,6 +6,7 @@ import { type Common, judgeOrder, runTask, sealedFields, type Task, TaskError, t
 import {
   MemoryCluster,
   MemoryControl,
+  MemoryReleases,
   MemoryHost,
   sampleIdentity,
   seedStorage,
@@ -71,7 +72,7 @@ export class Fleet {
       agentDies: (point) => this.troubles.agentDies?.(point) ?? null,
       serverDies: (event) => this.troubles.serverDies?.(event) ?? false,
     });
-    this.control = new FleetControl(this.sim);
+    this.control = new FleetControl(this.sim, this.cluster);
   }
   private addMachine(name: string, address: string): void {
     const host = new MemoryHost(name, address);
@@ -105,6 +106,7 @@ export class Fleet {
     return structuredClone({
       machines: [...this.hosts].map(([name, host]) => [name, withoutChance(host.snapshot())]),
       objects: sorted(this.cluster.objects),
+      releases: [...this.control.releases.kept].map(([name, all]) => [name, all.at(-1)?.status, all.at(-1)?.description]),
       members: sorted(this.cluster.members),
       kubeconfig: this.control.kubeconfig,
       agents: [...this.sim.agents.keys()].sort(),
@@ -188,8 +190,11 @@ export class Fleet {
 
 /** The server's own powers, with agents that are really installed in the simulation. */
 class FleetControl extends MemoryControl {
-  constructor(private readonly sim: Simulation) {
-    super(catalogOf());
+  constructor(
+    private readonly sim: Simulation,
+    cluster: MemoryCluster,
+  ) {
+    super(catalogOf(), cluster);
   }
   override session: MemoryControl['session'] = (node) => {
     const connected = this.sim.server.isConnected(node);
@@ -207,6 +212,7 @@ function whileAlive<T extends object>(port: T, alive: () => boolean): T {
   return new Proxy(port, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name);
+      if (value instanceof MemoryReleases) return whileAlive(value, alive);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => {
         if (!alive()) return forever();

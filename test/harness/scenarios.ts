@@ -1,7 +1,10 @@
-import type { Plan } from '@strata/model';
-import { plan } from '@strata/planner';
+import { Component, type ManifestObject, type Plan } from '@strata/model';
+import { type BundleContent, plan } from '@strata/planner';
+import type { z } from 'zod';
 import { intentOf, nodesOf, requestOf, specOf } from '@strata/planner/testing';
 import { Fleet } from './fleet';
+
+type ComponentInput = z.input<typeof Component>;
 
 /** A plan, on machines that were brought to where it begins. */
 export interface Scenario {
@@ -32,9 +35,31 @@ async function installed(fleet: Fleet, nodes: number): Promise<void> {
 const k3s = specOf({ nodes: nodesOf(2), distribution: { kind: 'k3s' } });
 const k3sOf = async (fleet: Fleet, rest: Parameters<typeof requestOf>[1] = {}): Promise<Plan> => plan(requestOf(k3s, { facts: await fleet.facts(), ...rest }));
 
+const component = (of: ComponentInput, objects: ManifestObject[] = []): BundleContent['components'][number] => ({
+  component: Component.parse(of),
+  objects,
+  digest: 'chart' in of ? 'a'.repeat(64) : null,
+});
+const seal = { apiVersion: 'seals.x/v1', kind: 'Seal', metadata: { name: 'one', namespace: 'default', labels: { sealed: 'yes' } } };
+const sealed = { resource: { apiVersion: seal.apiVersion, kind: seal.kind, name: 'one', namespace: 'default', field: 'metadata.labels.sealed', is: 'yes' } };
+const shop: BundleContent = {
+  version: '1.0.0',
+  images: [],
+  components: [
+    component({ name: 'note', kind: 'manifests', manifests: ['manifests/note.yaml'] }, [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'note', namespace: 'default' } }]), // prettier-ignore
+    component({ name: 'seals', kind: 'operator', chart: 'charts/seals', gates: [sealed] }, [seal]),
+    component({ name: 'web', kind: 'application', chart: 'charts/web', namespace: 'shop', needs: ['note', 'seals'] }),
+  ],
+};
+
 /** Every kind of plan. */
 export const scenarios: readonly Scenario[] = [
   { name: 'install, one node', machines: ['n1'], prepare: (fleet) => installOf(fleet, 1) },
+  {
+    name: 'install, with a bundle of every kind of component',
+    machines: ['n1', 'n2'],
+    prepare: async (fleet) => plan(requestOf(specOf({ nodes: nodesOf(2), bundles: ['shop'] }), { facts: await fleet.facts(), bundles: { shop } })),
+  },
   { name: 'install, three nodes', machines, prepare: (fleet) => installOf(fleet, 3) },
   {
     name: 'install again over what is there',

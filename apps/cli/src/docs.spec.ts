@@ -19,7 +19,7 @@ test('all that was promised is there', () => {
   for (const command of [
     'up', 'down', 'init', 'schema', 'validate', 'plan', 'apply', 'precheck', 'download', 'prepare', 'install', 'activate', 'node add', 'node list', 'node show <name>', 'node remove <name>',
     'node join-command <name>', 'runs list', 'runs show [run]', 'runs watch [run]', 'runs cancel [run]', 'runs resume [run]', 'runs retry <run> <step>', 'logs <run> <step>', 'status', 'pods',
-    'cluster list', 'cluster show [name]', 'cluster delete <name>', 'kubeconfig', 'kubectl [args…]', 'uninstall [cluster]', 'lab [args…]', 'quickstart', 'version', 'completion <shell>', 'doctor [node]', 'support', 'node changes <name>',
+    'cluster list', 'cluster show [name]', 'cluster delete <name>', 'kubeconfig', 'kubectl [args…]', 'uninstall [cluster]', 'lab [args…]', 'quickstart', 'version', 'completion <shell>', 'doctor [node]', 'support', 'node changes <name>', 'bundle lint <folder>', 'bundle schema',
   ]) expect(document).toContain(`| \`strata ${command}\` |`); // prettier-ignore
 });
 test('the version is that of the package', () => {

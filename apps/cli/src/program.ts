@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addBundleCommands } from './commands/bundle-commands';
 import { addCareCommands } from './commands/care-commands';
 import { addClusterCommands } from './commands/cluster-commands';
 import { addStorageCommands } from './commands/storage-commands';
@@ -25,6 +26,7 @@ export function strataProgram(cli: Cli): Command {
   addRunCommands(program, cli);
   addClusterCommands(program, cli);
   addStorageCommands(program, cli);
+  addBundleCommands(program, cli);
   addCareCommands(program, cli);
   addCompletion(program);
   return program;

@@ -18,6 +18,7 @@ import { InstallAgent } from './bootstrap/install-agent';
 import { RemoveAgent } from './bootstrap/remove-agent';
 import { ApplyCluster } from './clusters/apply-cluster';
 import { ClusterEdges } from './clusters/cluster-edges';
+import { ClusterReleases } from './clusters/cluster-releases';
 import { ClustersController } from './clusters/clusters.controller';
 import { DeleteCluster } from './clusters/delete-cluster';
 import { ShowClusters } from './clusters/show-clusters';
@@ -71,7 +72,7 @@ import { SupportController } from './support/support.controller';
 
 /** Cases that several nouns share are global: one object of each for the whole server. */
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
-const clusterCases = [ShowClusters, ApplyCluster, DeleteCluster, ClusterEdges];
+const clusterCases = [ShowClusters, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases];
 const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];

@@ -4,6 +4,7 @@ export { imageTar, type OpenBlob } from './layer-tar';
 export { obtainArtifact, type ObtainOptions } from './obtain';
 export * from './prepare';
 export * from './progress';
+export { chartDigest, readBundle, type ReadBundle } from './read-bundle';
 export { ArtifactStore, blobsOf } from './store';
 export { serveBlobs, type ServeBlobsOptions } from './serve-blobs';
 export { answers } from './download';

@@ -51,16 +51,23 @@ export class Connection {
 
   /** Whether GET `path` answers 200 within a few seconds. */
   async answers(path: string): Promise<boolean> {
-    try {
-      const context = this.configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
-      await this.config.applySecurityAuthentication(context);
-      context.setSignal(AbortSignal.timeout(this.deadlines.readyMs));
-      const response = await this.configuration.httpApi.send(context).toPromise();
-      await response.body.text();
-      return response.httpStatusCode === 200;
-    } catch {
-      return false;
-    }
+    return this.raw(path).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  }
+  /** What a service of the cluster answers through the API server; null where the API server finds nobody behind it. @throws TaskError without an API server */
+  async throughProxy(path: string): Promise<{ status: number; body: string } | null> {
+    const { status, body } = await must(`ask ${path}`, () => this.raw(path));
+    const ofTheApi = (parsed(body) as { kind?: string } | null)?.kind === 'Status';
+    return ofTheApi && (status === 404 || status === 503) ? null : { status, body };
+  }
+  private async raw(path: string): Promise<{ status: number; body: string }> {
+    const context = this.configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
+    await this.config.applySecurityAuthentication(context);
+    context.setSignal(AbortSignal.timeout(this.deadlines.readyMs));
+    const response = await this.configuration.httpApi.send(context).toPromise();
+    return { status: response.httpStatusCode, body: await response.body.text() };
   }
 }
 

@@ -1,4 +1,5 @@
 export { deleteBootstrapToken, mintBootstrapToken } from './bootstrap-token';
+export { Helm, type HelmOptions } from './helm';
 export { connectCluster } from './kube-cluster';
 export { SharedVolumes } from './shared-volumes';
 export { StorageMarks, storageTaint } from './storage-marks';

@@ -41,8 +41,8 @@ class KubeCluster implements Cluster {
   async delete(ref: ObjectRef): Promise<void> {
     await orNull(`delete ${words(ref)}`, () => this.connection.objects.delete(header(ref), undefined, undefined, undefined, undefined, 'Background'));
   }
-  async list({ apiVersion, kind }: { apiVersion: string; kind: string }): Promise<KubeObject[]> {
-    const { items } = await must(`list each ${kind}`, () => this.connection.objects.list<KubernetesObject>(apiVersion, kind));
+  async list({ apiVersion, kind, namespace }: { apiVersion: string; kind: string; namespace?: string }): Promise<KubeObject[]> {
+    const { items } = await must(`list each ${kind}`, () => this.connection.objects.list<KubernetesObject>(apiVersion, kind, namespace));
     return items.map((o) => ({ ...o, apiVersion, kind }) as KubeObject); // a list says neither of its items
   }
   async patch(object: KubeObject): Promise<void> {
@@ -84,6 +84,14 @@ class KubeCluster implements Cluster {
       namespace === undefined ? core.listPodForAllNamespaces(selectors) : core.listNamespacedPod({ namespace, ...selectors }),
     );
     return list.items.map(podSummary);
+  }
+  async logs({ namespace, pod, container, previous, lines }: Parameters<Cluster['logs']>[0]): Promise<string | null> {
+    const of = { name: pod, namespace, container, previous, tailLines: lines, limitBytes: 16_384 };
+    // kubelet answers 400 for a life that is not kept any more, and for a container that has not begun
+    return this.connection.core.readNamespacedPodLog(of).catch(() => null);
+  }
+  http({ namespace, service, port, path }: Parameters<Cluster['http']>[0]): Promise<{ status: number; body: string } | null> {
+    return this.connection.throughProxy(`/api/v1/namespaces/${namespace}/services/${service}:${port}/proxy${path}`);
   }
   drain(node: string, options: Parameters<Cluster['drain']>[1]): Promise<void> {
     return drain(this.connection, node, options);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BundleUse } from './bundle';
 import { Cidr, ClusterName, DataDir, Duration, HostOrIp, Ipv4, NodeName, PackageName, Port, Version } from './names';
 import { CaSource, MirrorUrl, ProxySpec, RegistryHost } from './outside';
 import { rangeIssues } from './spec-ranges';
@@ -98,7 +99,7 @@ export const ClusterSpec = z
       native: Native.prefault({}),
       storage: StorageSpec.prefault({}),
       artifacts: z.strictObject({ allowUnofficial: z.boolean().default(false) }).prefault({}), // programs published by others than their vendor: catalog/README.md
-      bundles: z.array(z.string()).default([]),
+      bundles: z.array(BundleUse).default([]),
       policy: z.strictObject({ nodeWait: Duration.default('2m'), onFailure: z.enum(['hold', 'unwind']).default('hold') }).prefault({}),
     }),
   })

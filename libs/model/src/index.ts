@@ -18,6 +18,7 @@ export * from './ports';
 export * from './run-events';
 export * from './kubernetes-components';
 export * from './shared-volumes';
+export * from './bundle';
 export * from './storage';
 export * from './storage-health';
 export * from './storage-s3';

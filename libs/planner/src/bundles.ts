@@ -1,12 +1,71 @@
-import { manifestsApply } from '@strata/tasks';
+import { type ChartValues, type Component, type Gate, isChart, milliseconds, releaseOf } from '@strata/model';
+import { helmRelease, manifestsApply } from '@strata/tasks';
 import type { PlanContext } from './context';
 import type { Distribution } from './distribution';
+import { PlanRefused } from './refused';
+import type { BundleContent } from './request';
 import type { Steps } from './steps';
 
-/** The containerized layer: each bundle after the one before it, when all nodes that are here can take its pods. */
+type Content = BundleContent['components'][number];
+type Bundled = PlanContext['bundles'][number];
+
+/**
+ * The containerized layer: each component when those that it needs work, side by side otherwise; a bundle after the one before it. The first of all begin
+ * when every node that is here can take pods.
+ */
 export function bundles(on: Steps, c: PlanContext, d: Distribution): void {
   on.phase('activate');
-  const line = on.line(null, d.networkReady, ...c.nodes.map((n) => d.nodeReady(n.name)));
-  for (const { name, content } of c.bundles)
-    line.step(manifestsApply, { bundle: name, objects: content.objects, gates: content.gates }, { as: name, title: `bundle ${name} runs` });
+  let begin = [d.networkReady, ...c.nodes.map((n) => d.nodeReady(n.name))];
+  for (const bundle of c.bundles) {
+    mustNameCharts(bundle);
+    for (const content of bundle.content.components) component(on, bundle, { content, begin });
+    const ends = bundle.content.components.map((m) => keyOf(bundle.name, m.component));
+    if (ends.length > 0) begin = ends;
+  }
+}
+/** Catalog entries that bundles need besides their images: what releases charts. */
+export const bundlePrograms = (c: PlanContext): string[] => (c.bundles.some((b) => b.content.components.some((m) => isChart(m.component))) ? ['helm'] : []);
+
+const stepName = (bundle: string, component: Component): string => `${bundle}.${component.name}`;
+const keyOf = (bundle: string, component: Component): string =>
+  `cluster/${(isChart(component) ? helmRelease : manifestsApply).name}@${stepName(bundle, component)}`;
+
+function component(on: Steps, { name, content: { components }, values }: Bundled, { content, begin }: { content: Content; begin: string[] }): void {
+  const { component: of, objects, digest } = content;
+  const needs = of.needs.flatMap((need) => components.filter((m) => m.component.name === need).map((m) => keyOf(name, m.component)));
+  const line = on.line(null, ...begin, ...needs);
+  const options = { as: stepName(name, of) };
+  const shared = { bundle: name, timeoutMs: milliseconds(of.timeout) };
+  if (!isChart(of)) {
+    const established = of.kind === 'crds' ? objects.map((o): Gate => ({ established: o.metadata.name })) : [];
+    line.step(manifestsApply, { ...shared, objects, gates: [...established, ...of.gates] }, { ...options, title: `${of.name} of bundle ${name} works` });
+    return;
+  }
+  const input = { release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', onFailure: of.onFailure, gates: of.gates, resources: objects };
+  const title = `release ${input.release} of bundle ${name} works`;
+  // a step of Helm needs its program; where the store has it already this is over at once
+  line.after('cluster/artifact.obtain@helm').step(helmRelease, { ...shared, ...input, values: mergedValues(of.values, values[of.name] ?? {}) }, { ...options, title });
+} // prettier-ignore
+
+/** The spec's values over the bundle's own: maps are merged, all else is replaced, null takes a value away, as with Helm. */
+export function mergedValues(own: ChartValues, over: ChartValues): ChartValues {
+  const all: ChartValues = { ...own };
+  for (const [key, value] of Object.entries(over)) {
+    const was = all[key];
+    all[key] = isMap(value) && isMap(was) ? mergedValues(was, value) : value;
+  }
+  return all;
+}
+const isMap = (value: unknown): value is ChartValues => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** @throws PlanRefused for values of something that the bundle does not have, or that has none. */
+function mustNameCharts({ name, content, values }: Bundled): void {
+  const charts = content.components.map((m) => m.component).filter(isChart).map((m) => m.name); // prettier-ignore
+  const unknown = Object.keys(values).find((key) => !charts.includes(key));
+  if (unknown === undefined) return;
+  throw new PlanRefused(
+    'bundle.no-chart',
+    `the spec has values for "${unknown}" of the bundle "${name}", which has no chart of that name`,
+    charts.length === 0 ? 'leave them out: nothing in this bundle takes values' : `name one of: ${charts.join(', ')}`,
+  );
 }

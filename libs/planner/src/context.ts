@@ -1,8 +1,10 @@
 import {
+  bundleUse,
   type Capabilities,
   capabilities,
   type Catalog,
   type CatalogEntry,
+  type ChartValues,
   type ClusterSpec,
   type Facts,
   type NodeSpec,
@@ -45,7 +47,7 @@ export interface PlanContext {
   controlPlane: { name: string; address: string };
   absent: string[];
   catalog: Catalog;
-  bundles: { name: string; content: BundleContent }[];
+  bundles: { name: string; content: BundleContent; values: Readonly<Record<string, ChartValues>> }[];
   facts: ReadonlyMap<string, Facts>;
   /** How downloads get to the outside: the same for all nodes. */
   outside: Outside;
@@ -93,11 +95,12 @@ export function contextOf(request: PlanRequest): PlanContext {
     outside: outsideOf(spec, [...nodes.map((n) => n.address), ...(request.serverHosts ?? [])]),
     whole: request.spec, there: request.intent.kind === 'add-node', tunnel: spec.nodes.some((n) => n.nat), facts: request.facts, spec, cluster, nodes, controlPlane, absent, catalog: request.catalog, now: request.now,
     names: { api: `api.${suffix}`, meta: `meta.${suffix}`, objects: `objects.${suffix}` },
-    bundles: spec.bundles.map((name) => ({ name, content: bundleNamed(name, request.bundles) })),
+    bundles: spec.bundles.map(bundleUse).map(({ name, values }) => ({ name, values, content: bundleNamed(name, request.bundles) })),
   }; // prettier-ignore
 }
 function bundleNamed(name: string, bundles: PlanRequest['bundles']): BundleContent {
   const found = bundles[name];
+  if (found?.broken !== undefined) throw new PlanRefused('bundle.invalid', `the bundle "${name}" cannot be used: ${found.broken}`, 'correct the file at that place; `strata bundle lint` names all there is'); // prettier-ignore
   if (found) return found;
   const known = Object.keys(bundles).join(', ') || 'none';
   throw new PlanRefused('unknown-bundle', `there is no bundle "${name}"`, `name one of these in \`bundles\`: ${known}`);

@@ -44,7 +44,7 @@ describe('what cannot be planned is refused with the way out', () => {
   it('minikube, unknown bundles, bundles on K3s, a second control plane', () => {
     expect(refused(() => plan(requestOf(specOf({ nodes: one, distribution: { kind: 'minikube' } })))).code).toBe('minikube.linux');
     expect(refused(() => plan(requestOf(specOf({ nodes: one, bundles: ['nope'] })))).message).toContain('"nope"');
-    const demo = { demo: { objects: [], images: [], gates: [] } };
+    const demo = { demo: { version: '1.0.0', images: [], components: [] } };
     expect(refused(() => plan(requestOf(specOf({ nodes: one, bundles: ['demo'], distribution: { kind: 'k3s' } }), { bundles: demo }))).code).toBe(
       'k3s.bundles',
     );

@@ -1,11 +1,13 @@
-import type { Catalog, ClusterSpec, Facts, RunIntent } from '@strata/model';
-import type { Gate, KubeObject } from '@strata/tasks';
+import type { Catalog, ClusterSpec, Component, Facts, ManifestObject, RunIntent } from '@strata/model';
 
 /** A bundle as the server read it from disk. */
 export interface BundleContent {
-  objects: KubeObject[];
+  version: string;
   images: { name: string; version: string }[]; // catalog entries
-  gates: Gate[];
+  /** `objects`: what the component's manifests hold; `digest`: sha256 of its chart's files. */
+  components: { component: Component; objects: ManifestObject[]; digest: string | null }[];
+  /** Why it cannot be used, as FILE:LINE:COLUMN and words; the rest of it is empty then. */
+  broken?: string;
 }
 
 /** Everything a plan is made of. Nothing else: the same request gives the same plan. */

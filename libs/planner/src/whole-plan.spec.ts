@@ -7,7 +7,7 @@ import { catalogOf, intentOf, nodesOf, requestOf, specOf } from './testing/fixtu
 /** Runs whole plans on machines in memory, without engine and journal: what the tasks do together. */
 class World {
   readonly cluster = new MemoryCluster();
-  readonly control = new MemoryControl(catalogOf());
+  readonly control = new MemoryControl(catalogOf(), this.cluster);
   readonly kube: SimulatedKubernetes & { tokens: Set<string> } = { cluster: this.cluster, made: { ca: 0, encryptionKeys: 0 }, tokens: new Set() };
   readonly hosts = new Map<string, MemoryHost>();
   readonly befores = new Map<string, unknown>();

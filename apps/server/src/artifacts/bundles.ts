@@ -1,45 +1,42 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
+import { chartDigest, readBundle } from '@strata/artifacts';
 import type { BundleContent } from '@strata/planner';
-import type { KubeObject } from '@strata/tasks';
-import { parse, parseAllDocuments } from 'yaml';
-import { z } from 'zod';
+import { type ChartRef, TaskError } from '@strata/tasks';
 import { Edges } from '../serve/edges';
 
-const BundleFile = z.object({
-  images: z.array(z.object({ name: z.string(), version: z.string() })).default([]),
-  gates: z.array(z.unknown()).default([]),
-});
-
-/** The containerized layer's bundles: `bundles/<name>/bundle.yaml` and `manifests/*.yaml` beside it. */
+/** The containerized layer's bundles: a folder each, with `bundle.yaml`, `manifests/`, `crds/` and `charts/`. */
 @Injectable()
 export class Bundles {
   constructor(private readonly edges: Edges) {}
 
-  /** The bundles of these names that there are; the planner refuses the others by name. */
+  /** Those of these names that there are, also one that cannot be used; the planner refuses the others by name, and says which there are. */
   async read(names: readonly string[]): Promise<Record<string, BundleContent>> {
     const found: Record<string, BundleContent> = {};
     if (names.length === 0) return found;
-    const known = await readdir(this.edges.settings.bundleDir).catch(() => []);
-    for (const name of known) {
-      const content = await this.one(join(this.edges.settings.bundleDir, name));
-      if (content) found[name] = content;
-    }
+    const entries = await readdir(this.edges.settings.bundleDir, { withFileTypes: true }).catch(() => []);
+    for (const { name } of entries.filter((e) => e.isDirectory())) found[name] = names.includes(name) ? await this.one(name) : nothing;
     return found;
   }
 
-  private async one(dir: string): Promise<BundleContent | null> {
-    const text = await readFile(join(dir, 'bundle.yaml'), 'utf8').catch(() => null);
-    if (text === null) return null;
-    const bundle = BundleFile.parse(parse(text));
-    const files = (await readdir(join(dir, 'manifests')).catch(() => [])).filter((f) => /\.ya?ml$/.test(f)).sort();
-    const objects: KubeObject[] = [];
-    for (const file of files)
-      for (const document of parseAllDocuments(await readFile(join(dir, 'manifests', file), 'utf8'))) {
-        const value = document.toJS() as KubeObject | null;
-        if (value) objects.push(value);
-      }
-    return { objects, images: bundle.images, gates: bundle.gates as BundleContent['gates'] };
+  /** The folder of a chart, if it still holds what the plan was made of. @throws TaskError */
+  async chartDir({ bundle, chart, digest }: ChartRef): Promise<string> {
+    const dir = join(this.edges.settings.bundleDir, bundle, chart);
+    const is = await chartDigest(dir).catch((error: unknown) => String(error instanceof Error ? error.message : error));
+    if (is === digest) return dir;
+    throw new TaskError('bundle-changed', `${dir} is not what the plan was made of${/^[0-9a-f]{64}$/.test(is) ? '' : `: ${is}`}`, {
+      remedy: 'apply again: a new plan takes the chart as it is now',
+    });
+  }
+
+  private async one(name: string): Promise<BundleContent> {
+    try {
+      const { bundle, components } = await readBundle(join(this.edges.settings.bundleDir, name));
+      return { version: bundle.metadata.version, images: bundle.images, components };
+    } catch (error) {
+      return { ...nothing, broken: error instanceof Error ? error.message : String(error) };
+    }
   }
 }
+const nothing: BundleContent = { version: '', images: [], components: [] };

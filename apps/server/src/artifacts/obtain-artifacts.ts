@@ -35,10 +35,15 @@ export class ObtainArtifacts {
   }
 
   /** An entry of the catalog; its files are read again after a while only. @throws Error naming what there is */
-  private async entry(what: Named): Promise<CatalogEntry> {
+  private async entry(what: { name: string; version?: string }): Promise<CatalogEntry> {
     const now = this.edges.now();
     if (!this.known || now - this.known.at > catalogMs) this.known = { at: now, catalog: this.catalog() };
     return findEntry(await this.known.catalog, what.name, what.version);
+  }
+
+  /** The entry of this name that is taken where nobody asks for a version. @throws Error naming what there is */
+  newest(name: string): Promise<CatalogEntry> {
+    return this.entry({ name });
   }
 
   /** What is there already, whole; null if it is not. */

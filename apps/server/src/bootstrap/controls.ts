@@ -3,6 +3,7 @@ import type { Outside } from '@strata/model';
 import type { Control } from '@strata/tasks';
 import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
 import { ClusterEdges } from '../clusters/cluster-edges';
+import { ClusterReleases } from '../clusters/cluster-releases';
 import { Edges } from '../serve/edges';
 import { serverVersion } from '../serve/version';
 import { InstallAgent } from './install-agent';
@@ -14,6 +15,7 @@ export class Controls {
   @Inject() private readonly edges!: Edges;
   @Inject() private readonly artifacts!: ObtainArtifacts;
   @Inject() private readonly clusters!: ClusterEdges;
+  @Inject() private readonly releases!: ClusterReleases;
   @Inject() private readonly installer!: InstallAgent;
   @Inject() private readonly remover!: RemoveAgent;
 
@@ -32,6 +34,7 @@ export class Controls {
       agentVersion: () => serverVersion,
       keepKubeconfig: (kubeconfig) => this.clusters.keep(clusterId, kubeconfig),
       hasKubeconfig: (exactly) => this.clusters.hasKubeconfig(clusterId, exactly),
+      releases: this.releases.of(clusterId),
       mintedTokenId: async (node) => (await store.mintedTokens.list(clusterId)).find((t) => t.node === node)?.tokenId ?? null,
     };
   }

@@ -15,6 +15,12 @@ export class ClusterEdges {
   async of(clusterId: string): Promise<Cluster> {
     return (await this.edgesOf(clusterId))?.cluster ?? noCluster;
   }
+  /** The kubeconfig that is kept. @throws TaskError before there is one */
+  async kubeconfig(clusterId: string): Promise<string> {
+    const sealed = (await this.edges.store.clusters.find(clusterId))?.kubeconfig ?? null;
+    if (sealed === null) throw notYet('Helm');
+    return this.open(clusterId, sealed);
+  }
   /** What Kubernetes is told of shared mounts; null before a kubeconfig is kept. */
   async storageMarks(clusterId: string): Promise<StorageMarks | null> {
     return (await this.edgesOf(clusterId))?.marks ?? null;
@@ -67,16 +73,15 @@ export class ClusterEdges {
   }
 }
 
+const notYet = (what: string): TaskError =>
+  new TaskError('no-kubeconfig', `the cluster was asked for ${what} before its kubeconfig is kept`, {
+    remedy: 'wait until the control plane is up, then retry the step',
+    retry: true,
+    unknownUntil: 'step cluster/kubeconfig.keep',
+  });
 const noCluster = new Proxy({} as Cluster, {
   get: (_target, call) =>
     call === 'then' // an async function that returns this must not take it for a promise
       ? undefined
-      : () =>
-          Promise.reject(
-            new TaskError('no-kubeconfig', `the cluster was asked for ${String(call)} before its kubeconfig is kept`, {
-              remedy: 'wait until the control plane is up, then retry the step',
-              retry: true,
-              unknownUntil: 'step cluster/kubeconfig.keep',
-            }),
-          ),
+      : () => Promise.reject(notYet(String(call))),
 });

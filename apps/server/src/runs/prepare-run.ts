@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import type { ClusterSpec, Finding, NodeSpec, Plan, RunIntent, RunResult } from '@strata/model';
+import { bundleUse, type ClusterSpec, type Finding, type NodeSpec, type Plan, type RunIntent, type RunResult } from '@strata/model';
 import { plan, PlanRefused } from '@strata/planner';
 import { isTransient, type RunRecord } from '@strata/store';
 import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
@@ -127,7 +127,7 @@ export class PrepareRun {
       absent: contact.absent,
       catalog: await this.artifacts.catalog(),
       unobtainable: await this.artifacts.unobtainable(run.spec),
-      bundles: await this.bundles.read(run.spec.spec.bundles),
+      bundles: await this.bundles.read(run.spec.spec.bundles.map((b) => bundleUse(b).name)),
       intent: run.intent,
       dropped: run.dropped,
       serverHosts: this.edges.settings.advertise, // what the operator says, not what this host happens to have: a plan must not change by itself

@@ -20,7 +20,7 @@ export function catalogOf(kubernetesVersion = '1.37.2'): Catalog {
       ...['kubeadm', 'kubelet', 'kubectl'].map((name) => file(name, kubernetesVersion)),
       ...['etcdctl', 'etcdutl'].map((name) => file(name, c.etcd)),
       ...Object.entries(c.images).map(([name, ref]) => image(`image-${name}`, versions[name] ?? kubernetesVersion, ref)),
-      file('containerd', '2.4.2', 'archive'), file('runc', '1.4.3'), file('cni-plugins', '1.9.1', 'archive'), file('k3s', '1.34.4+k3s1'), file('juicefs', '1.4.2'), file('seaweedfs', '4.48'), file('minio', '2026.2.12'), file('minio-client', '2025.3.13'),
+      file('containerd', '2.4.2', 'archive'), file('runc', '1.4.3'), file('cni-plugins', '1.9.1', 'archive'), file('k3s', '1.34.4+k3s1'), file('juicefs', '1.4.2'), file('seaweedfs', '4.48'), file('minio', '2026.2.12'), file('minio-client', '2025.3.13'), file('helm', '3.22.0'),
       file('k3s-airgap-images', '1.34.4+k3s1'), image('image-flannel', '0.28.10', 'strata.local/flannel:v0.28.10'), image('image-web', '1.0', 'strata.local/web:1'),
     ],
   }; // prettier-ignore

@@ -1,4 +1,5 @@
 import type { Artifact } from '@strata/model';
+import type { Releases } from './releases';
 
 /** Enough of a Kubernetes object to apply it. */
 export interface KubeObject {
@@ -52,8 +53,8 @@ export interface Cluster {
   /** Server-side apply with the field manager `strata`, forced. */
   apply(objects: readonly KubeObject[]): Promise<void>;
   delete(ref: ObjectRef): Promise<void>;
-  /** All objects of a kind, in every namespace. */
-  list(of: { apiVersion: string; kind: string }): Promise<KubeObject[]>;
+  /** All objects of a kind, in every namespace unless one is named. */
+  list(of: { apiVersion: string; kind: string; namespace?: string }): Promise<KubeObject[]>;
   /** Merge-patches an object that is there, as nobody's field manager: what it names changes, `null` drops a key, all else stays. */
   patch(object: KubeObject): Promise<void>;
   /** Merge-patches a node: labels and taints, cordon. */
@@ -67,6 +68,10 @@ export interface Cluster {
   approve(signingRequest: string): Promise<void>;
   deny(signingRequest: string, reason: string): Promise<void>;
   pods(filter?: { namespace?: string; node?: string; labels?: string }): Promise<PodSummary[]>;
+  /** The last lines of a container, or of its life before this one; null where it has none. */
+  logs(of: { namespace: string; pod: string; container: string; previous: boolean; lines: number }): Promise<string | null>;
+  /** GET through the API server. Null where nothing answers behind the service. */
+  http(of: { namespace: string; service: string; port: number; path: string }): Promise<{ status: number; body: string } | null>;
   /** Evicts what is not a DaemonSet's or a mirror pod; honours budgets; ends when all are gone or the signal fires. */
   drain(node: string, options: { progress: (note: string) => void; signal: AbortSignal; force: boolean }): Promise<void>;
   deleteNode(name: string): Promise<void>;
@@ -93,6 +98,8 @@ export interface Control {
   keepKubeconfig(kubeconfig: string | null): Promise<void>;
   /** Whether a kubeconfig is kept; with `exactly`: whether it is this one. */
   hasKubeconfig(exactly?: string): Promise<boolean>;
+  /** Helm's releases in this cluster. */
+  releases: Releases;
   /** The bootstrap token id that was minted for this node's join order, if one is out. */
   mintedTokenId(node: string): Promise<string | null>;
 }

@@ -11,6 +11,7 @@ export * from './native-samples';
 export * from './trial';
 export * from './memory-cluster';
 export * from './memory-control';
+export * from './memory-releases';
 export * from './simulated-kubeadm';
 export * from './simulated-k3s';
 export { seedStorage, type SharedMemory } from './storage-samples';

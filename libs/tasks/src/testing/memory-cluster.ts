@@ -29,6 +29,8 @@ export class MemoryCluster implements Cluster {
   readonly members = new Map<string, { address: string; labels: Record<string, string>; taints: ClusterNode['taints']; unschedulable: boolean }>();
   /** Who was approved, in order: a witness for "once, and only this name". */
   readonly approved: string[] = [];
+  /** Workloads that never come up, as `KIND NAMESPACE/NAME`. */
+  readonly failing = new Set<string>();
   /** Whether the API server runs; set by the simulation of kubelet. */
   up: () => boolean = () => false;
   /** What must be applied before a node turns Ready. */
@@ -62,9 +64,10 @@ export class MemoryCluster implements Cluster {
     this.objects.delete(keyOf(ref));
     return Promise.resolve();
   }
-  async list({ kind }: { apiVersion: string; kind: string }): Promise<KubeObject[]> {
+  async list({ kind, namespace }: { apiVersion: string; kind: string; namespace?: string }): Promise<KubeObject[]> {
     this.mustAnswer(`list each ${kind}`);
-    return Promise.resolve([...this.objects.values()].filter((o) => o.kind === kind).map((o) => structuredClone(o)));
+    const all = [...this.objects.values()].filter((o) => o.kind === kind && (namespace === undefined || o.metadata.namespace === namespace));
+    return Promise.resolve(all.map((o) => structuredClone(o)));
   }
   async patch(object: KubeObject): Promise<void> {
     const found = await this.get(refOfObject(object));
@@ -83,8 +86,8 @@ export class MemoryCluster implements Cluster {
   async rollout(ref: ObjectRef): Promise<{ complete: boolean; message: string }> {
     const found = await this.get(ref);
     if (!found) return { complete: false, message: 'not there yet' };
-    const ready = (await this.nodes()).some((n) => n.ready);
-    return { complete: ready, message: ready ? 'complete' : 'no node can take its pods' };
+    const ready = (await this.nodes()).some((n) => n.ready) && !this.failing.has(keyOf(ref));
+    return { complete: ready, message: ready ? 'complete' : '0 of 1 available' };
   }
   async signingRequests(): Promise<SigningRequest[]> {
     this.mustAnswer('list the certificate requests');
@@ -109,6 +112,17 @@ export class MemoryCluster implements Cluster {
   async pods(): Promise<PodSummary[]> {
     this.mustAnswer('list the pods');
     return Promise.resolve([]);
+  }
+  /** What containers said last, by `namespace/pod/container`. */
+  readonly said = new Map<string, string>();
+  async logs({ namespace, pod, container }: Parameters<Cluster['logs']>[0]): Promise<string | null> {
+    return Promise.resolve(this.said.get(`${namespace}/${pod}/${container}`) ?? null);
+  }
+  /** What services answer, by `namespace/service:port/path`. */
+  readonly answers = new Map<string, { status: number; body: string }>();
+  async http({ namespace, service, port, path }: Parameters<Cluster['http']>[0]): Promise<{ status: number; body: string } | null> {
+    this.mustAnswer(`ask ${service}`);
+    return Promise.resolve(this.answers.get(`${namespace}/${service}:${port}${path}`) ?? null);
   }
   async drain(node: string): Promise<void> {
     this.mustAnswer(`drain ${node}`);

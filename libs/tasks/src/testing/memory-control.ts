@@ -1,5 +1,7 @@
 import type { Artifact, Catalog } from '@strata/model';
 import type { Control } from '../ports/cluster';
+import { MemoryCluster } from './memory-cluster';
+import { MemoryReleases } from './memory-releases';
 
 /** The control server in memory: its store, sessions, and what it keeps. Every artifact can be had, of a content that follows from its name. */
 export class MemoryControl implements Control {
@@ -8,7 +10,14 @@ export class MemoryControl implements Control {
   readonly minted = new Map<string, string>(); // node -> token id
   kubeconfig: string | null = null;
 
-  constructor(private readonly catalog: Catalog) {}
+  readonly releases: MemoryReleases;
+
+  constructor(
+    private readonly catalog: Catalog,
+    cluster = new MemoryCluster(),
+  ) {
+    this.releases = new MemoryReleases(cluster);
+  }
 
   async obtain(name: string, version: string): Promise<Artifact> {
     const artifact = this.make(name, version);

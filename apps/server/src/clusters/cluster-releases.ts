@@ -1,0 +1,55 @@
+import { chmod, copyFile, mkdir, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Inject, Injectable } from '@nestjs/common';
+import { Helm } from '@strata/cluster';
+import { type Releases, TaskError } from '@strata/tasks';
+import { Bundles } from '../artifacts/bundles';
+import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
+import { Edges } from '../serve/edges';
+import { ClusterEdges } from './cluster-edges';
+
+/** Helm's releases in each cluster, by the program of the catalog and the kubeconfig that is kept. */
+@Injectable()
+export class ClusterReleases {
+  @Inject() private readonly edges!: Edges;
+  @Inject() private readonly artifacts!: ObtainArtifacts;
+  @Inject() private readonly bundles!: Bundles;
+  @Inject() private readonly clusters!: ClusterEdges;
+
+  /** Nothing is asked yet: before a kubeconfig is kept and Helm is in the store, every call fails with what is awaited. */
+  of(clusterId: string): Releases {
+    const helm = async (): Promise<Releases> => this.helm(await this.clusters.kubeconfig(clusterId));
+    return {
+      history: async (of) => (await helm()).history(of),
+      upgrade: async (of, what, limits) => (await helm()).upgrade(of, what, limits),
+      rollback: async (of, revision, limits) => (await helm()).rollback(of, revision, limits),
+      uninstall: async (of, limits) => (await helm()).uninstall(of, limits),
+      objects: async (of) => (await helm()).objects(of),
+      written: async (of, revision) => (await helm()).written(of, revision),
+    };
+  }
+  private helm(kubeconfig: string): Releases {
+    const scratch = join(this.edges.settings.home, 'helm');
+    return new Helm({ binary: () => this.program(scratch), kubeconfig, scratch, chartDir: (chart) => this.bundles.chartDir(chart) });
+  }
+
+  /** The program out of the store, where it can be run. */
+  private async program(scratch: string): Promise<string> {
+    const { version } = await this.artifacts.newest('helm');
+    const artifact = await this.artifacts.obtained({ name: 'helm', version });
+    if (artifact?.kind !== 'file')
+      throw new TaskError('no-helm', `Helm ${version} is not in the store of the control server yet`, {
+        remedy: 'retry the step when `artifact.obtain` is done',
+        unknownUntil: 'step cluster/artifact.obtain@helm',
+        retry: true,
+      });
+    const path = join(scratch, `helm-${artifact.blob.sha256.slice(0, 16)}`);
+    if (await stat(path).catch(() => null)) return path;
+    await mkdir(scratch, { recursive: true, mode: 0o700 });
+    const part = `${path}.${process.pid}.part`;
+    await copyFile(this.artifacts.store.blobPath(artifact.blob.sha256), part);
+    await chmod(part, 0o700);
+    await rename(part, path);
+    return path;
+  }
+}

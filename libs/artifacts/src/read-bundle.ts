@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Bundle, isChart, ManifestObject } from '@strata/model';
+import { LineCounter, parseAllDocuments } from 'yaml';
+import { readYaml } from './yaml-file';
+
+/** A component with what its files hold. `digest`: sha256 of a chart's files. */
+export interface ReadComponent {
+  component: Bundle['components'][number];
+  objects: ManifestObject[];
+  digest: string | null;
+}
+export interface ReadBundle {
+  bundle: Bundle;
+  components: ReadComponent[];
+}
+const largestFile = 1024 * 1024; // what etcd takes of one object, and more than a chart's file ever has
+const mostFiles = 500;
+
+/** Reads a bundle's folder. @throws Error with FILE:LINE:COLUMN and what is wrong there, all of a file at once */
+export async function readBundle(dir: string): Promise<ReadBundle> {
+  const file = join(dir, 'bundle.yaml');
+  const bundle = await readYaml(file, Bundle);
+  const components: ReadComponent[] = [];
+  for (const component of bundle.components) {
+    const files = 'manifests' in component ? component.manifests : component.kind === 'operator' ? (component.resources ?? []) : [];
+    const objects = (await Promise.all(files.map((f) => manifestsIn(join(dir, f))))).flat();
+    if (component.kind === 'crds') mustBeDefinitions(objects, join(dir, files[0] ?? ''));
+    components.push({ component, objects, digest: isChart(component) ? await chartDigest(join(dir, component.chart)) : null });
+  }
+  return { bundle, components };
+}
+function mustBeDefinitions(objects: readonly ManifestObject[], file: string): void {
+  const other = objects.find((o) => o.kind !== 'CustomResourceDefinition');
+  if (other) throw new Error(`${file}:1:1: ${other.kind} ${other.metadata.name} is no definition of a custom resource: put it into a component of kind manifests`);
+} // prettier-ignore
+
+/** The objects of a manifest file, in their order. @throws Error with FILE:LINE:COLUMN */
+async function manifestsIn(file: string): Promise<ManifestObject[]> {
+  const text = await readFile(file, 'utf8');
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true });
+  const at = (offset: number): string => `${file}:${lines.linePos(offset).line}:${lines.linePos(offset).col}`;
+  const objects: ManifestObject[] = [];
+  for (const document of documents) {
+    const [error] = document.errors;
+    if (error) throw new Error(`${at(error.pos[0])}: ${error.message.split('\n')[0] ?? ''}`);
+    const value: unknown = document.toJS({ maxAliasCount: 50 });
+    if (value === null || value === undefined) continue;
+    const parsed = ManifestObject.safeParse(value);
+    if (!parsed.success) throw new Error(`${at(document.range[0])}: no object of Kubernetes: ${parsed.error.issues[0]?.path.join('.') ?? ''}: ${parsed.error.issues[0]?.message ?? ''}`);
+    objects.push(parsed.data);
+  }
+  return objects;
+} // prettier-ignore
+
+/**
+ * The sha256 of all files of a chart, by name and content. A chart is plain files and folders: what a link names is somebody else's, and is refused.
+ * @throws Error where it has no Chart.yaml, and for links, devices and files that are too large
+ */
+export async function chartDigest(dir: string): Promise<string> {
+  const hash = createHash('sha256');
+  const files = await filesBelow(dir, '');
+  if (!files.includes('Chart.yaml')) throw new Error(`${dir}: there is no Chart.yaml: a chart is a folder with one`);
+  for (const name of files) {
+    const content = await readFile(join(dir, name));
+    hash.update(`${name.length} ${name} ${content.length} `).update(content);
+  }
+  return hash.digest('hex');
+}
+async function filesBelow(root: string, at: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of (await readdir(join(root, at)).catch(() => [])).sort()) {
+    const path = at === '' ? name : `${at}/${name}`;
+    const is = await lstat(join(root, path));
+    if (is.isDirectory()) found.push(...(await filesBelow(root, path)));
+    else if (!is.isFile()) throw new Error(`${join(root, path)} is a link or a device: a chart is made of plain files alone`);
+    else if (is.size > largestFile) throw new Error(`${join(root, path)} has ${is.size} bytes: a file of a chart has ${largestFile} at most`);
+    else found.push(path);
+    if (found.length > mostFiles) throw new Error(`${root} has more than ${mostFiles} files`);
+  }
+  return found;
+}

@@ -1,0 +1,66 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TaskError } from '@strata/tasks';
+import { Helm, refsIn } from './helm';
+
+const kubeconfig = `apiVersion: v1
+kind: Config
+clusters: [{ name: c, cluster: { server: "https://127.0.0.1:1" } }]
+users: [{ name: u, user: { token: canary-token } }]
+contexts: [{ name: c, context: { cluster: c, user: u } }]
+current-context: c
+`;
+const of = { release: 'app', namespace: 'shop' };
+const limits = { timeoutMs: 5000, signal: new AbortController().signal };
+let dir: string;
+beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'helm-'))));
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+/** A stand-in for Helm's program, that keeps how it was called and does what the test says. */
+function helm(script: string): Helm {
+  const binary = join(dir, 'stand-in');
+  writeFileSync(binary, `#!/bin/sh\nprintf '%s\\n' "$@" > ${dir}/argv; env > ${dir}/env; cat > ${dir}/stdin; stat -c %a "$KUBECONFIG" > ${dir}/mode; cp "$KUBECONFIG" ${dir}/kept\n${script}\n`);
+  chmodSync(binary, 0o755);
+  return new Helm({ binary: () => Promise.resolve(binary), kubeconfig, scratch: join(dir, 'scratch'), chartDir: ({ chart }) => Promise.resolve(`/bundles/${chart}`) });
+} // prettier-ignore
+const read = (name: string): string => readFileSync(join(dir, name), 'utf8');
+const failure = async (call: Promise<unknown>): Promise<TaskError> => {
+  const error: unknown = await call.then(() => null, (e: unknown) => e); // prettier-ignore
+  if (error instanceof TaskError) return error;
+  throw new Error('it did not fail');
+};
+
+test('a release is asked for by name; values go by standard input, and nothing of the kubeconfig into arguments or the environment', async () => {
+  const what = { bundle: 'demo', chart: 'charts/app', digest: 'a', values: { password: 'canary-value' }, description: 'demo app' };
+  await helm('').upgrade(of, what, limits);
+  expect(read('argv').split('\n')).toEqual(expect.arrayContaining(['upgrade', 'app', '/bundles/charts/app', '--install', '--namespace', 'shop', '--values', '-', '--timeout', '5s'])); // prettier-ignore
+  expect([read('argv'), read('env')].join()).not.toMatch(/canary/);
+  expect([read('stdin'), read('mode').trim(), read('kept')]).toEqual(['{"password":"canary-value"}', '600', kubeconfig]);
+  expect(read('env')).not.toMatch(/^(HELM_PLUGINS|NODE_OPTIONS)=/m);
+  expect(readdirSync(join(dir, 'scratch'))).toEqual([]);
+});
+test('what is not there is an empty history, not a failure', async () => {
+  expect(await helm('echo "Error: release: not found" >&2; exit 1').history(of)).toEqual([]);
+  expect(await helm(`echo '[{"revision":1,"status":"deployed","description":"x","chart":"c"}]'`).history(of)).toEqual([{ revision: 1, status: 'deployed', description: 'x' }]); // prettier-ignore
+});
+test("a failure has Helm's own words; an API that does not answer may be tried again", async () => {
+  const refused = await failure(helm(`echo 'level=WARN msg="x"' >&2; echo "Error: values don't meet the specifications" >&2; exit 1`).rollback(of, 1, limits));
+  expect([refused.code, refused.message, refused.retry]).toEqual(['helm-failed', "helm rollback app: values don't meet the specifications", false]);
+  const away = await failure(helm('echo "Error: Kubernetes cluster unreachable: dial tcp 10.0.0.1:6443: connect: connection refused" >&2; exit 1').uninstall(of, limits)); // prettier-ignore
+  expect([away.code, away.retry]).toEqual(['cluster-unreachable', true]);
+});
+test('a program that does not end is ended, and its kubeconfig goes with it', async () => {
+  const stop = new AbortController();
+  const running = helm('exec sleep 60').uninstall(of, { timeoutMs: 60_000, signal: stop.signal });
+  while (!existsSync(join(dir, 'kept'))) await new Promise((resolve) => setTimeout(resolve, 20));
+  stop.abort(new Error('cancelled'));
+  await expect(running).rejects.toThrow('cancelled');
+  expect(readdirSync(join(dir, 'scratch'))).toEqual([]);
+});
+test('a manifest names its objects', () => {
+  expect(refsIn('---\napiVersion: v1\nkind: A\nmetadata: { name: a, namespace: n }\n---\n# nothing\n---\napiVersion: v1\nkind: B\nmetadata: { name: b }\n')).toEqual([
+    { apiVersion: 'v1', kind: 'A', name: 'a', namespace: 'n' },
+    { apiVersion: 'v1', kind: 'B', name: 'b' },
+  ]);
+}); // prettier-ignore

@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { Duration, milliseconds, Name, Port, Version } from './names';
+
+/** Enough of a Kubernetes object to know which one it is; all else is its own business. */
+export const ManifestObject = z.looseObject({
+  apiVersion: z.string().min(1),
+  kind: z.string().min(1),
+  metadata: z.looseObject({ name: z.string().min(1), namespace: z.string().optional() }),
+});
+export type ManifestObject = z.infer<typeof ManifestObject>;
+
+const namespace = Name.default('default');
+/** A field by its place, as `status.phase` or `status.addresses.0`; a condition of `status.conditions` by its type. */
+const ResourceGate = z
+  .strictObject({
+    apiVersion: z.string().min(1),
+    kind: z.string().min(1),
+    name: z.string().min(1),
+    namespace: Name.optional(), // left out for what belongs to the whole cluster
+    condition: z.string().min(1).optional(),
+    field: z.string().regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/, 'must be the place of a field, such as status.phase').optional(),
+    is: z.string().default('True'),
+  })
+  .refine((g) => (g.condition === undefined) !== (g.field === undefined), { message: 'needs either `condition` or `field`, and not both', path: ['field'] }); // prettier-ignore
+export const WorkloadRef = z.strictObject({ apiVersion: z.string().default('apps/v1'), kind: z.enum(['Deployment', 'DaemonSet', 'StatefulSet']), name: z.string().min(1), namespace }); // prettier-ignore
+export type WorkloadRef = z.infer<typeof WorkloadRef>;
+const gates = {
+  rollout: WorkloadRef, // all its pods are of the newest kind and available
+  established: z.string().min(1), // a custom resource's definition, by its name: the API serves it
+  complete: z.strictObject({ name: z.string().min(1), namespace }), // a Job
+  resource: ResourceGate,
+  http: z.strictObject({ service: Name, namespace, port: Port, path: z.string().regex(/^\//).default('/'), status: z.int().default(200), contains: z.string().optional() }), // asked through the API server
+} as const; // prettier-ignore
+/** The health condition that opens what comes next. */
+export const Gate = z.union([
+  z.strictObject({ rollout: gates.rollout }),
+  z.strictObject({ established: gates.established }),
+  z.strictObject({ complete: gates.complete }),
+  z.strictObject({ resource: gates.resource }),
+  z.strictObject({ http: gates.http }),
+]);
+export type Gate = z.infer<typeof Gate>;
+
+/** A file of the bundle, by its place in the bundle's folder. */
+const BundleFilePath = z.string().regex(/^(crds|manifests)\/[A-Za-z0-9][A-Za-z0-9._-]*\.ya?ml$/, 'must be a YAML file of the bundle: manifests/NAME.yaml or crds/NAME.yaml'); // prettier-ignore
+const ChartPath = z.string().regex(/^charts\/[a-z0-9][a-z0-9-]*$/, 'must be a chart of the bundle: charts/NAME');
+/** Longer nobody waits for one component. */
+const longestMs = 30 * 60_000;
+const common = {
+  name: Name,
+  needs: z.array(Name).default([]), // components of the same bundle
+  gates: z.array(Gate).default([]),
+  timeout: Duration.default('5m').refine((d) => /^\d+(ms|s|m|h|d)$/.test(d) && milliseconds(d) <= longestMs, 'must be 30m at most'),
+} as const;
+const manifests = z.array(BundleFilePath).min(1);
+export const ChartValues = z.record(z.string(), z.json());
+export type ChartValues = z.infer<typeof ChartValues>;
+const chart = {
+  chart: ChartPath,
+  release: Name.max(53).optional(), // Helm's own limit; default: the component's name
+  namespace, // made where it is not there
+  values: ChartValues.default({}),
+  onFailure: z.enum(['rollback', 'hold']).default('rollback'),
+} as const;
+/** One part of a bundle that is rolled out, and waited for, by itself. */
+export const Component = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('crds'), ...common, manifests }),
+  z.strictObject({ kind: z.literal('manifests'), ...common, manifests }),
+  z.strictObject({ kind: z.literal('chart'), ...common, ...chart }),
+  z.strictObject({ kind: z.literal('application'), ...common, ...chart }),
+  z.strictObject({ kind: z.literal('operator'), ...common, ...chart, resources: manifests.optional() }), // applied when the operator itself runs
+]);
+export type Component = z.infer<typeof Component>;
+export const isChart = (c: Component): c is Extract<Component, { chart: string }> => 'chart' in c;
+
+/** What `bundle.yaml` says: images, and what is rolled out with them, each part when those that it needs are there. */
+export const Bundle = z
+  .strictObject({
+    apiVersion: z.literal('strata/v1'),
+    kind: z.literal('Bundle'),
+    metadata: z.strictObject({ name: Name, version: Version }),
+    images: z.array(z.strictObject({ name: z.string().min(1), version: Version })).default([]), // entries of the catalog
+    components: z.array(Component).min(1),
+  })
+  .superRefine((bundle, ctx) => {
+    for (const { path, message } of bundleIssues(bundle.components)) ctx.addIssue({ code: 'custom', path: ['components', ...path], message });
+  })
+  .meta({ id: 'Bundle' });
+export type Bundle = z.infer<typeof Bundle>;
+
+/** A bundle of a cluster, and what the cluster wants otherwise of the charts in it. */
+export const BundleUse = z.union([z.string().min(1), z.strictObject({ name: z.string().min(1), values: z.record(Name, ChartValues).default({}) })]);
+export type BundleUse = z.infer<typeof BundleUse>;
+export const bundleUse = (use: BundleUse): { name: string; values: Record<string, ChartValues> } => (typeof use === 'string' ? { name: use, values: {} } : use);
+
+interface Found {
+  path: (string | number)[];
+  message: string;
+}
+/** What does not fit together between the components. */
+function bundleIssues(components: readonly Component[]): Found[] {
+  const found: Found[] = [];
+  components.forEach((c, i) => {
+    const say = (message: string, ...path: (string | number)[]): void => void found.push({ path: [i, ...path], message });
+    if (components.findIndex((d) => d.name === c.name) < i) say(`there is another component "${c.name}": names are given once`, 'name');
+    c.needs.forEach((need, j) => {
+      if (!components.some((d) => d.name === need)) say(`the bundle has no component "${need}"`, 'needs', j);
+    });
+    const circle = circleFrom(c.name, components);
+    if (circle !== null) say(`it needs itself: ${circle.join(' needs ')}`, 'needs');
+    if (c.kind === 'operator' && !c.gates.some((g) => 'resource' in g))
+      say('an operator is proven by a resource that it looks after: give it a gate `resource`', 'gates');
+    if (isChart(c)) {
+      const same = components.findIndex((d) => isChart(d) && releaseOf(d) === releaseOf(c) && d.namespace === c.namespace);
+      if (same < i) say(`"${components[same]?.name ?? ''}" has the same release "${releaseOf(c)}" in ${c.namespace}`, 'release');
+    }
+  });
+  return found;
+}
+export const releaseOf = (c: { name: string; release?: string | undefined }): string => c.release ?? c.name;
+
+/** The way by `needs` from a component back to itself, or null. */
+function circleFrom(name: string, components: readonly Component[]): string[] | null {
+  const seen = new Set<string>();
+  const walk = (at: string, way: readonly string[]): string[] | null => {
+    for (const need of components.find((c) => c.name === at)?.needs ?? []) {
+      if (need === name) return [...way, need];
+      if (seen.has(need)) continue;
+      seen.add(need);
+      const circle = walk(need, [...way, need]);
+      if (circle !== null) return circle;
+    }
+    return null;
+  };
+  return walk(name, [name]);
+}

@@ -1,0 +1,67 @@
+import { Bundle, type BundleUse, type Component } from '@strata/model';
+import { mergedValues } from './bundles';
+import { plan } from './plan';
+import type { BundleContent } from './request';
+import { PlanRefused } from './refused';
+import { nodesOf, requestOf, specOf } from './testing';
+
+const objects = [{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'seals.x' } }];
+function contentOf(components: object[]): BundleContent {
+  const read = Bundle.parse({ apiVersion: 'strata/v1', kind: 'Bundle', metadata: { name: 'shop', version: '1.0.0' }, components });
+  return {
+    version: '1.0.0', images: [],
+    components: read.components.map((component: Component) => ({ component, objects: component.kind === 'crds' ? objects : [], digest: 'chart' in component ? 'a'.repeat(64) : null })),
+  }; // prettier-ignore
+}
+const shop = contentOf([
+  { name: 'seals', kind: 'crds', manifests: ['crds/seals.yaml'] },
+  { name: 'db', kind: 'chart', chart: 'charts/db', needs: ['seals'], values: { size: 1, disk: { gib: 5, class: 'fast' } } },
+  { name: 'web', kind: 'application', chart: 'charts/web', namespace: 'shop', release: 'front', needs: ['db'], timeout: '90s' },
+  { name: 'note', kind: 'manifests', manifests: ['manifests/note.yaml'] },
+]);
+const planned = (use: BundleUse, content = shop): ReturnType<typeof plan> =>
+  plan(requestOf(specOf({ nodes: nodesOf(2), bundles: [use, 'after'] }), { bundles: { shop: content, after: contentOf([{ name: 'last', kind: 'manifests', manifests: ['manifests/a.yaml'] }]) } })); // prettier-ignore
+const refused = (use: BundleUse, content?: BundleContent): string => {
+  try {
+    planned(use, content);
+  } catch (error) {
+    if (error instanceof PlanRefused) return `${error.code}: ${error.message}; ${error.remedy}`;
+    throw error;
+  }
+  throw new Error('it was planned');
+};
+
+describe('bundles in a plan', () => {
+  const step = (key: string): ReturnType<typeof plan>['steps'][number] => {
+    const found = planned('shop').steps.find((s) => s.key === key);
+    if (!found) throw new Error(`no step ${key}`);
+    return found;
+  };
+  const needsOf = (key: string): string[] => step(key).needs.filter((n) => n.startsWith('cluster/') && n !== 'cluster/network.ready');
+
+  it('each component waits for those that it needs, and for no other; the next bundle for all', () => {
+    expect(needsOf('cluster/manifests.apply@shop.seals')).toEqual([]);
+    expect(needsOf('cluster/manifests.apply@shop.note')).toEqual([]);
+    expect(needsOf('cluster/helm.release@shop.db')).toEqual(['cluster/manifests.apply@shop.seals', 'cluster/artifact.obtain@helm']);
+    expect(needsOf('cluster/helm.release@shop.web')).toEqual(['cluster/helm.release@shop.db', 'cluster/artifact.obtain@helm']);
+    expect(needsOf('cluster/manifests.apply@after.last')).toHaveLength(4);
+  });
+  it('a chart goes with its content, place and values; a definition is waited for until it is served', () => {
+    expect(step('cluster/helm.release@shop.web').input).toMatchObject({ release: 'front', namespace: 'shop', timeoutMs: 90_000, digest: 'a'.repeat(64) });
+    expect(step('cluster/manifests.apply@shop.seals').input).toMatchObject({ gates: [{ established: 'seals.x' }] });
+  });
+  it("the spec's values go over the bundle's", () => {
+    const steps = planned({ name: 'shop', values: { db: { disk: { gib: 9 } } } }).steps;
+    expect(steps.find((s) => s.key === 'cluster/helm.release@shop.db')?.input).toMatchObject({ values: { size: 1, disk: { gib: 9, class: 'fast' } } });
+    expect(mergedValues({ a: { b: 1, c: [1, 2] }, d: 1 }, { a: { c: [3] }, d: null })).toEqual({ a: { b: 1, c: [3] }, d: null });
+  });
+  it('values of nothing, and a bundle that cannot be read, are refused with their place', () => {
+    expect(refused({ name: 'shop', values: { note: {} } })).toBe('bundle.no-chart: the spec has values for "note" of the bundle "shop", which has no chart of that name; name one of: db, web');
+    expect(refused('shop', { version: '', images: [], components: [], broken: 'bundle.yaml:3:1: metadata: is missing' })).toContain('cannot be used: bundle.yaml:3:1');
+  }); // prettier-ignore
+  it('Helm is obtained only where a chart needs it', () => {
+    const only = contentOf([{ name: 'note', kind: 'manifests', manifests: ['manifests/note.yaml'] }]);
+    const obtains = (content: BundleContent): boolean => planned('shop', content).steps.some((s) => s.key === 'cluster/artifact.obtain@helm');
+    expect([obtains(only), obtains(shop)]).toEqual([false, true]);
+  });
+});

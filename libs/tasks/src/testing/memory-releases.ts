@@ -1,0 +1,59 @@
+import type { ChartValues } from '@strata/model';
+import type { KubeObject, ObjectRef } from '../ports/cluster';
+import type { ReleaseRef, Releases, Revision } from '../ports/releases';
+import { TaskError } from '../task-error';
+import { type MemoryCluster, refOfObject } from './memory-cluster';
+
+interface Kept extends Revision {
+  objects: KubeObject[];
+  at: number;
+}
+const keyOf = ({ release, namespace }: ReleaseRef): string => `${namespace}/${release}`;
+
+/** Helm in memory: it keeps revisions, and puts what a chart makes into the cluster. */
+export class MemoryReleases implements Releases {
+  readonly kept = new Map<string, Kept[]>();
+  /** What a chart makes of its values; one Deployment named after the release unless a test says otherwise. */
+  render: (of: ReleaseRef, values: ChartValues) => KubeObject[] = ({ release, namespace }) => [
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: release, namespace } },
+  ];
+  /** Words with which Helm refuses the next upgrade; it leaves a failed revision, as the real one. */
+  refuses: string | null = null;
+  now = 0;
+
+  constructor(private readonly cluster: MemoryCluster) {}
+
+  history = (of: ReleaseRef): Promise<Revision[]> =>
+    Promise.resolve(this.of(of).map(({ revision, status, description }) => ({ revision, status, description })));
+  async upgrade(of: ReleaseRef, what: Parameters<Releases['upgrade']>[1]): Promise<void> {
+    const refused = this.refuses;
+    this.refuses = null;
+    await this.add(of, this.render(of, what.values), { status: refused === null ? 'deployed' : 'failed', description: what.description });
+    if (refused !== null) throw new TaskError('helm-failed', `helm upgrade ${of.release}: ${refused}`, { remedy: 'mend it' });
+  }
+  async rollback(of: ReleaseRef, revision: number): Promise<void> {
+    const to = this.of(of).find((r) => r.revision === revision);
+    if (!to) throw new TaskError('helm-failed', `helm rollback ${of.release}: release has no ${revision} version`, { remedy: 'see its history' });
+    await this.add(of, to.objects, { status: 'deployed', description: `Rollback to ${revision}` });
+  }
+  async uninstall(of: ReleaseRef): Promise<void> {
+    for (const object of this.of(of).at(-1)?.objects ?? []) await this.cluster.delete(refOfObject(object));
+    this.kept.delete(keyOf(of));
+  }
+  objects = (of: ReleaseRef): Promise<ObjectRef[]> => Promise.resolve((this.of(of).at(-1)?.objects ?? []).map(refOfObject));
+  written(of: ReleaseRef, revision: number): Promise<{ at: number; version: string } | null> {
+    const found = this.of(of).find((r) => r.revision === revision);
+    return Promise.resolve(found ? { at: found.at, version: `${found.revision} ${found.status}` } : null);
+  }
+
+  private async add(of: ReleaseRef, objects: KubeObject[], { status, description }: { status: string; description: string }): Promise<void> {
+    const all = this.of(of);
+    for (const r of all) if (r.status === 'deployed' && status === 'deployed') r.status = 'superseded';
+    all.push({ revision: (all.at(-1)?.revision ?? 0) + 1, status, description, objects, at: this.now });
+    this.kept.set(keyOf(of), all);
+    await this.cluster.apply(objects);
+  }
+  private of(of: ReleaseRef): Kept[] {
+    return this.kept.get(keyOf(of)) ?? [];
+  }
+}
