@@ -20,7 +20,7 @@ const walls = [
   wall('lib:api-client', 'model', 'run'),
   wall('app:server', 'model', 'tasks', 'planner', 'run', 'queue', 'store', 'wire', 'pki', 'artifacts', 'host-ssh', 'host-local', 'cluster'),
   wall('app:agent', 'model', 'tasks', 'wire', 'pki', 'host-local'),
-  wall('app:cli', 'model', 'run', 'api-client'),
+  wall('app:cli', 'model', 'run', 'api-client', 'artifacts'),
   wall('app:lab', 'model'),
   wall('app:test', 'model', 'tasks', 'planner', 'run', 'queue', 'store', 'wire', 'pki', 'artifacts', 'host-ssh', 'host-local', 'cluster', 'api-client'),
 ];

@@ -22,6 +22,7 @@ test('what is wrong is named with file, line and column, all of it at once', asy
   writeFileSync(join(dir, 'b/bundle.yaml'), 'apiVersion: strata/v1\nkind: Bundle\nmetadata: { name: B, version: one }\ncomponents: []\n');
   const said = await lint(join(dir, 'b'));
   expect(said).toMatch(/^2: .* is not a bundle/);
-  for (const place of [/bundle\.yaml:3:19: metadata\.name/, /bundle\.yaml:3:31: metadata\.version/, /bundle\.yaml:4:13: components/]) expect(said).toMatch(place);
+  for (const place of [/bundle\.yaml:3:19: metadata\.name/, /bundle\.yaml:3:31: metadata\.version/, /bundle\.yaml:4:13: components/])
+    expect(said).toMatch(place);
   expect(await lint(join(dir, 'none'))).toMatch(/^2: [^]*no such file/);
 });
