@@ -47,7 +47,7 @@ cd "$1"/common/t || exit 1
 find . -printf '%P|%y|%m|%U:%G|%T@|%l|' \\( -type f -printf '%s %n' -o -printf - \\) -printf '\\0' | sort -z | tr '\\0' '\\n'
 find . -type f -print0 | sort -z | xargs -0 sha256sum; find . -print0 | sort -z | xargs -0 getfattr -h -d -m '^user' --absolute-names -- ; find . ! -type l -print0 | sort -z | xargs -0 getfacl -n --`;
 const witnessed = async (node: string, of = path): Promise<string> =>
-  (await inNode(node, ['sh', '-c', `{ ${witness}\n} | sha256sum`, 'sh', of], 300_000)).trim();
+  (await inNode(node, ['sh', '-c', `{ ${witness}\n} | sha256sum`, 'sh', of], all ? 1_200_000 : 300_000)).trim();
 
 const writer = {
   apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'writer', namespace: 'default' },

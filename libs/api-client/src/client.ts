@@ -12,6 +12,7 @@ import {
   NodeChanges,
   NodeAdded,
   NodeView,
+  PodsView,
   Problem,
   RunDetails,
   type RunEvent,
@@ -114,6 +115,10 @@ export class ApiClient {
   /** What is wrong with the control host, as its own server sees it. */
   examineControlHost(): Promise<Diagnosis> {
     return this.get('/v1/doctor', Diagnosis);
+  }
+  /** Every pod of a cluster, as the server's watch has them. */
+  pods(cluster: string): Promise<PodsView> {
+    return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/pods`, answer: PodsView, timeoutMs: 60_000 });
   }
   /** The storage of a cluster as its nodes see it now. */
   storage(cluster: string): Promise<StorageStatus> {

@@ -25,6 +25,7 @@ import {
   withYes,
 } from './cli';
 import { nodeTable } from './node-commands';
+import { addPodsCommand } from './pods-command';
 import { nowLines, runTable } from './run-commands';
 
 type Flags = ContextFlags & { cluster?: string };
@@ -96,12 +97,7 @@ export function addClusterCommands(program: Command, cli: Cli): void {
     .action((args: string[], flags: Flags) =>
       withServer(cli, flags, async (client) => cli.exit(await runKubectl({ cli, client, cluster: await theCluster(client, flags.cluster) }, args))),
     );
-  withOutput(withCluster(withContext(program.command('pods').description('every pod: where it runs, restarts, state')))).action((flags: Flags & OutputFlags) =>
-    withServer(cli, flags, async (client) => {
-      const form = flags.output === 'table' ? ['-o', 'wide'] : ['-o', flags.output];
-      cli.exit(await runKubectl({ cli, client, cluster: await theCluster(client, flags.cluster) }, ['get', 'pods', '-A', ...form]));
-    }),
-  );
+  addPodsCommand(program, cli);
   withYes(
     withFollow(
       withCluster(withContext(program.command('uninstall').argument('[cluster]').description('take a cluster off its machines: each is given back as it was'))),

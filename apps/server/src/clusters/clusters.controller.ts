@@ -1,12 +1,13 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { ApplyClusterBody, ClusterView, RunStarted, StartRunBody } from '@strata/model';
+import { ApplyClusterBody, ClusterView, PodsView, RunStarted, StartRunBody } from '@strata/model';
 import { z } from 'zod';
 import { By } from '../api/by';
 import { StartRun } from '../runs/start-run';
 import { ApplyCluster } from './apply-cluster';
 import { DeleteCluster } from './delete-cluster';
 import { ShowClusters } from './show-clusters';
+import { ShowPods } from './show-pods';
 
 const Ref = z.string().min(1).max(63);
 
@@ -15,6 +16,7 @@ const Ref = z.string().min(1).max(63);
 export class ClustersController {
   @Inject() private readonly apply!: ApplyCluster;
   @Inject() private readonly show!: ShowClusters;
+  @Inject() private readonly pods!: ShowPods;
   @Inject() private readonly remove!: DeleteCluster;
   @Inject() private readonly startRun!: StartRun;
 
@@ -53,6 +55,13 @@ export class ClustersController {
   @ApiResponse({ status: 202, standardSchema: RunStarted })
   start(@Param('id', { schema: Ref }) id: string, @Body({ schema: StartRunBody }) body: StartRunBody, @By() by: string): Promise<RunStarted> {
     return this.startRun.run(id, body, by);
+  }
+
+  @Get(':id/pods')
+  @ApiOperation({ operationId: 'listPods', summary: 'Every pod: where it is, whose, and what is wrong with it' })
+  @ApiResponse({ status: 200, standardSchema: PodsView })
+  listPods(@Param('id', { schema: Ref }) id: string): Promise<PodsView> {
+    return this.pods.run(id);
   }
 
   @Get(':id/kubeconfig')

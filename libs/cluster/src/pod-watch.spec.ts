@@ -1,0 +1,86 @@
+import { PodWatch } from './pod-watch';
+import { FakeApi } from './testing/fake-api';
+
+let api: FakeApi;
+let watch: PodWatch;
+beforeEach(async () => {
+  api = new FakeApi();
+  await api.start();
+  list('a');
+});
+afterEach(async () => {
+  watch.stop();
+  await api.stop();
+});
+let version = 1;
+const pod = (name: string, phase = 'Running'): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'shop', uid: name, resourceVersion: String((version += 1)) }, spec: { containers: [{ name: 'main' }] }, status: { phase } }); // prettier-ignore
+const list = (...names: string[]): void =>
+  void api.answers.set('GET /api/v1/pods', { status: 200, body: { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: String((version += 1)) }, items: names.map((n) => pod(n)) } }); // prettier-ignore
+async function begun(everyMs?: number): Promise<void> {
+  watch = new PodWatch(api.kubeconfig, () => Date.now(), everyMs);
+  await watch.start();
+}
+/** Waits until the watch has these pods, as `name state`. */
+async function sees(...expected: string[]): Promise<void> {
+  let seen: string[] = [];
+  for (const end = Date.now() + 10_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 30))) {
+    seen = (await watch.look()).pods.map((p) => `${p.name} ${p.state}`);
+    if (JSON.stringify(seen) === JSON.stringify(expected)) return;
+  }
+  expect(seen).toEqual(expected);
+}
+const watched = async (): Promise<void> => {
+  while (api.watches.size === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+};
+
+test('pods come, change and go as the API says', async () => {
+  await begun();
+  await sees('a Running');
+  await watched();
+  api.tell('ADDED', pod('b', 'Pending'));
+  api.tell('MODIFIED', pod('a', 'Failed'));
+  await sees('a Failed', 'b Pending');
+  api.tell('DELETED', pod('a'));
+  await sees('b Pending');
+  expect((await watch.look()).behind).toBeNull();
+});
+test('an API server that restarts: what was known stays, with the reason, and what changed meanwhile is found', async () => {
+  await begun();
+  await watched();
+  api.answers.set('GET /api/v1/pods', { status: 500, body: { kind: 'Status', message: 'starting', code: 500 } });
+  api.tell('ERROR', { kind: 'Status', code: 410, message: 'too old' });
+  api.cut();
+  while ((await watch.look()).behind === null) await new Promise((resolve) => setTimeout(resolve, 20));
+  await sees('a Running');
+  list('b');
+  await sees('b Running');
+  expect((await watch.look()).behind).toBeNull();
+});
+test('a history that is lost (410) is listed anew', async () => {
+  await begun();
+  await watched();
+  list('a', 'c');
+  api.tell('ERROR', { kind: 'Status', apiVersion: 'v1', metadata: {}, code: 410, message: 'too old resource version' });
+  for (const response of api.watches) response.end();
+  await sees('a Running', 'c Running');
+});
+test('a watch that went silent is noticed by the next list', async () => {
+  await begun(300);
+  await watched();
+  list('z');
+  await sees('z Running');
+});
+test('as many events as anybody has, and no more pods than there are', async () => {
+  await begun();
+  await watched();
+  for (let i = 0; i < 20_000; i += 1) api.tell('MODIFIED', pod(`p${i % 20}`));
+  for (let i = 0; i < 20; i += 1) api.tell('DELETED', pod(`p${i}`));
+  api.tell('MODIFIED', pod('a', 'Succeeded'));
+  await sees('a Completed');
+}, 60_000);
+test('what is stopped hears nothing any more', async () => {
+  await begun();
+  await watched();
+  watch.stop();
+  while (api.watches.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+});
