@@ -20,6 +20,7 @@ export * from './kubernetes-components';
 export * from './shared-volumes';
 export * from './storage';
 export * from './storage-health';
+export * from './storage-metadata';
 export * from './storage-s3';
 export * from './tunnel';
 export * from './oci-layout';

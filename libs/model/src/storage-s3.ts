@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { CaSource } from './outside';
 
-const secretFrom = z.union([z.literal('prompt'), z.string().regex(/^(env|file):.+$/)]);
+/** Where the CLI takes a secret from; the API never sees it but sent beside the spec. */
+export const secretFrom = z.union([z.literal('prompt'), z.string().regex(/^(env|file):.+$/)]);
 /** Only over TLS: what goes there is the data of all nodes, and the key that may delete it. */
 export const S3Endpoint = z
   .string()
