@@ -1,9 +1,11 @@
 /** The tasks of the shared file system, and nothing else. One line a task. */
 export { juicefsInstall } from './juicefs-install';
 export { juicefsMount } from './juicefs-mount';
+export { metadataCheck } from './metadata-check';
 export { metadataDumps } from './metadata-dumps';
 export { metadataHandover } from './metadata-handover';
 export { metadataLead } from './metadata-lead';
+export { metadataRaise } from './metadata-raise';
 export { metadataRedis } from './metadata-redis';
 export { metadataRelease } from './metadata-release';
 export { metadataStepdown } from './metadata-stepdown';
