@@ -100,7 +100,8 @@ async function connected<T>(at: MetadataAccess, what: string, work: (redis: Redi
     redis.disconnect();
   }
 }
-function refusal(at: MetadataAccess, what: string, cause: Error & { code?: string }): MetadataStoreError {
+function refusal(at: MetadataAccess, what: string, error: Error & { code?: string; previousErrors?: Error[] }): MetadataStoreError {
+  const cause = error.previousErrors?.[0] ?? error; // what a transaction was given up for
   if (cause instanceof MetadataStoreError) return cause;
   const word = /^(?:ReplyError: )?([A-Z]{2,})\b/.exec(cause.message)?.[1];
   if (cause.name === 'ReplyError' && word !== undefined) return new MetadataStoreError(/DB index/.test(cause.message) ? 'no-database' : word, `${at.url} refuses to ${what}: ${cause.message.slice(0, 300)}`, cause);

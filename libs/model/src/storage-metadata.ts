@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CaSource, certificatesIn } from './outside';
-import { secretFrom } from './storage-s3';
+import { CaPem, secretFrom } from './storage-s3';
 
 const withPassword = /^[a-z]+:\/\/[^/@]*:[^/]*@/i;
 const refused = (test: RegExp, error: string): [(text: string) => boolean, { error: string; abort: true }] => [(text) => !test.test(text), { error, abort: true }]; // prettier-ignore
@@ -24,13 +24,7 @@ export const externalFields = {
 } as const;
 
 /** A database for the metadata with somebody else, and whom to trust for it besides the machine's own. */
-export const MetadataPlace = z.strictObject({
-  url: MetadataUrl,
-  caPem: z
-    .string()
-    .regex(/^-----BEGIN CERTIFICATE-----\n/)
-    .optional(),
-});
+export const MetadataPlace = z.strictObject({ url: MetadataUrl, caPem: CaPem.optional() });
 export type MetadataPlace = z.infer<typeof MetadataPlace>;
 /** Where that is, from what a spec says of it. */
 export function metadataPlace({ url = '', caCertificates = [] }: { url?: string | undefined; caCertificates?: readonly string[] | undefined }): MetadataPlace {

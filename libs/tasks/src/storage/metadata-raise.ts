@@ -1,4 +1,4 @@
-import { ClusterName, MetadataPlace, S3Place } from '@strata/model';
+import { CaPem, ClusterName, MetadataPlace, S3Place } from '@strata/model';
 import { z } from 'zod';
 import { defineTask, type NodeContext, secretInput } from '../define-task';
 import { TaskError } from '../task-error';
@@ -14,7 +14,7 @@ const Input = z.strictObject({
   external: MetadataPlace,
   password: secretInput(),
   s3: S3Place.optional(), // where the objects are with somebody else, too
-  caPem: z.string().optional(), // else whom to trust for ours
+  caPem: CaPem.optional(), // else whom to trust for ours
   seen: z.array(z.int()), // the highest slice that each node knew of
 });
 

@@ -1,4 +1,4 @@
-import { ClusterName, MetadataPlace, NodeName, PlainPath, S3Place, unsetProxies } from '@strata/model';
+import { CaPem, ClusterName, MetadataPlace, NodeName, PlainPath, S3Place, unsetProxies } from '@strata/model';
 import { z } from 'zod';
 import { secretInput } from '../define-task';
 import type { NodeContext } from '../define-task';
@@ -16,10 +16,7 @@ export const TreeInput = z.strictObject({
   node: NodeName,
   password: secretInput(), // this node's, for the metadata; with somebody else, everybody's
   external: MetadataPlace.optional(), // where the metadata are with somebody else
-  caPem: z
-    .string()
-    .regex(/^-----BEGIN CERTIFICATE-----\n/)
-    .optional(), // of services of ours; there are none where metadata and objects are with somebody else
+  caPem: CaPem.optional(), // of services of ours; there are none where metadata and objects are with somebody else
   s3: S3Place.optional(), // where the objects are with somebody else
 });
 type TreeInput = z.infer<typeof TreeInput>;

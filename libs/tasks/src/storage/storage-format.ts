@@ -1,4 +1,4 @@
-import { bucketPlace, ClusterName, type Finding, MetadataPlace, metadataPort, NodeName, ObjectStore, S3Place, storageNames } from '@strata/model';
+import { bucketPlace, CaPem, ClusterName, type Finding, MetadataPlace, metadataPort, NodeName, ObjectStore, S3Place, storageNames } from '@strata/model';
 import { z } from 'zod';
 import { defineTask, type NodeContext, secretInput } from '../define-task';
 import { blocker } from '../native/findings';
@@ -17,7 +17,7 @@ const Input = z.strictObject({
   objects: ObjectStore.optional(), // on a node of ours
   s3: S3Place.optional(), // or with somebody else
   external: MetadataPlace.optional(), // where the metadata are with somebody else
-  caPem: z.string().optional(), // then: whom to trust for objects of ours
+  caPem: CaPem.optional(), // then: whom to trust for objects of ours
   trashDays: z.int().min(7).default(7),
   password: secretInput(),
   access: secretInput(),
