@@ -7,7 +7,7 @@ import { fetch } from './fetch';
 import { basePackages, dataKinds, heldPackages, openPorts, sysctlSettings, trusted } from './native-settings';
 import { precheckSteps } from './prechecks';
 import { artifact, type Steps } from './steps';
-import { bucketFirst, metadataAside, storage, storageAddress, storageArtifacts, volumesClass } from './storage';
+import { metadataAside, outsideFirst, storage, storageAddress, storageArtifacts, volumesClass } from './storage';
 import { tunnelEnd } from './tunnel';
 
 /**
@@ -36,7 +36,7 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
 
   on.phase('prepare');
   if (n.spec.ssh) begin.step(agentInstall, { node: n.name });
-  bucketFirst(begin, n, c);
+  outsideFirst(begin, n, c);
   metadataAside(begin, n, c);
   begin.step(nativeTasks.kernelModules, { modules: ['overlay', 'br_netfilter', 'nf_conntrack', ...(c.spec.network.backend === 'vxlan' ? ['vxlan'] : [])] });
 
