@@ -19,7 +19,10 @@ const specOf = (storage: ClusterSpecInput['spec']['storage']): ReturnType<typeof
 const good = (storage: ClusterSpecInput['spec']['storage']): ClusterSpec['spec'] => specOf(storage).data?.spec as ClusterSpec['spec'];
 
 const theirs = 'postgres://strata@db.example:5432/strata';
-const external = (more: object): ClusterSpecInput['spec']['storage'] => ({ kind: 'juicefs', metadata: { kind: 'external', url: theirs, passwordFrom: 'env:P', ...more } });
+const external = (more: object): ClusterSpecInput['spec']['storage'] => ({
+  kind: 'juicefs',
+  metadata: { kind: 'external', url: theirs, passwordFrom: 'env:P', ...more },
+});
 
 it('is local and shared by nobody unless the spec says otherwise', () => {
   expect(good(undefined).storage).toEqual({ kind: 'local', path: '/strata/rootfs' });
@@ -65,8 +68,16 @@ it.each([
     { kind: 'juicefs' as const, objects: { kind: 's3' as const, endpoint: 'https://a:b@s3.example' } },
     /without a path, user or password/,
   ],
-  ['metadata of somebody else that are not named', { kind: 'juicefs' as const, metadata: { kind: 'external' as const } }, /`kind: external` needs `url`[^]*`passwordFrom`/],
-  ['metadata of somebody else on a node', external({ node: 'n2', replica: 'n1', maxMemoryMiB: 64 }), /`node` belongs to `kind: redis`[^]*`replica`[^]*`maxMemoryMiB`/],
+  [
+    'metadata of somebody else that are not named',
+    { kind: 'juicefs' as const, metadata: { kind: 'external' as const } },
+    /`kind: external` needs `url`[^]*`passwordFrom`/,
+  ],
+  [
+    'metadata of somebody else on a node',
+    external({ node: 'n2', replica: 'n1', maxMemoryMiB: 64 }),
+    /`node` belongs to `kind: redis`[^]*`replica`[^]*`maxMemoryMiB`/,
+  ],
   ['a URL beside metadata of ours', { kind: 'juicefs' as const, metadata: { url: theirs } }, /`url` belongs to `kind: external`: set that, or leave it out/],
   ['a password in a URL', external({ url: 'postgres://strata:secret@db.example/strata' }), /must hold no password[^]*passwordFrom/],
   ['an @ in a password', external({ url: 'rediss://strata:p@ss@meta.example/1' }), /must hold no password/],

@@ -50,7 +50,8 @@ export interface SharedStorage {
   path: string;
   cache: { path: string; sizeMiB: number; freeRatio: number };
   /** On nodes of ours, or `external`: with somebody else, on none. */
-  metadata: { kind: 'redis'; node: string; replica: string | null; maxMemoryMiB: number } | { kind: 'external'; node: null; replica: null; place: MetadataPlace };
+  metadata:
+    { kind: 'redis'; node: string; replica: string | null; maxMemoryMiB: number } | { kind: 'external'; node: null; replica: null; place: MetadataPlace };
   /** On a node of ours, or `s3`: with somebody else, on none. */
   objects: { kind: ObjectStore; node: string } | { kind: 's3'; node: null; place: S3Place };
 }

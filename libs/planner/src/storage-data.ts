@@ -50,6 +50,7 @@ export function storageData(c: PlanContext, intent: Pick<RunIntent, 'deleteData'
   const external = metadata.kind === 'external' ? { metadata: { place: metadata.place, password: metadataPassword(shared, holder) } } : {};
   return {
     stays: [],
-    erase: (node) => (parts(node).length === 0 && node !== holder ? null : { cluster: c.cluster, parts: parts(node), ...(node === holder ? { ...bucket, ...external } : {}) }),
+    erase: (node) =>
+      parts(node).length === 0 && node !== holder ? null : { cluster: c.cluster, parts: parts(node), ...(node === holder ? { ...bucket, ...external } : {}) },
   };
 }

@@ -49,7 +49,7 @@ function restoreExternal(on: Steps, c: PlanContext, { shared, request }: { share
     throw new PlanRefused(
       'storage.external-metadata',
       `the metadata are with somebody else (${external.url}): no dump of theirs is taken here`,
-      "stop `strata-juicefs` on every node, restore the database with its own tools, then `strata storage restore --from current`: it makes safe what is there (docs/storage.md)",
+      'stop `strata-juicefs` on every node, restore the database with its own tools, then `strata storage restore --from current`: it makes safe what is there (docs/storage.md)',
     );
   const run = request.id;
   on.phase('prepare');

@@ -1,4 +1,14 @@
-import { bucketPlace, type CatalogEntry, type MetadataPlace, ObjectStore, type S3Place, type SharedStorage, sharedStorage, storagePartsOn, storagePrograms } from '@strata/model';
+import {
+  bucketPlace,
+  type CatalogEntry,
+  type MetadataPlace,
+  ObjectStore,
+  type S3Place,
+  type SharedStorage,
+  sharedStorage,
+  storagePartsOn,
+  storagePrograms,
+} from '@strata/model';
 import { nativeTasks, storageTasks } from '@strata/tasks';
 import { addressOf } from './addresses';
 import { entryOf, type PlanContext, type PlannedNode } from './context';

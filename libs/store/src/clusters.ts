@@ -105,7 +105,9 @@ export class Clusters {
 
   /** After an uninstall the cluster may be made anew. */
   async forgetInitialization(clusterId: string): Promise<void> {
-    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { initialized: false, kubeconfig: null, bucketKey: null, metadataPassword: null } }));
+    await this.db.run((sql) =>
+      sql.cluster.update({ where: { id: clusterId }, data: { initialized: false, kubeconfig: null, bucketKey: null, metadataPassword: null } }),
+    );
   }
 
   /** The sealed key of a bucket that somebody else runs; null while none was given. */

@@ -47,7 +47,12 @@ export async function readSpec(cli: Cli, file: string, server: { client: ApiClie
   }
   const bucketKey = await keyOfBucket(collector, spec, enrolled.size > 0);
   const metadataPassword = await passwordOfMetadata(collector, spec, enrolled.size > 0);
-  return { spec: { ...spec, spec: { ...spec.spec, nodes } }, secrets, ...(bucketKey ? { bucketKey } : {}), ...(metadataPassword === null ? {} : { metadataPassword }) };
+  return {
+    spec: { ...spec, spec: { ...spec.spec, nodes } },
+    secrets,
+    ...(bucketKey ? { bucketKey } : {}),
+    ...(metadataPassword === null ? {} : { metadataPassword }),
+  };
 }
 
 /** The key of a bucket with somebody else. A cluster that is there has it already: then it is sent anew where it can be had without asking. */

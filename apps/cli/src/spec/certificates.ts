@@ -16,7 +16,7 @@ export function withCertificates(spec: ClusterSpec, from: { name: string; folder
     return named === undefined ? {} : { [part]: { ...storage[part], caCertificates: texts(named, `storage.${part}.caCertificates`) } };
   };
   const caCertificates = texts(network.caCertificates, 'network.caCertificates');
-  return { ...spec, spec: { ...spec.spec, network: { ...network, caCertificates }, storage: { ...storage, ...of('metadata'), ...of('objects') } as typeof storage } };
+  return { ...spec, spec: { ...spec.spec, network: { ...network, caCertificates }, storage: { ...storage, ...of('metadata'), ...of('objects') } } };
 } // prettier-ignore
 
 function read(name: string, from: { name: string; folder: string; at: string }): string {

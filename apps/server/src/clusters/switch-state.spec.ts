@@ -61,7 +61,10 @@ test('an apply makes no other machine the primary, and says what the file has to
 });
 test('an apply asks no other metadata than those that are there, whoever runs them', () => {
   const theirs = (more: object = {}): ClusterSpec => spec({ kind: 'external', url: 'postgres://strata@db.example/strata', passwordFrom: 'env:P', ...more });
-  const refused = (now: ClusterSpec, wanted: ClusterSpec): (() => void) => () => mustKeepMetadata(cluster({ specs: [] }), now, wanted);
+  const refused =
+    (now: ClusterSpec, wanted: ClusterSpec): (() => void) =>
+    () =>
+      mustKeepMetadata(cluster({ specs: [] }), now, wanted);
   expect(refused(spec({}), theirs())).toThrow(/are on n1, and the spec asks for those with somebody else at postgres:[^]*: an apply moves none/);
   expect(refused(theirs(), spec({}))).toThrow(/are with somebody else at postgres:[^]*asks for those on n1/);
   expect(refused(theirs(), theirs({ url: 'rediss://strata@db.example/1' }))).toThrow(/asks for those with somebody else at rediss:/);

@@ -48,7 +48,11 @@ export class MetadataStoreError extends TaskError {
     message: string,
     cause?: unknown,
   ) {
-    super('metadata-refuses', message, { remedy: 'see the database of the metadata and its password, then retry the step', retry: !/^(28|3D|42)/.test(said), cause });
+    super('metadata-refuses', message, {
+      remedy: 'see the database of the metadata and its password, then retry the step',
+      retry: !/^(28|3D|42)/.test(said),
+      cause,
+    });
     this.name = 'MetadataStoreError';
   }
 }

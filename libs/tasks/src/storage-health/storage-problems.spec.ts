@@ -32,7 +32,15 @@ const replica = { ...primary, role: 'replica' } as const;
 const copies = (one: object, other: object | null): [string, string][] => {
   const of = (name: string, copy: object | null): Node =>
     ({ ...node, name, metadata: copy === null ? null : { used: 1, limit: 100, clients: 1, sessions: 1, copy } }) as Node;
-  const all = { cluster: 'home', kind: 'juicefs', path: '/strata/rootfs', metadataNode: 'n1', metadataReplica: 'n2', metadataUrl: null, objectsNode: 'n3' } as const;
+  const all = {
+    cluster: 'home',
+    kind: 'juicefs',
+    path: '/strata/rootfs',
+    metadataNode: 'n1',
+    metadataReplica: 'n2',
+    metadataUrl: null,
+    objectsNode: 'n3',
+  } as const;
   return storageProblems({ ...all, nodes: [of('n1', one), of('n2', other)] }).map((p) => [p.node, p.words]);
 };
 test.each<[string, [object, object | null], [string, RegExp][]]>([

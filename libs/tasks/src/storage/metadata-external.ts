@@ -35,7 +35,8 @@ interface Trusting {
   s3?: S3Place | undefined;
 }
 /** Certificates that JuiceFS has to trust besides the machine's own: those of the metadata, and those of the objects. */
-export const trustText = ({ external, caPem, s3 }: Trusting): string => [external?.caPem, s3 === undefined ? caPem : s3.caPem].filter((pem) => pem !== undefined).join('');
+export const trustText = ({ external, caPem, s3 }: Trusting): string =>
+  [external?.caPem, s3 === undefined ? caPem : s3.caPem].filter((pem) => pem !== undefined).join('');
 
 const trustFile = '/run/strata-storage-trust.pem';
 /** Runs a program of JuiceFS that trusts these. The file is there for its time alone: the mount, which has its own, may not be there yet. */

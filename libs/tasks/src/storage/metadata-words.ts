@@ -10,7 +10,8 @@ interface Meaning {
   message: (url: string) => string;
   remedy: string;
 }
-const grant = 'give a user that may make tables there (PostgreSQL: owner of the database, or CREATE on its schema) or that may use all keys (Redis: `~* +@all`, without its dangerous commands), then apply again';
+const grant =
+  'give a user that may make tables there (PostgreSQL: owner of the database, or CREATE on its schema) or that may use all keys (Redis: `~* +@all`, without its dangerous commands), then apply again';
 /** In this order: the first that fits. SQLSTATEs of PostgreSQL, and the first words of Redis' refusals. */
 const meanings: readonly Meaning[] = [
   { said: /^tls$/, code: 'untrusted', message: (url) => `${url} shows a certificate that this machine does not trust, or that is of another name`, remedy: 'name its authority in `storage.metadata.caCertificates`, and the host as its certificate does, then apply again' },

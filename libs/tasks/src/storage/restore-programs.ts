@@ -9,7 +9,10 @@ import { sliceOf } from './storage-leave';
 import { guardPaths, metadataPaths, mountPaths } from './storage-paths';
 
 /** JuiceFS at some metadata, with what it needs of a bucket. */
-export type Juicefs = (argv: readonly [string, ...string[]], how?: { debug?: boolean; onLine?: (line: string) => void }) => Promise<{ code: number; lines: string[] }>;
+export type Juicefs = (
+  argv: readonly [string, ...string[]],
+  how?: { debug?: boolean; onLine?: (line: string) => void },
+) => Promise<{ code: number; lines: string[] }>;
 function juicefs({ host }: Pick<Restoring, 'host'>, at: { url: string; environment: Record<string, string> }): Juicefs {
   return async ([verb, ...rest], { debug, onLine } = {}) => {
     const argv = [mountPaths.binary, ...(debug === true ? ['--debug'] : []), '--no-agent', verb, at.url, ...rest] as const;

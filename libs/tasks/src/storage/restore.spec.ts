@@ -60,7 +60,9 @@ describe('the bucket against a database', () => {
   });
   it('is not guessed: a bucket that is not listed, or blocks that are not named, are a failure', async () => {
     await expect(bucketAgainst(closedJuicefs(context(line('<FATAL>: list all blocks: refused'), 1), 2))).rejects.toThrow(/could not be listed.*refused/);
-    await expect(bucketAgainst(closedJuicefs(context(line('<INFO>: scanned 2 objects, 2 valid, 0 leaked (0 bytes)')), 2))).rejects.toThrow(/could not be listed/);
+    await expect(bucketAgainst(closedJuicefs(context(line('<INFO>: scanned 2 objects, 2 valid, 0 leaked (0 bytes)')), 2))).rejects.toThrow(
+      /could not be listed/,
+    );
   });
 });
 

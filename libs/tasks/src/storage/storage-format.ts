@@ -51,7 +51,9 @@ async function juicefs(
   const run = (told: Record<string, string>): Promise<ProgramResult> =>
     host.programs.run([mountPaths.binary, ...argv], { timeoutMs: 120_000, env: { META_PASSWORD: secret(input.password), ...told, ...env } });
   const { external, s3 } = input;
-  const { code, stdout, stderr } = await (external ? trusting(host, input, (trust) => run({ ...trust, ...regionOf(s3) })) : run(s3Environment(s3, metadataPaths)));
+  const { code, stdout, stderr } = await (external
+    ? trusting(host, input, (trust) => run({ ...trust, ...regionOf(s3) }))
+    : run(s3Environment(s3, metadataPaths)));
   const words = stderr.split('\n').filter((l) => /<(FATAL|ERROR)>/.test(l)).at(-1) ?? stderr.trim().split('\n').at(-1) ?? ''; // prettier-ignore
   return { code, stdout, words: words.replace(/^.*<(FATAL|ERROR)>: /, '').slice(0, 600) };
 }
@@ -95,7 +97,10 @@ export async function noteVolume(host: Host, cluster: string): Promise<void> {
 /** Metadata of somebody else's tell it themselves; without the password a mount of them does, which comes after. */
 async function noted({ host, input, secret }: Context, name: string): Promise<boolean> {
   if (input.external)
-    return known(secret, input.password) !== null || (await host.files.read(`${systemdFolder}/${mountPaths.unit}`))?.includes(` ${externalUrl(input.external)} `) === true;
+    return (
+      known(secret, input.password) !== null ||
+      (await host.files.read(`${systemdFolder}/${mountPaths.unit}`))?.includes(` ${externalUrl(input.external)} `) === true
+    );
   for (const note of notes) if ((await host.files.read(note)) !== `${name}\n`) return false;
   return true;
 }

@@ -185,6 +185,11 @@ export const storageSamples: readonly TaskSample[] = [
       h.files.place(`${path}/common`, { kind: 'directory', mode: 0o755, uid: 0, gid: 0 });
     },
   },
+  {
+    task: 'juicefs.mount',
+    input: { ...mount, external: { url: 'postgres://strata@db.example/strata', caPem: caPem.replace('AAAA', 'BBBB') } },
+    prepare: (h) => seedStorage(h),
+  },
   { task: 'metadata.dumps', input: { cluster: 'home', node: 'n1' }, prepare: (h) => seedStorage(h) },
   { task: 'juicefs.side-mount', input: { cluster: 'home', node: 'n1', password: secret('password'), caPem }, prepare: (h) => seedStorage(h) },
   {
