@@ -5,7 +5,7 @@ import { hostEntries, obtain } from './install';
 import { basePackages, openPorts, trusted } from './native-settings';
 import { PlanRefused } from './refused';
 import type { Line, Steps } from './steps';
-import { dumps, mustBeHere, outsideFirst, sharedMount, sideMount, storageArtifacts, storageServices, view, volumesClass } from './storage';
+import { authorityOn, dumps, mustBeHere, outsideFirst, sharedMount, sideMount, storageArtifacts, storageServices, view, volumesClass } from './storage';
 import { chained, type Taking, undoOf } from './undo';
 
 const kinds = ['migrate-storage', 'commit-storage', 'rollback-storage'] as const;
@@ -49,6 +49,7 @@ function migrate(on: Steps, m: Moving): void {
   const { path } = shared;
   on.phase('download');
   for (const a of storageArtifacts(c)) obtain(on, a, c);
+  authorityOn(on, shared);
   on.phase('precheck');
   const users = on.line(null).step(storageTasks.treeFreeze, { path, stop: false }, { as: 'possible', title: 'Workloads that use the tree can be stopped' });
   const looked = linesOf(on, m, () => [users]);

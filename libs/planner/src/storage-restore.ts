@@ -4,7 +4,20 @@ import type { PlanContext } from './context';
 import { PlanRefused } from './refused';
 import type { PlanRequest } from './request';
 import type { Line, Steps } from './steps';
-import { authorityOf, authorityOn, bucketKey, derived, elsewhere, metadataOn, metadataPassword, outside, sharedMount, stepOf, view } from './storage';
+import {
+  authorityOf,
+  authorityOn,
+  needsAuthority,
+  bucketKey,
+  derived,
+  elsewhere,
+  metadataOn,
+  metadataPassword,
+  outside,
+  sharedMount,
+  stepOf,
+  view,
+} from './storage';
 
 /**
  * The fenced run: nobody can reach the metadata, every node gives up all that it knows of them, they are restored above every number in use, all mount
@@ -53,7 +66,7 @@ function restoreExternal(on: Steps, c: PlanContext, { shared, request }: { share
     );
   const run = request.id;
   on.phase('prepare');
-  authorityOn(on, c, shared);
+  authorityOn(on, shared);
   const left = leaveAll(on, c, { shared, run });
   on.phase('install');
   const raised = on.line(c.controlPlane.name).step(
@@ -62,12 +75,12 @@ function restoreExternal(on: Steps, c: PlanContext, { shared, request }: { share
       run, cluster: c.cluster, external, password: metadataPassword(shared, c.controlPlane.name), ...authorityOf(shared), ...elsewhere(shared),
       seen: left.map((step) => ({ $output: step, path: 'seen' })),
     },
-    { needs: left },
+    { needs: [...left, ...needsAuthority(shared)] },
   ); // prettier-ignore
   on.phase('activate');
   for (const n of c.nodes) {
     const line = on.line(n.name, raised);
-    sharedMount(line, { n, c, shared }, {});
+    sharedMount(line, { n, c, shared }, { needs: needsAuthority(shared) });
     view(on, c, { shared, node: n.name, after: line, run });
   }
 }

@@ -34,8 +34,10 @@ export const outside = ({ metadata }: SharedStorage): { external?: MetadataPlace
 /** The step whose output says whom to trust for services of ours: all are issued by one authority. Null where none is ours. */
 function authority({ metadata, objects }: SharedStorage): string | null {
   if (metadata.node !== null) return stepOf(metadata.node, storageTasks.metadataRedis);
-  return objects.kind === 's3' ? null : stepOf(objects.node, taskOf[objects.kind]);
+  return objects.kind === 's3' ? null : `cluster/${storageTasks.storageAuthority.name}`;
 }
+/** What has to be done before that is known. */
+export const needsAuthority = (shared: SharedStorage): string[] => [authority(shared)].filter((step) => step !== null);
 export const authorityOf = (shared: SharedStorage): { caPem?: { $output: string; path: string } } => {
   const $output = authority(shared);
   return $output === null ? {} : { caPem: { $output, path: 'caPem' } };
@@ -98,8 +100,8 @@ const mountInput = ({ n, c, shared }: OnNode) => ({
   cluster: c.cluster, node: n.name, password: metadataPassword(shared, n.name), ...outside(shared), ...authorityOf(shared), ...elsewhere(shared),
 }); // prettier-ignore
 const mountNeeds = ({ c, shared }: OnNode): StepOptions => {
-  const needs = c.there ? authority(shared) : stepOf(maker(c, shared), storageTasks.storageFormat);
-  return { needs: needs === null ? [] : [needs] };
+  const made = c.there ? [] : [stepOf(maker(c, shared), storageTasks.storageFormat)];
+  return { needs: c.there || shared.metadata.kind === 'external' ? [...made, ...needsAuthority(shared)] : made };
 };
 export function sharedMount(line: Line, at: OnNode, options = mountNeeds(at)): void {
   const { cluster, node, ...rest } = mountInput(at);
@@ -133,7 +135,7 @@ function bucketCheck(line: Line, n: PlannedNode, { c, shared }: { c: PlanContext
   const { objects } = shared;
   const place = bucketPlace(c.cluster, objects);
   const caPem = objects.kind === 's3' ? {} : authorityOf(shared);
-  const needs = objects.kind === 's3' ? [] : [authority(shared) ?? '', ...(c.there ? [] : [stepOf(objects.node, taskOf[objects.kind])])];
+  const needs = objects.kind === 's3' ? [] : [...needsAuthority(shared), ...(c.there ? [] : [stepOf(objects.node, taskOf[objects.kind])])];
   line.step(storageTasks.objectsCheck, { cluster: c.cluster, node: n.name, place: { ...place, ...caPem }, ...bucketKey(objects) }, { needs });
 } // prettier-ignore
 
@@ -175,7 +177,7 @@ export function metadataAside(line: Line, n: PlannedNode, c: PlanContext): void 
   const peer = peerOf(n.name, { c, shared }).peer;
   if (peer) line.step(storageTasks.metadataStepdown, { path: shared.path, cache: shared.cache.path, peer: { address: peer.address, password: peer.password } });
 }
-export function objectsOn(line: Line, n: PlannedNode, { c, kind }: { c: PlanContext; kind: ObjectStore }): void {
+function objectsOn(line: Line, n: PlannedNode, { c, kind }: { c: PlanContext; kind: ObjectStore }): void {
   const common = {
     cluster: c.cluster, address: n.address, identity: { $secret: `mint:storage-identity:objects:${n.address}` },
     access: derived('bucket-access'), secret: derived('bucket-secret'),
@@ -246,13 +248,12 @@ export function storageForAdded(on: Steps, c: PlanContext, added: readonly strin
   if (!shared) return;
   mustBeHere(c, shared);
   metadataWith(on, c, { shared, keeps: () => true });
-  authorityOn(on, c, shared);
+  authorityOn(on, shared);
   for (const n of c.nodes) if (!added.includes(n.name)) view(on, c, { shared, node: n.name });
 }
-/** Where the metadata are with somebody else, it is the objects' own step that says whom to trust for them. */
-export function authorityOn(on: Steps, c: PlanContext, { metadata, objects }: SharedStorage): void {
-  const node = c.nodes.find((n) => n.name === objects.node);
-  if (metadata.kind === 'external' && objects.kind !== 's3' && node) objectsOn(on.line(node.name), node, { c, kind: objects.kind });
+/** Where the metadata are with somebody else, the server says whom to trust for objects of ours. */
+export function authorityOn(on: Steps, shared: SharedStorage | null): void {
+  if (shared?.metadata.kind === 'external' && shared.objects.kind !== 's3') on.line(null).step(storageTasks.storageAuthority, {});
 }
 /** Nodes that left come in no more, when the last of theirs is done. @throws PlanRefused for a node that others live by */
 export function storageWithout(on: Steps, c: PlanContext, { gone, after }: { gone: readonly string[]; after: readonly string[] }): void {

@@ -32,6 +32,7 @@ export class Controls {
       agentVersion: () => serverVersion,
       keepKubeconfig: (kubeconfig) => this.clusters.keep(clusterId, kubeconfig),
       hasKubeconfig: (exactly) => this.clusters.hasKubeconfig(clusterId, exactly),
+      authority: () => this.edges.keys.authority.certPem,
       mintedTokenId: async (node) => (await store.mintedTokens.list(clusterId)).find((t) => t.node === node)?.tokenId ?? null,
     };
   }

@@ -14,6 +14,7 @@ export { objectsCheck } from './objects-check';
 export { objectsMinio } from './objects-minio';
 export { objectsSeaweedfs } from './objects-seaweedfs';
 export { precheckStorage } from './precheck-storage';
+export { storageAuthority } from './storage-authority';
 export { storageFence } from './storage-fence';
 export { storageErase } from './storage-erase';
 export { storageFormat } from './storage-format';

@@ -65,10 +65,10 @@ export const objectsMinio = defineTask({
   title: 'The objects of the shared file system answer (MinIO)',
   input: MinioInput,
   before: ServiceBefore,
-  output: z.strictObject({ caPem: z.string().default('') }), // an agent from before gives none
+  output: z.strictObject({}),
   async check(c) {
     const reason = (await other(c)) ?? (await idle(c.host, [paths.unit]));
-    if (reason === null) return { state: 'satisfied', output: { caPem: (await c.host.files.read(paths.ca)) ?? '' } };
+    if (reason === null) return { state: 'satisfied', output: {} };
     const before = await beforeOf(c.host, { units: [paths.unit], binary: paths.binary, folder: paths.folder });
     const images: FileImages = before.there ? before.images : { files: [...before.images.files, ...(await imagesOf(c.host, [paths.client])).files] };
     return { state: 'unsatisfied', reason, before: { ...before, images } };

@@ -49,10 +49,10 @@ export const objectsSeaweedfs = defineTask({
   title: 'The objects of the shared file system answer',
   input: ObjectsInput,
   before: ServiceBefore,
-  output: z.strictObject({ caPem: z.string().default('') }), // an agent from before gives none
+  output: z.strictObject({}),
   async check(c) {
     const reason = (await other(c)) ?? (await idle(c.host, units));
-    if (reason === null) return { state: 'satisfied', output: { caPem: (await c.host.files.read(paths.ca)) ?? '' } };
+    if (reason === null) return { state: 'satisfied', output: {} };
     return { state: 'unsatisfied', reason, before: await beforeOf(c.host, { units: all, binary: paths.binary, folder: paths.folder }) };
   },
   async apply(c) {
