@@ -102,7 +102,9 @@ function seedJuicefs(host: MemoryHost, shared: SharedMemory): void {
     return text === null ? said('', 1, `sha256sum: ${file}: No such file or directory`) : said(`${memoryDigest(text)}  ${file}\n`);
   });
   host.program('juicefs', (argv, { env = {} }) => {
-    if (argv[1] === 'format') shared.key = env.ACCESS_KEY ?? '';
+    const url = argv.at(-2) ?? '';
+    if (argv[1] === 'format' && url.startsWith('postgres:')) host.metadata.format(argv.at(-1) ?? '', { AccessKey: env.ACCESS_KEY });
+    else if (argv[1] === 'format') shared.key = env.ACCESS_KEY ?? '';
     if (argv[1] !== 'status') return said('1.4.2\n');
     if (shared.key === null) return said('', 1, '<FATAL>: database is not formatted');
     return said(
