@@ -38,6 +38,7 @@ function authority({ metadata, objects }: SharedStorage): string | null {
 }
 /** What has to be done before that is known. */
 export const needsAuthority = (shared: SharedStorage): string[] => [authority(shared)].filter((step) => step !== null);
+/** That output, as a part of an input. */
 export const authorityOf = (shared: SharedStorage): { caPem?: { $output: string; path: string } } => {
   const $output = authority(shared);
   return $output === null ? {} : { caPem: { $output, path: 'caPem' } };

@@ -32,8 +32,10 @@ export interface MountPlaces {
 }
 const environment = (input: TreeInput, at: MountPlaces): Record<string, string> =>
   input.external ? { ...(trustText(input) === '' ? {} : { SSL_CERT_FILE: at.trust }), ...regionOf(input.s3) } : s3Environment(input.s3, at);
+/** What a mount's unit is told by its environment, the password among it. */
 export const secretsText = (input: TreeInput, at: MountPlaces, password: string): string =>
   environmentText({ META_PASSWORD: password, ...environment(input, at) });
+/** Whom it trusts, as files. */
 export function certificateFiles(input: TreeInput, at: MountPlaces): WrittenFile[] {
   const { external, caPem, s3 } = input;
   const texts = external ? [[at.trust, trustText(input)]] : [[at.ca, caPem], [at.objectsCa, s3?.caPem]]; // prettier-ignore
