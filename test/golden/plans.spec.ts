@@ -13,6 +13,7 @@ beforeAll(async () => void (bundles['demo'] = await demoBundle()));
 const three = specOf({ nodes: nodesOf(3), bundles: ['demo'] });
 const enrolled = new Map([['n1', 'id-1'], ['n2', 'id-2'], ['n3', 'id-3']]); // prettier-ignore
 const withReplica = { kind: 'juicefs', metadata: { node: 'n2', replica: 'n3' }, objects: { node: 'n1' } } as const;
+const withExternal = { kind: 'juicefs', metadata: { kind: 'external', url: 'postgres://strata@db.example:5432/strata', passwordFrom: 'prompt' } } as const;
 
 const cases: Record<string, PlanRequest> = {
   'kubernetes-single-node': requestOf(specOf({ nodes: nodesOf(1) })),
@@ -26,6 +27,8 @@ const cases: Record<string, PlanRequest> = {
   'kubernetes-remove-node': requestOf(three, { intent: intentOf('remove-node', ['n3']), enrolled }),
   'verify-storage': requestOf(specOf({ nodes: nodesOf(3), storage: { kind: 'juicefs' } }), { intent: intentOf('verify-storage'), enrolled }),
   'restore-storage': requestOf(specOf({ nodes: nodesOf(3), storage: { kind: 'juicefs' } }), { intent: intentOf('restore-storage'), enrolled }),
+  'kubernetes-juicefs-external': requestOf(specOf({ nodes: nodesOf(2), storage: withExternal, artifacts: { allowUnofficial: true } })),
+  'restore-external': requestOf(specOf({ nodes: nodesOf(2), storage: withExternal }), { intent: { ...intentOf('restore-storage'), from: 'current' }, enrolled }),
   'kubernetes-juicefs-replica': requestOf(specOf({ nodes: nodesOf(3), storage: withReplica, artifacts: { allowUnofficial: true } })),
   'drill-storage': requestOf(specOf({ nodes: nodesOf(3), storage: withReplica }), { intent: intentOf('drill-storage'), enrolled }),
   'failover-storage': requestOf(specOf({ nodes: nodesOf(3), storage: withReplica }), { intent: intentOf('failover-storage'), enrolled, absent: ['n2'] }),

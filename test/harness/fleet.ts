@@ -176,7 +176,7 @@ export class Fleet {
   /** A token is minted once an attempt, however often the order is sent. */
   private secretValue(name: string, order: SimOrder): string {
     if (name.startsWith('mint:storage-identity:')) return sampleIdentity;
-    if (name.startsWith('derive:storage-')) return name; // the same each time, as the server derives them
+    if (/^(derive:storage-|given:)/.test(name)) return name; // the same each time, as the server derives or keeps them
     const minted = /^mint:bootstrap-token:(.+)$/.exec(name)?.[1];
     const key = minted === undefined ? name : `${name}#${order.attempt}`;
     const known = this.secretValues.get(key);

@@ -107,6 +107,14 @@ export const scenarios: readonly Scenario[] = [
     machines: ['n1', 'n2'],
     prepare: async (fleet) => plan(requestOf(specOf({ nodes: nodesOf(2), storage: { kind: 'juicefs' } }), { facts: await fleet.facts() })),
   },
+  {
+    name: 'install with metadata of somebody else',
+    machines: ['n1', 'n2'],
+    prepare: async (fleet) => {
+      const metadata = { kind: 'external', url: 'postgres://strata@db.example/strata', passwordFrom: 'env:P' } as const;
+      return plan(requestOf(specOf({ nodes: nodesOf(2), storage: { kind: 'juicefs', metadata } }), { facts: await fleet.facts() }));
+    },
+  },
   { name: 'install with K3s', machines: ['n1', 'n2'], kind: 'k3s', prepare: (fleet) => k3sOf(fleet) },
   {
     name: 'uninstall K3s',

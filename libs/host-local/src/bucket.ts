@@ -1,8 +1,9 @@
 import { request } from 'node:https';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { type Bucket, type BucketAccess, BucketError } from '@strata/tasks';
 import { sign } from 'aws4';
 import pLimit from 'p-limit';
+import { isTlsError, trust } from './trust';
 
 const answerMs = 30_000;
 /** A store that knows no `Expect` is sent the content all the same. */
@@ -29,13 +30,6 @@ const plain = (xml: string): string =>
     .replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => entities[name] ?? '');
 /** The texts of all elements of a name; S3's answers nest none in itself. */
 const texts = (xml: string, name: string): string[] => [...xml.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, 'g'))].map((m) => plain(m[1] ?? ''));
-
-/** Whom JuiceFS trusts as well: this machine's own store, and what the spec adds. Made once, since each takes a while. */
-function trust(caPem: string | undefined): () => SecureContext {
-  let made: SecureContext | null = null;
-  const all = (): string[] => [...getCACertificates('bundled'), ...getCACertificates('system'), ...(caPem === undefined ? [] : [caPem])];
-  return () => (made ??= createSecureContext({ ca: all() }));
-}
 
 /** A bucket by S3 with signature version 4, the bucket's name in the path. */
 export function localBucket(at: BucketAccess): Bucket {
@@ -118,7 +112,7 @@ async function answerOf(at: BucketAccess & { secureContext: SecureContext }, cal
 } // prettier-ignore
 
 function noAnswer(at: BucketAccess, cause: Error & { code?: string }): BucketError {
-  const tls = /CERT|SELF_SIGNED|ALTNAME|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO/.test(cause.code ?? '');
+  const tls = isTlsError(cause.code);
   const words = cause.name === 'AbortError' || cause.name === 'TimeoutError' ? `no answer in ${answerMs / 1000} s` : cause.message;
   return new BucketError(tls ? 'tls' : 'unreachable', `${at.endpoint} ${tls ? 'is not trusted' : 'does not answer'}: ${words}`, { status: null, skewMs: null, cause });
 } // prettier-ignore

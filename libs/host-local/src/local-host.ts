@@ -7,6 +7,7 @@ import { runDurable } from './durable';
 import { localSource } from './fact-source';
 import { localFiles } from './files';
 import { localImages } from './images';
+import { localMetadata } from './metadata-store';
 import { localKernel, localMounts, localNetwork, localUsers } from './machine';
 import type { LocalHostOptions } from './options';
 import { localPackages } from './packages';
@@ -31,6 +32,7 @@ export function localHost(options: LocalHostOptions): Host {
     images: (place) => localImages(options, place),
     users: localUsers(),
     bucket: localBucket,
+    metadataStore: localMetadata,
     facts: (...only) => gatherFacts(localSource, ...only),
     hostname: async () => (await readFile('/proc/sys/kernel/hostname', 'utf8')).trim(),
     setHostname: async (name) => {

@@ -122,6 +122,7 @@ export function readOnlyHost(machine: SshMachine): Host {
     artifacts: { has: async () => Promise.resolve(false), ...refusing('artifacts', ['fetch', 'drop']) },
     images: () => ({ list: async () => Promise.resolve([]), ...refusing('images', ['import', 'pin', 'remove']) }),
     bucket: () => refusing('bucket', ['list', 'put', 'get', 'remove', 'setting']),
+    metadataStore: () => refusing('metadataStore', ['look', 'trial', 'counters', 'raise', 'erase']),
     users: {
       home: async (user) => (await text(['getent', 'passwd', user]))?.split(':')[5] ?? null,
       authorizedKeys: async (user) => {

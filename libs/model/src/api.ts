@@ -3,6 +3,7 @@ import { ClusterSpec, NodeSpec, Role } from './cluster-spec';
 import { Finding } from './order';
 import { RunIntent, RunResult } from './run-events';
 import { MountHealth } from './storage-health';
+import { MetadataPassword } from './storage-metadata';
 import { BucketKey } from './storage-s3';
 
 /** Secrets of first contact: sent once over TLS or loopback, sealed at once, erased when the node is enrolled. */
@@ -25,6 +26,7 @@ export const ApplyClusterBody = z
     spec: ClusterSpec,
     secrets: z.record(z.string(), SshSecrets).default({}), // by node name
     bucketKey: BucketKey.optional(), // of `storage.objects.kind: s3`; without it the one that was sent before stays
+    metadataPassword: MetadataPassword.optional(), // of `storage.metadata.kind: external`; the same
   })
   .meta({ id: 'ApplyClusterBody' });
 export type ApplyClusterBody = z.infer<typeof ApplyClusterBody>;

@@ -22,6 +22,7 @@ export * from './shared-volumes';
 export * from './bundle';
 export * from './storage';
 export * from './storage-health';
+export * from './storage-metadata';
 export * from './storage-s3';
 export * from './tunnel';
 export * from './oci-layout';

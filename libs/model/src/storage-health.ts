@@ -56,6 +56,7 @@ export const NodeStorage = z.object({
   used: z.number().nullable(), // bytes of all files in the shared view
   metadata: z.object({ used: z.number(), limit: z.number(), clients: z.int(), sessions: z.int(), copy: MetadataCopy.nullish() }).nullable(), // on its nodes only
   objects: z.object({ answers: z.boolean(), words: z.string() }).nullable(),
+  external: z.object({ answers: z.boolean(), words: z.string() }).nullish(), // metadata of somebody else's, asked from this node; none where they are ours
   disks: z.array(DiskSpace), // of the tree or the cache, and of the services' data on their nodes
 });
 export type NodeStorage = z.infer<typeof NodeStorage>;
@@ -68,6 +69,7 @@ export const StorageStatus = z
     path: z.string(),
     metadataNode: z.string().nullable(),
     metadataReplica: z.string().nullable().default(null),
+    metadataUrl: z.string().nullable().default(null), // where somebody else runs them: on no node then
     objectsNode: z.string().nullable(),
     nodes: z.array(
       NodeStorage.extend({

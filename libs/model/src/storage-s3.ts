@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { CaSource } from './outside';
 
-const secretFrom = z.union([z.literal('prompt'), z.string().regex(/^(env|file):.+$/)]);
+/** Where the CLI takes a secret from; the API never sees it but sent beside the spec. */
+export const secretFrom = z.union([z.literal('prompt'), z.string().regex(/^(env|file):.+$/)]);
 /** Only over TLS: what goes there is the data of all nodes, and the key that may delete it. */
 export const S3Endpoint = z
   .string()
@@ -20,15 +21,15 @@ export const s3Fields = {
   caCertificates: z.array(CaSource).optional(), // besides those that the machines trust
 } as const;
 
+/** PEM text of certificates, one after the other. */
+export const CaPem = z.string().regex(/^-----BEGIN CERTIFICATE-----\n/);
+
 /** A bucket, and how it is reached. `caPem`: whom to trust besides the machine's own. */
 export const S3Place = z.strictObject({
   endpoint: S3Endpoint,
   region: S3Region,
   bucket: S3Bucket,
-  caPem: z
-    .string()
-    .regex(/^-----BEGIN CERTIFICATE-----\n/)
-    .optional(),
+  caPem: CaPem.optional(),
 });
 export type S3Place = z.infer<typeof S3Place>;
 

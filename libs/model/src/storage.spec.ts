@@ -1,5 +1,6 @@
 import { ClusterSpec, type ClusterSpecInput } from './cluster-spec';
 import { sharedStorage, storagePartsOn, withSwitchedMetadata } from './storage';
+import { metadataParts } from './storage-metadata';
 
 const specOf = (storage: ClusterSpecInput['spec']['storage']): ReturnType<typeof ClusterSpec.safeParse> =>
   ClusterSpec.safeParse({
@@ -17,6 +18,12 @@ const specOf = (storage: ClusterSpecInput['spec']['storage']): ReturnType<typeof
   });
 const good = (storage: ClusterSpecInput['spec']['storage']): ClusterSpec['spec'] => specOf(storage).data?.spec as ClusterSpec['spec'];
 
+const theirs = 'postgres://strata@db.example:5432/strata';
+const external = (more: object): ClusterSpecInput['spec']['storage'] => ({
+  kind: 'juicefs',
+  metadata: { kind: 'external', url: theirs, passwordFrom: 'env:P', ...more },
+});
+
 it('is local and shared by nobody unless the spec says otherwise', () => {
   expect(good(undefined).storage).toEqual({ kind: 'local', path: '/strata/rootfs' });
   expect(sharedStorage(good({}))).toBeNull();
@@ -25,13 +32,23 @@ it('has every default, and its services on the control plane', () => {
   expect(sharedStorage(good({ kind: 'juicefs' }))).toEqual({
     path: '/strata/rootfs',
     cache: { path: '/var/cache/strata/juicefs', sizeMiB: 10_240, freeRatio: 0.25 },
-    metadata: { node: 'n1', replica: null, maxMemoryMiB: 1024 },
+    metadata: { kind: 'redis', node: 'n1', replica: null, maxMemoryMiB: 1024 },
     objects: { kind: 'seaweedfs', node: 'n1' },
   });
 });
 it('runs each service where it was put', () => {
   const spec = good({ kind: 'juicefs', objects: { node: 'n2' } });
   expect([storagePartsOn(spec, 'n1'), storagePartsOn(spec, 'n2'), storagePartsOn(spec, 'n3')]).toEqual([['metadata'], ['seaweedfs'], []]);
+});
+it('has metadata on no node where somebody else runs them, with any kind of objects', () => {
+  const spec = good({ ...external({}), objects: { kind: 'minio', node: 'n2' } });
+  expect(sharedStorage(spec)?.metadata).toEqual({ kind: 'external', node: null, replica: null, place: { url: theirs } });
+  expect(['n1', 'n2', 'n3'].map((n) => storagePartsOn(spec, n))).toEqual([[], ['minio'], []]);
+});
+it('knows the parts of such a URL', () => {
+  expect(metadataParts(theirs)).toEqual({ engine: 'postgres', user: 'strata', host: 'db.example', port: 5432, database: 'strata' });
+  expect(metadataParts('rediss://default@10.0.0.9/1')).toEqual({ engine: 'redis', user: 'default', host: '10.0.0.9', port: 6379, database: '1' });
+  expect(() => metadataParts('mysql://a@b/c')).toThrow(/must look like/);
 });
 it.each([
   ['parts of juicefs beside local', { cache: {} }, /belongs to `kind: juicefs`/],
@@ -51,6 +68,24 @@ it.each([
     { kind: 'juicefs' as const, objects: { kind: 's3' as const, endpoint: 'https://a:b@s3.example' } },
     /without a path, user or password/,
   ],
+  [
+    'metadata of somebody else that are not named',
+    { kind: 'juicefs' as const, metadata: { kind: 'external' as const } },
+    /`kind: external` needs `url`[^]*`passwordFrom`/,
+  ],
+  [
+    'metadata of somebody else on a node',
+    external({ node: 'n2', replica: 'n1', maxMemoryMiB: 64 }),
+    /`node` belongs to `kind: redis`[^]*`replica`[^]*`maxMemoryMiB`/,
+  ],
+  ['a URL beside metadata of ours', { kind: 'juicefs' as const, metadata: { url: theirs } }, /`url` belongs to `kind: external`: set that, or leave it out/],
+  ['a password in a URL', external({ url: 'postgres://strata:secret@db.example/strata' }), /must hold no password[^]*passwordFrom/],
+  ['an @ in a password', external({ url: 'rediss://strata:p@ss@meta.example/1' }), /must hold no password/],
+  ['a Redis without TLS', external({ url: 'redis://strata@meta.example:6379/1' }), /must be used over TLS: rediss:/],
+  ['a TLS that is not verified', external({ url: 'postgres://strata@db.example/strata?sslmode=disable' }), /must hold no parameters/],
+  ['a database that is not named', external({ url: 'postgres://strata@db.example' }), /must look like postgres:/],
+  ['a Redis with a name instead of a number', external({ url: 'rediss://strata@meta.example/strata' }), /must look like/],
+  ['several Redis', external({ url: 'rediss://strata@one,two,three/1' }), /must look like/],
   ['the root', { kind: 'juicefs' as const, path: '/' }, /must be an absolute one/],
 ])('refuses %s', (_, storage, says) => {
   expect(String(specOf(storage).error)).toMatch(says);

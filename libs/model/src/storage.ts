@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AbsolutePath, NodeName, PlainPath } from './names';
 import { certificatesIn } from './outside';
+import { externalFields, metadataIssues, type MetadataPlace, metadataPlace } from './storage-metadata';
 import { s3Fields, s3Issues, type S3Place } from './storage-s3';
 
 export const ObjectStore = z.enum(['seaweedfs', 'minio']);
@@ -19,10 +20,11 @@ export const StorageSpec = z.strictObject({
     .optional(),
   metadata: z
     .strictObject({
-      kind: z.enum(['redis']).default('redis'),
+      kind: z.enum(['redis', 'external']).default('redis'),
       node: NodeName.optional(), // default: the control plane
       replica: NodeName.optional(), // another node that has a copy; writes then need both (docs/storage.md)
-      maxMemoryMiB: z.int().min(64).max(1_000_000).default(1024),
+      maxMemoryMiB: z.int().min(64).max(1_000_000).optional(), // default: 1024
+      ...externalFields,
     })
     .optional(),
   objects: z.strictObject({ kind: z.enum([...ObjectStore.options, 's3']).default('seaweedfs'), node: NodeName.optional(), ...s3Fields }).optional(),
@@ -47,7 +49,9 @@ export const objectsPort = { seaweedfs: 8333, minio: 9000 } as const;
 export interface SharedStorage {
   path: string;
   cache: { path: string; sizeMiB: number; freeRatio: number };
-  metadata: { node: string; replica: string | null; maxMemoryMiB: number };
+  /** On nodes of ours, or `external`: with somebody else, on none. */
+  metadata:
+    { kind: 'redis'; node: string; replica: string | null; maxMemoryMiB: number } | { kind: 'external'; node: null; replica: null; place: MetadataPlace };
   /** On a node of ours, or `s3`: with somebody else, on none. */
   objects: { kind: ObjectStore; node: string } | { kind: 's3'; node: null; place: S3Place };
 }
@@ -64,7 +68,10 @@ export function sharedStorage({ storage, nodes }: SpecPart): SharedStorage | nul
   const controlPlane = nodes.find((n) => n.role === 'control-plane')?.name ?? '';
   return {
     path, cache,
-    metadata: { node: metadata.node ?? controlPlane, replica: metadata.replica ?? null, maxMemoryMiB: metadata.maxMemoryMiB },
+    metadata:
+      metadata.kind === 'external'
+        ? { kind: 'external', node: null, replica: null, place: metadataPlace(metadata) }
+        : { kind: 'redis', node: metadata.node ?? controlPlane, replica: metadata.replica ?? null, maxMemoryMiB: metadata.maxMemoryMiB ?? 1024 },
     objects: objects.kind === 's3' ? { kind: 's3', node: null, place: placeOf(objects) } : { kind: objects.kind, node: objects.node ?? controlPlane },
   }; // prettier-ignore
 }
@@ -91,8 +98,8 @@ export function storagePartsOn(spec: SpecPart, node: string): StoragePart[] {
 /** The same storage with the metadata's two nodes exchanged: what a drill and a failover leave behind. @throws where there is no replica */
 export function withSwitchedMetadata(spec: SpecPart): StorageSpec {
   const { node, replica } = sharedStorage(spec)?.metadata ?? {};
-  if (node === undefined || replica === undefined || replica === null) throw new Error('the spec has no replica of the metadata');
-  return { ...spec.storage, metadata: { kind: 'redis', maxMemoryMiB: 1024, ...spec.storage.metadata, node: replica, replica: node } };
+  if (node == null || replica == null) throw new Error('the spec has no replica of the metadata');
+  return { ...spec.storage, metadata: { kind: 'redis', ...spec.storage.metadata, node: replica, replica: node } };
 }
 
 const programsOf = { seaweedfs: ['seaweedfs'], minio: ['minio', 'minio-client'], s3: [] } as const;
@@ -125,6 +132,7 @@ export function storageIssues({ storage, nodes }: SpecPart): { path: (string | n
   }
   if (!PlainPath.safeParse(storage.path).success)
     found.push({ path: ['storage', 'path'], message: 'a shared path must be an absolute one of letters, digits, ".", "_" and "-"' });
+  if (storage.metadata) found.push(...metadataIssues(storage.metadata));
   if (storage.objects) found.push(...s3Issues(storage.objects));
   const { replica } = storage.metadata ?? {};
   for (const [part, field, node] of [['metadata', 'node', storage.metadata?.node], ['metadata', 'replica', replica], ['objects', 'node', storage.objects?.node]] as const) {

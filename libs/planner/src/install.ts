@@ -1,4 +1,4 @@
-import { artifactKey, type CatalogEntry, type Outside } from '@strata/model';
+import { artifactKey, type CatalogEntry, type Outside, sharedStorage } from '@strata/model';
 import { agentInstall, artifactObtain, nativeTasks, taskNamed } from '@strata/tasks';
 import { bundlePrograms, bundles } from './bundles';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
@@ -7,7 +7,7 @@ import { fetch } from './fetch';
 import { basePackages, dataKinds, heldPackages, openPorts, sysctlSettings, trusted } from './native-settings';
 import { precheckSteps } from './prechecks';
 import { artifact, type Steps } from './steps';
-import { bucketFirst, metadataAside, storage, storageAddress, storageArtifacts, volumesClass } from './storage';
+import { authorityOn, metadataAside, outsideFirst, storage, storageAddress, storageArtifacts, volumesClass } from './storage';
 import { tunnelEnd } from './tunnel';
 
 /**
@@ -17,6 +17,7 @@ import { tunnelEnd } from './tunnel';
 export function install(on: Steps, c: PlanContext, d: Distribution): void {
   on.phase('download');
   for (const a of wanted(c, d)) obtain(on, a, c);
+  authorityOn(on, sharedStorage(c.spec));
 
   for (const n of c.nodes) d.node(on, c, machine(on, n, { c, d }));
 
@@ -36,7 +37,7 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
 
   on.phase('prepare');
   if (n.spec.ssh) begin.step(agentInstall, { node: n.name });
-  bucketFirst(begin, n, c);
+  outsideFirst(begin, n, c);
   metadataAside(begin, n, c);
   begin.step(nativeTasks.kernelModules, { modules: ['overlay', 'br_netfilter', 'nf_conntrack', ...(c.spec.network.backend === 'vxlan' ? ['vxlan'] : [])] });
 

@@ -1,6 +1,7 @@
 import { agentRemove, kubernetesNodeDelete } from '@strata/tasks';
 import { PlanRefused } from './refused';
 import type { Steps } from './steps';
+import { knownPassword } from './storage-data';
 import { mayLeave, storageWithout } from './storage';
 import { tunnelWithout } from './tunnel';
 import { chained, type Skipped, type Taking, undoOf } from './undo';
@@ -41,5 +42,6 @@ export function removeNode(on: Steps, t: Taking): Skipped {
   }
   tunnelWithout(on, c, names);
   storageWithout(on, c, { gone: names, after });
+  skipped.push(...knownPassword(c, names));
   return skipped;
 }

@@ -5,7 +5,7 @@ import { hostEntries, obtain } from './install';
 import { basePackages, openPorts, trusted } from './native-settings';
 import { PlanRefused } from './refused';
 import type { Line, Steps } from './steps';
-import { dumps, mustBeHere, sharedMount, sideMount, storageArtifacts, storageServices, view, volumesClass } from './storage';
+import { authorityOn, dumps, mustBeHere, outsideFirst, sharedMount, sideMount, storageArtifacts, storageServices, view, volumesClass } from './storage';
 import { chained, type Taking, undoOf } from './undo';
 
 const kinds = ['migrate-storage', 'commit-storage', 'rollback-storage'] as const;
@@ -49,10 +49,14 @@ function migrate(on: Steps, m: Moving): void {
   const { path } = shared;
   on.phase('download');
   for (const a of storageArtifacts(c)) obtain(on, a, c);
+  authorityOn(on, shared);
   on.phase('precheck');
   const users = on.line(null).step(storageTasks.treeFreeze, { path, stop: false }, { as: 'possible', title: 'Workloads that use the tree can be stopped' });
   const looked = linesOf(on, m, () => [users]);
-  for (const [n, line] of looked) line.step(storageTasks.migrationLook, { path, source: n.name === m.from });
+  for (const [n, line] of looked) {
+    line.step(storageTasks.migrationLook, { path, source: n.name === m.from });
+    outsideFirst(line, n, c);
+  }
   room(on, m, [...looked.values()]);
   on.phase('prepare');
   const lines = linesOf(on, m, (n) => [looked.get(n) as Line, ...rooms(on, m)]);
@@ -88,7 +92,8 @@ function copyAll(lines: ReadonlyMap<PlannedNode, Line>, m: Moving, pass: 'first'
   for (const [n, line] of lines) line.step(storageTasks.treeCopy, { ...both(m, n), pass }, { as: pass, title: titles[pass] });
 } // prettier-ignore
 
-const roomNodes = ({ shared }: Moving): string[] => [...new Set([shared.objects.node ?? shared.metadata.node, shared.metadata.node])]; // somebody else's bucket has room, or says that it has none
+/** Somebody else's bucket or database has room, or says that it has none. */
+const roomNodes = ({ shared }: Moving): string[] => [...new Set([shared.objects.node, shared.metadata.node])].filter((node) => node !== null);
 function room(on: Steps, m: Moving, after: readonly Line[]): void {
   const { objects, metadata } = m.shared;
   const trees = m.c.nodes.map((n) => {
@@ -97,7 +102,7 @@ function room(on: Steps, m: Moving, after: readonly Line[]): void {
   });
   for (const node of roomNodes(m))
     on.line(node, ...after).step(storageTasks.migrationRoom, {
-      trees, objects: objects.kind !== 's3' && node === objects.node ? objects.kind : null, memoryMiB: node === metadata.node ? metadata.maxMemoryMiB : null,
+      trees, objects: objects.kind !== 's3' && node === objects.node ? objects.kind : null, memoryMiB: metadata.kind === 'redis' && node === metadata.node ? metadata.maxMemoryMiB : null,
     }); // prettier-ignore
 }
 const rooms = (on: Steps, m: Moving): Line[] => roomNodes(m).map((node) => on.line(node, `${node}/${storageTasks.migrationRoom.name}`));

@@ -22,6 +22,8 @@ interface Switch {
 function switchOf(c: PlanContext): Switch {
   const was = sharedStorage(c.spec);
   if (!was) throw new PlanRefused('storage.local', 'each node of this cluster has a tree of its own: there are no metadata', 'set `storage.kind: juicefs` for a shared file system (docs/storage.md)'); // prettier-ignore
+  if (was.metadata.kind === 'external')
+    throw new PlanRefused('storage.external-metadata', `the metadata are with somebody else (${was.metadata.place.url}): there is no replica of ours`, "switch it with your database's own tools; if what it has then is older than before, `strata storage restore --from current` makes it safe"); // prettier-ignore
   const { node, replica } = was.metadata;
   if (replica === null) throw new PlanRefused('storage.no-replica', `the metadata on ${node} have no replica`, 'name another node as `storage.metadata.replica` and apply; until then `strata storage restore` is what there is (docs/storage.md)'); // prettier-ignore
   const next = c.nodes.find((n) => n.name === replica);

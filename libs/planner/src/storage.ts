@@ -1,4 +1,14 @@
-import { bucketPlace, type CatalogEntry, ObjectStore, type S3Place, type SharedStorage, sharedStorage, storagePartsOn, storagePrograms } from '@strata/model';
+import {
+  bucketPlace,
+  type CatalogEntry,
+  type MetadataPlace,
+  ObjectStore,
+  type S3Place,
+  type SharedStorage,
+  sharedStorage,
+  storagePartsOn,
+  storagePrograms,
+} from '@strata/model';
 import { nativeTasks, storageTasks } from '@strata/tasks';
 import { addressOf } from './addresses';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
@@ -16,6 +26,25 @@ export const bucketKey = ({ kind }: SharedStorage['objects']): Record<'access' |
 /** The place of the bucket, if somebody else runs it. */
 export const elsewhere = ({ objects }: SharedStorage): { s3?: S3Place } => (objects.kind === 's3' ? { s3: objects.place } : {});
 export const stepOf = (node: string, task: { name: string }): string => `${node}/${task.name}`;
+/** A node's password for the metadata: its own follows from the master key; with somebody else it is everybody's, as the operator gave it. */
+export const metadataPassword = ({ metadata }: SharedStorage, node: string): { $secret: string } =>
+  metadata.kind === 'external' ? { $secret: 'given:metadata-password' } : derived(`metadata-node:${node}`);
+/** The place of the metadata, if somebody else runs them. */
+export const outside = ({ metadata }: SharedStorage): { external?: MetadataPlace } => (metadata.kind === 'external' ? { external: metadata.place } : {});
+/** The step whose output says whom to trust for services of ours: all are issued by one authority. Null where none is ours. */
+function authority({ metadata, objects }: SharedStorage): string | null {
+  if (metadata.node !== null) return stepOf(metadata.node, storageTasks.metadataRedis);
+  return objects.kind === 's3' ? null : `cluster/${storageTasks.storageAuthority.name}`;
+}
+/** What has to be done before that is known. */
+export const needsAuthority = (shared: SharedStorage): string[] => [authority(shared)].filter((step) => step !== null);
+/** That output, as a part of an input. */
+export const authorityOf = (shared: SharedStorage): { caPem?: { $output: string; path: string } } => {
+  const $output = authority(shared);
+  return $output === null ? {} : { caPem: { $output, path: 'caPem' } };
+};
+/** The node that makes the volume. */
+const maker = (c: PlanContext, { metadata }: SharedStorage): string => metadata.node ?? c.controlPlane.name;
 
 /** Catalog entries that the storage of this cluster needs. */
 export function storageArtifacts(c: PlanContext): CatalogEntry[] {
@@ -65,16 +94,16 @@ export function storageServices(line: Line, { n, c, shared }: OnNode): void {
   for (const kind of ObjectStore.options) if (services.objects && (c.everything || kind === objects.kind)) objectsOn(line, n, { c, kind });
   line.step(storageTasks.juicefsInstall, { artifact: artifact('juicefs') });
   if (objects.kind !== 's3') bucketCheck(line, n, { c, shared });
-  if (services.metadata) formatOn(line, n, { c, shared });
+  if (c.everything || n.name === maker(c, shared)) formatOn(line, n, { c, shared });
 }
 /** What every mount of the shared tree is told, wherever it is. */
-const mountInput = ({ n, c, shared }: OnNode): { cluster: string; node: string; password: { $secret: string }; caPem: { $output: string; path: string }; s3?: S3Place } => ({
-  cluster: c.cluster, node: n.name, password: derived(`metadata-node:${n.name}`),
-  caPem: { $output: stepOf(shared.metadata.node, storageTasks.metadataRedis), path: 'caPem' }, ...elsewhere(shared),
+const mountInput = ({ n, c, shared }: OnNode) => ({
+  cluster: c.cluster, node: n.name, password: metadataPassword(shared, n.name), ...outside(shared), ...authorityOf(shared), ...elsewhere(shared),
 }); // prettier-ignore
-const mountNeeds = ({ c, shared }: OnNode): StepOptions => ({
-  needs: [stepOf(shared.metadata.node, c.there ? storageTasks.metadataRedis : storageTasks.storageFormat)],
-});
+const mountNeeds = ({ c, shared }: OnNode): StepOptions => {
+  const made = c.there ? [] : [stepOf(maker(c, shared), storageTasks.storageFormat)];
+  return { needs: c.there || shared.metadata.kind === 'external' ? [...made, ...needsAuthority(shared)] : made };
+};
 export function sharedMount(line: Line, at: OnNode, options = mountNeeds(at)): void {
   const { cluster, node, ...rest } = mountInput(at);
   line.step(storageTasks.juicefsMount, { cluster, node, path: at.shared.path, cache: at.shared.cache, ...rest }, options);
@@ -89,18 +118,25 @@ export function sideMount(line: Line, at: OnNode): void {
   line.step(storageTasks.juicefsSideMount, mountInput(at), mountNeeds(at));
 }
 
-/** Somebody else's bucket is tried before anything on the machine is changed. */
-export function bucketFirst(line: Line, n: PlannedNode, c: PlanContext): void {
+/** What somebody else runs is tried before anything on the machine is changed: all of it, so that whoever is told of one thing is told of the other. */
+export function outsideFirst(line: Line, n: PlannedNode, c: PlanContext): void {
   const shared = sharedStorage(c.spec);
-  if (shared?.objects.kind === 's3') bucketCheck(line, n, { c, shared });
+  if (!shared) return;
+  const beside = shared.metadata.kind === 'external' && shared.objects.kind === 's3' ? [line.fork()] : [];
+  if (shared.metadata.kind === 'external') metadataCheckOn(beside[0] ?? line, n, { c, shared });
+  if (shared.objects.kind === 's3') bucketCheck(line, n, { c, shared });
+  line.after(...beside);
+}
+function metadataCheckOn(line: Line, n: PlannedNode, { c, shared }: { c: PlanContext; shared: SharedStorage }): void {
+  const { external } = outside(shared);
+  if (external) line.step(storageTasks.metadataCheck, { cluster: c.cluster, node: n.name, place: external, password: metadataPassword(shared, n.name) });
 }
 /** With the very key that the volume will have, from every node. */
-function bucketCheck(line: Line, n: PlannedNode, { c, shared: { metadata, objects } }: { c: PlanContext; shared: SharedStorage }): void {
+function bucketCheck(line: Line, n: PlannedNode, { c, shared }: { c: PlanContext; shared: SharedStorage }): void {
+  const { objects } = shared;
   const place = bucketPlace(c.cluster, objects);
-  // a certificate of ours is trusted by what the metadata's step gives: it is issued by the same authority
-  const ca = stepOf(metadata.node, storageTasks.metadataRedis);
-  const caPem = objects.kind === 's3' ? {} : { caPem: { $output: ca, path: 'caPem' } };
-  const needs = objects.kind === 's3' ? [] : [ca, ...(c.there ? [] : [stepOf(objects.node, taskOf[objects.kind])])];
+  const caPem = objects.kind === 's3' ? {} : authorityOf(shared);
+  const needs = objects.kind === 's3' ? [] : [...needsAuthority(shared), ...(c.there ? [] : [stepOf(objects.node, taskOf[objects.kind])])];
   line.step(storageTasks.objectsCheck, { cluster: c.cluster, node: n.name, place: { ...place, ...caPem }, ...bucketKey(objects) }, { needs });
 } // prettier-ignore
 
@@ -116,7 +152,7 @@ export function metadataOn(line: Line, n: PlannedNode, { c, shared, keeps = () =
   line.step(
     storageTasks.metadataRedis,
     {
-      cluster: c.cluster, address: n.address, maxMemoryMiB: shared.metadata.maxMemoryMiB, identity: { $secret: `mint:storage-identity:meta:${n.address}` },
+      cluster: c.cluster, address: n.address, maxMemoryMiB: shared.metadata.kind === 'redis' ? shared.metadata.maxMemoryMiB : 1024, identity: { $secret: `mint:storage-identity:meta:${n.address}` },
       admin: derived('metadata-admin'), adminHash: derived('metadata-admin-hash'), users, ...peerOf(n.name, { c, shared }),
     },
     options,
@@ -154,10 +190,10 @@ function formatOn(line: Line, n: PlannedNode, { c, shared }: { c: PlanContext; s
   line.step(
     storageTasks.storageFormat,
     {
-      cluster: c.cluster, node: n.name, password: derived(`metadata-node:${n.name}`),
+      cluster: c.cluster, node: n.name, password: metadataPassword(shared, n.name), ...outside(shared), ...(shared.metadata.kind === 'external' ? authorityOf(shared) : {}),
       ...(shared.objects.kind === 's3' ? { s3: shared.objects.place } : { objects: shared.objects.kind }), ...bucketKey(shared.objects),
     },
-    { needs: c.nodes.map((m) => stepOf(m.name, storageTasks.objectsCheck)) },
+    { needs: c.nodes.flatMap((m) => [storageTasks.objectsCheck, ...(shared.metadata.kind === 'external' ? [storageTasks.metadataCheck] : [])].map((t) => stepOf(m.name, t))) },
   );
 } // prettier-ignore
 /** Each node writes, and reads what all others wrote; nothing waits for it but the end of the run. */
@@ -185,8 +221,8 @@ export function volumesClass(on: Steps, c: PlanContext, after: readonly (Line | 
 
 /** @throws PlanRefused where a service's node cannot be reached: nobody could mount without it. */
 export function mustBeHere(c: PlanContext, { metadata, objects }: SharedStorage): void {
-  const away = [metadata.node, ...(objects.node === null ? [] : [objects.node])].find((name) => !c.nodes.some((n) => n.name === name));
-  if (away === undefined || c.everything) return;
+  const away = [metadata.node, objects.node].find((name) => name !== null && !c.nodes.some((n) => n.name === name));
+  if (away == null || c.everything) return;
   throw new PlanRefused(
     'storage.absent',
     `${away} cannot be reached, and a part of the shared file system runs there: no node could mount it`,
@@ -213,7 +249,12 @@ export function storageForAdded(on: Steps, c: PlanContext, added: readonly strin
   if (!shared) return;
   mustBeHere(c, shared);
   metadataWith(on, c, { shared, keeps: () => true });
+  authorityOn(on, shared);
   for (const n of c.nodes) if (!added.includes(n.name)) view(on, c, { shared, node: n.name });
+}
+/** Where the metadata are with somebody else, the server says whom to trust for objects of ours. */
+export function authorityOn(on: Steps, shared: SharedStorage | null): void {
+  if (shared?.metadata.kind === 'external' && shared.objects.kind !== 's3') on.line(null).step(storageTasks.storageAuthority, {});
 }
 /** Nodes that left come in no more, when the last of theirs is done. @throws PlanRefused for a node that others live by */
 export function storageWithout(on: Steps, c: PlanContext, { gone, after }: { gone: readonly string[]; after: readonly string[] }): void {
@@ -222,7 +263,7 @@ export function storageWithout(on: Steps, c: PlanContext, { gone, after }: { gon
 }
 function metadataWith(on: Steps, c: PlanContext, what: Omit<Metadata, 'c'>): void {
   const { metadata } = what.shared;
-  const left = metadata.replica !== null && what.keeps?.(metadata.replica) === false;
+  const left = metadata.kind === 'redis' && metadata.replica !== null && what.keeps?.(metadata.replica) === false;
   const shared = left ? { ...what.shared, metadata: { ...metadata, replica: null } } : what.shared;
   for (const node of c.nodes)
     if ([shared.metadata.node, shared.metadata.replica].includes(node.name)) metadataOn(on.line(node.name), node, { c, ...what, shared });

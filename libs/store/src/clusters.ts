@@ -105,7 +105,9 @@ export class Clusters {
 
   /** After an uninstall the cluster may be made anew. */
   async forgetInitialization(clusterId: string): Promise<void> {
-    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { initialized: false, kubeconfig: null, bucketKey: null } }));
+    await this.db.run((sql) =>
+      sql.cluster.update({ where: { id: clusterId }, data: { initialized: false, kubeconfig: null, bucketKey: null, metadataPassword: null } }),
+    );
   }
 
   /** The sealed key of a bucket that somebody else runs; null while none was given. */
@@ -116,13 +118,22 @@ export class Clusters {
     await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { bucketKey: sealed } }));
   }
 
+  /** The sealed password of metadata that somebody else runs; null while none was given. */
+  async metadataPassword(clusterId: string): Promise<string | null> {
+    const found = await this.db.run((sql) => sql.cluster.findUnique({ where: { id: clusterId }, select: { metadataPassword: true } }));
+    return found?.metadataPassword ?? null;
+  }
+  async keepMetadataPassword(clusterId: string, sealed: string): Promise<void> {
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { metadataPassword: sealed } }));
+  }
+
   async keepKubeconfig(clusterId: string, sealed: string | null): Promise<void> {
     await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { kubeconfig: sealed } }));
   }
 
   /** Hides the cluster; its name is free again, its runs stay readable. */
   async remove(clusterId: string): Promise<void> {
-    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { deletedAt: new Date(), bucketKey: null } }));
+    await this.db.run((sql) => sql.cluster.update({ where: { id: clusterId }, data: { deletedAt: new Date(), bucketKey: null, metadataPassword: null } }));
   }
 
   /** Takes the right to change the cluster. Without success: who has it. The same run may take it again (with a newer epoch). */

@@ -13,6 +13,7 @@ export * from './ports/bucket';
 export * from './ports/clock';
 export * from './ports/cluster';
 export * from './ports/host';
+export * from './ports/metadata-store';
 export * from './ports/releases';
 export * from './programs';
 export * from './registry';

@@ -46,7 +46,13 @@ export async function readSpec(cli: Cli, file: string, server: { client: ApiClie
     }
   }
   const bucketKey = await keyOfBucket(collector, spec, enrolled.size > 0);
-  return { spec: { ...spec, spec: { ...spec.spec, nodes } }, secrets, ...(bucketKey ? { bucketKey } : {}) };
+  const metadataPassword = await passwordOfMetadata(collector, spec, enrolled.size > 0);
+  return {
+    spec: { ...spec, spec: { ...spec.spec, nodes } },
+    secrets,
+    ...(bucketKey ? { bucketKey } : {}),
+    ...(metadataPassword === null ? {} : { metadataPassword }),
+  };
 }
 
 /** The key of a bucket with somebody else. A cluster that is there has it already: then it is sent anew where it can be had without asking. */
@@ -56,6 +62,13 @@ async function keyOfBucket(collector: SecretCollector, { spec }: ClusterSpec, th
   if (there && ![accessKeyFrom, secretKeyFrom].every((from) => collector.canGive(from))) return null;
   return { access: await collector.named(accessKeyFrom, 'access key of the bucket'), secret: await collector.named(secretKeyFrom, 'secret key of the bucket') };
 } // prettier-ignore
+
+/** The password of metadata with somebody else, likewise. Another one than before is taken: their owner may change it. */
+async function passwordOfMetadata(collector: SecretCollector, { spec }: ClusterSpec, there: boolean): Promise<string | null> {
+  const { kind, passwordFrom = '' } = spec.storage.metadata ?? {};
+  if (spec.storage.kind !== 'juicefs' || kind !== 'external' || (there && !collector.canGive(passwordFrom))) return null;
+  return collector.named(passwordFrom, 'password of the metadata');
+}
 
 /** Nodes that have an agent: nothing is asked for them any more. */
 async function enrolledNodes(client: ApiClient, cluster: string): Promise<Set<string>> {

@@ -57,9 +57,11 @@ function services(s: StorageStatus): string {
   const memory = metadata
     ? `${size(metadata.used)} of ${size(metadata.limit)} memory (${percent(metadata.used / metadata.limit)}), ${metadata.sessions} mounts, ${metadata.clients} connections`
     : 'not known';
+  const by = (of: readonly string[]): string => (of.length === s.nodes.length ? 'reached by every node' : `reached by ${of.join(', ') || 'no node'}`);
+  const answering = s.nodes.filter((n) => n.external?.answers === true).map((n) => n.name);
   return [
-    `metadata on ${s.metadataNode ?? '-'}: ${memory}`,
+    s.metadataUrl === null ? `metadata on ${s.metadataNode ?? '-'}: ${memory}` : `metadata with somebody else at ${s.metadataUrl}: ${by(answering)}`,
     ...(s.metadataReplica === null ? [] : [`replica on ${s.metadataReplica}: ${replicaWords(s)}`]),
-    `objects on ${s.objectsNode ?? '-'}: ${reached.length === s.nodes.length ? 'reached by every node' : `reached by ${reached.join(', ') || 'no node'}`}; all files: ${size(used)}`,
+    `objects on ${s.objectsNode ?? '-'}: ${by(reached)}; all files: ${size(used)}`,
   ].join('\n');
 }

@@ -5,16 +5,18 @@ import { certificatesIn, type ClusterSpec, exitCodes } from '@strata/model';
 import { CliError } from '../cli-error';
 
 /**
- * The spec with the text of every `file:PATH` in `network.caCertificates` and `storage.objects.caCertificates`; a relative path counts from the spec's own folder. Only the certificates
+ * The spec with the text of every `file:PATH` in `network.caCertificates`, `storage.metadata.caCertificates` and `storage.objects.caCertificates`; a relative path counts from the spec's own folder. Only the certificates
  * are taken over, whatever else is in such a file. @throws CliError for a file that cannot be read, or holds none
  */
 export function withCertificates(spec: ClusterSpec, from: { name: string; folder: string }): ClusterSpec {
   const { network, storage } = spec.spec;
   const texts = (all: readonly string[], at: string): string[] => all.map((text) => (text.startsWith('file:') ? read(text.slice('file:'.length), { ...from, at }) : text));
-  const ofObjects = storage.objects?.caCertificates;
-  const objects = ofObjects === undefined ? {} : { objects: { ...storage.objects, caCertificates: texts(ofObjects, 'storage.objects.caCertificates') } };
+  const of = (part: 'metadata' | 'objects'): object => {
+    const named = storage[part]?.caCertificates;
+    return named === undefined ? {} : { [part]: { ...storage[part], caCertificates: texts(named, `storage.${part}.caCertificates`) } };
+  };
   const caCertificates = texts(network.caCertificates, 'network.caCertificates');
-  return { ...spec, spec: { ...spec.spec, network: { ...network, caCertificates }, storage: { ...storage, ...objects } as typeof storage } };
+  return { ...spec, spec: { ...spec.spec, network: { ...network, caCertificates }, storage: { ...storage, ...of('metadata'), ...of('objects') } } };
 } // prettier-ignore
 
 function read(name: string, from: { name: string; folder: string; at: string }): string {

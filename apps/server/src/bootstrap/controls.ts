@@ -35,6 +35,7 @@ export class Controls {
       keepKubeconfig: (kubeconfig) => this.clusters.keep(clusterId, kubeconfig),
       hasKubeconfig: (exactly) => this.clusters.hasKubeconfig(clusterId, exactly),
       releases: this.releases.of(clusterId),
+      authority: () => this.edges.keys.authority.certPem,
       mintedTokenId: async (node) => (await store.mintedTokens.list(clusterId)).find((t) => t.node === node)?.tokenId ?? null,
     };
   }

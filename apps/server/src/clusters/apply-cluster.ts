@@ -4,7 +4,7 @@ import type { ApplyClusterBody, ClusterView, NodeSpec, SshSecrets } from '@strat
 import type { Work } from '@strata/store';
 import { ProblemError } from '../api/problem';
 import { sealSshSecrets } from '../bootstrap/ssh-secrets';
-import { sealBucketKey } from '../orders/bucket-key';
+import { keepGiven } from '../orders/given-secrets';
 import { Edges } from '../serve/edges';
 import { mustKeepStorage } from './migration-state';
 import { ShowClusters } from './show-clusters';
@@ -19,14 +19,14 @@ export class ApplyCluster {
 
   /** @throws ProblemError when secrets come for a node that the spec does not name. */
   async run(body: ApplyClusterBody, by: string): Promise<ClusterView> {
-    const { spec, secrets, bucketKey } = body;
+    const { spec, secrets } = body;
     mustNameNodes(body);
     mustHoldCertificates(spec);
     const there = await this.edges.store.clusters.find(spec.metadata.name);
     if (there) mustKeepStorage(there, await this.edges.store.clusters.spec(there.id, there.specVersion), spec);
     const id = await this.edges.store.transaction(async (store) => {
       const { cluster, created, changed } = await store.clusters.keepSpec({ id: randomUUID(), spec, by });
-      if (bucketKey) await store.clusters.keepBucketKey(cluster.id, sealBucketKey(this.edges.keys.master, cluster.id, bucketKey));
+      await keepGiven(store, this.edges, { clusterId: cluster.id, body });
       for (const node of spec.spec.nodes) await planNode(store, this.edges, { clusterId: cluster.id, node, secrets: secrets[node.name] });
       if (created || changed)
         await store.audit.record({
@@ -54,7 +54,9 @@ export function mustNameNodes({ spec, secrets }: ApplyClusterBody): void {
 
 /** @throws ProblemError for `file:` that nobody has read: this server's files are not the caller's. */
 function mustHoldCertificates({ spec }: ApplyClusterBody['spec']): void {
-  const all = { 'network.caCertificates': spec.network.caCertificates, 'storage.objects.caCertificates': spec.storage.objects?.caCertificates ?? [] };
+  const { metadata, objects } = spec.storage;
+  const ofStorage = { 'storage.metadata.caCertificates': metadata?.caCertificates ?? [], 'storage.objects.caCertificates': objects?.caCertificates ?? [] };
+  const all = { 'network.caCertificates': spec.network.caCertificates, ...ofStorage };
   const [where, file] = Object.entries(all).flatMap(([at, texts]) => texts.filter((text) => text.startsWith('file:')).map((text) => [at, text]))[0] ?? [];
   if (file === undefined) return;
   throw new ProblemError(422, 'unread-file', {

@@ -1,7 +1,7 @@
 import type { ClusterSpec, RunIntent, StorageMigration } from '@strata/model';
 import type { ClusterRecord, RunRecord, Store } from '@strata/store';
 import { conflict } from '../api/problem';
-import { mustKeepPrimary } from './switch-state';
+import { mustKeepMetadata } from './switch-state';
 
 const moves = new Set<RunIntent['kind']>(['migrate-storage', 'commit-storage', 'rollback-storage', 'uninstall']);
 const didNothing = (r: RunRecord): boolean => r.intent.dryRun || (r.state === 'ended' && r.result !== 'done' && r.steps.changed === 0);
@@ -26,7 +26,7 @@ export async function migrationOf(store: Pick<Store, 'runs'>, clusterId: string)
 export function mustKeepStorage(cluster: ClusterRecord, now: ClusterSpec | null, wanted: ClusterSpec): void {
   if (!now || cluster.kubeconfig === null || cluster.state === 'uninstalled') return;
   const [is, asked] = [now.spec.storage, wanted.spec.storage];
-  if (is.kind === asked.kind) return mustKeepPrimary(cluster, now, wanted);
+  if (is.kind === asked.kind) return mustKeepMetadata(cluster, now, wanted);
   const from = now.spec.nodes.find((n) => n.role === 'control-plane')?.name ?? 'NODE';
   throw conflict(
     'storage-kind',

@@ -1,7 +1,7 @@
 import { ClusterSpec, type RunIntent } from '@strata/model';
 import type { RunView } from '@strata/run';
 import type { ClusterRecord, RunRecord, Store } from '@strata/store';
-import { halfSwitch, isTurned, keepSwitched, mustFitSwitch, mustKeepPrimary, withoutReplicaOn } from './switch-state';
+import { halfSwitch, isTurned, keepSwitched, mustFitSwitch, mustKeepMetadata, withoutReplicaOn } from './switch-state';
 
 const intent = (kind: RunIntent['kind']): RunIntent => ({ kind, nodes: [], dryRun: false, force: false });
 const runOf = (kind: RunIntent['kind'], result: RunRecord['result'], changed = 1): RunRecord =>
@@ -50,16 +50,27 @@ test('while the metadata are on their way nothing else changes the cluster', asy
 test('an apply makes no other machine the primary, and says what the file has to say', () => {
   const refusal = (): unknown => {
     try {
-      return mustKeepPrimary(cluster({ specs: [] }), after, before);
+      return mustKeepMetadata(cluster({ specs: [] }), after, before);
     } catch (error) {
       return error;
     }
   };
   expect(refusal()).toMatchObject({ code: 'metadata-node', words: { remedy: expect.stringMatching(/node: n3, replica: n2[^]*storage drill/) as string } });
-  expect(() => mustKeepPrimary(cluster({ specs: [] }), spec({ node: 'n2' }), spec({ node: 'n1' }))).toThrow(/an apply moves none$/);
-  for (const wanted of [after, spec({ node: 'n3' }), spec({ node: 'n3', replica: 'n1' })]) mustKeepPrimary(cluster({ specs: [] }), after, wanted);
+  expect(() => mustKeepMetadata(cluster({ specs: [] }), spec({ node: 'n2' }), spec({ node: 'n1' }))).toThrow(/an apply moves none$/);
+  for (const wanted of [after, spec({ node: 'n3' }), spec({ node: 'n3', replica: 'n1' })]) mustKeepMetadata(cluster({ specs: [] }), after, wanted);
+});
+test('an apply asks no other metadata than those that are there, whoever runs them', () => {
+  const theirs = (more: object = {}): ClusterSpec => spec({ kind: 'external', url: 'postgres://strata@db.example/strata', passwordFrom: 'env:P', ...more });
+  const refused =
+    (now: ClusterSpec, wanted: ClusterSpec): (() => void) =>
+    () =>
+      mustKeepMetadata(cluster({ specs: [] }), now, wanted);
+  expect(refused(spec({}), theirs())).toThrow(/are on n1, and the spec asks for those with somebody else at postgres:[^]*: an apply moves none/);
+  expect(refused(theirs(), spec({}))).toThrow(/are with somebody else at postgres:[^]*asks for those on n1/);
+  expect(refused(theirs(), theirs({ url: 'rediss://strata@db.example/1' }))).toThrow(/asks for those with somebody else at rediss:/);
+  for (const wanted of [theirs(), theirs({ passwordFrom: 'prompt' })]) refused(theirs(), wanted)();
 });
 test('a replica on a node that left is none', () => {
-  expect(withoutReplicaOn(before.spec.storage, new Set(['n3'])).metadata).toEqual({ kind: 'redis', node: 'n2', maxMemoryMiB: 1024 });
+  expect(withoutReplicaOn(before.spec.storage, new Set(['n3'])).metadata).toEqual({ kind: 'redis', node: 'n2' });
   expect(withoutReplicaOn(before.spec.storage, new Set(['n1']))).toBe(before.spec.storage);
 });

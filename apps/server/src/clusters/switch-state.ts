@@ -1,4 +1,4 @@
-import { type ClusterSpec, type PlanKind, type RunIntent, sharedStorage, type StorageSpec, withSwitchedMetadata } from '@strata/model';
+import { type ClusterSpec, type PlanKind, type RunIntent, type SharedStorage, sharedStorage, type StorageSpec, withSwitchedMetadata } from '@strata/model';
 import type { RunView } from '@strata/run';
 import type { ClusterRecord, RunRecord, Store } from '@strata/store';
 import { conflict } from '../api/problem';
@@ -45,10 +45,24 @@ export function mustFitSwitch(intent: RunIntent, half: RunRecord | null): void {
   throw conflict('switch-open', `the metadata are on their way to another machine (run ${half.id}): nothing else may change the cluster now`, `\`strata runs resume ${half.id}\` goes on with it; if that cannot be: \`strata storage failover\``);
 } // prettier-ignore
 
-/** @throws ProblemError where an apply would make another machine the primary: the data do not go there with it */
-export function mustKeepPrimary(cluster: ClusterRecord, now: ClusterSpec, wanted: ClusterSpec): void {
+type Metadata = SharedStorage['metadata'];
+const placeOf = (m: Metadata): string => (m.kind === 'external' ? `with somebody else at ${m.place.url}` : `on ${m.node}`);
+function mustKeepPlace(cluster: ClusterRecord, is: Metadata, asked: Metadata): void {
+  if (placeOf(is) === placeOf(asked)) return;
+  const keep = is.kind === 'external' ? `{ kind: external, url: ${is.place.url}, … }` : `{ node: ${is.node} }`;
+  throw conflict(
+    'metadata-place',
+    `the metadata of ${cluster.name} are ${placeOf(is)}, and the spec asks for those ${placeOf(asked)}: an apply moves none`,
+    `set \`storage.metadata: ${keep}\` in the file${is.kind === 'external' ? '; where the database itself moves, let its name lead to the new place' : ''}`,
+  );
+}
+
+/** @throws ProblemError where an apply would make another machine the primary, or ask another database: the data do not go there with it */
+export function mustKeepMetadata(cluster: ClusterRecord, now: ClusterSpec, wanted: ClusterSpec): void {
   const [is, asked] = [sharedStorage(now.spec)?.metadata, sharedStorage(wanted.spec)?.metadata];
-  if (!is || !asked || is.node === asked.node) return;
+  if (!is || !asked) return;
+  if (is.kind === 'external' || asked.kind === 'external') return mustKeepPlace(cluster, is, asked);
+  if (is.node === asked.node) return;
   const replica = is.replica === null ? '' : `, replica: ${is.replica}`;
   const switched = is.replica === asked.node ? '. A drill or a failover made that so since the file was written' : '';
   throw conflict(

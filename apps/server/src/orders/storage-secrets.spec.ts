@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { Authority, MasterKey } from '@strata/pki';
 import type { Edges } from '../serve/edges';
 import { sealBucketKey } from './bucket-key';
+import { sealMetadataPassword } from './metadata-password';
 import { StorageSecrets } from './storage-secrets';
 
 const master = MasterKey.create();
@@ -14,6 +15,9 @@ async function secrets(): Promise<StorageSecrets> {
     },
     nodes: { named: (_: string, name: string) => Promise.resolve(nodes.has(name) ? { id: nodes.get(name) } : null) },
   };
+  Object.assign(store.clusters, {
+    metadataPassword: (id: string) => Promise.resolve(id === 'c1' || id === 'c2' ? sealMetadataPassword(master, 'c1', 'a-password') : null),
+  });
   return new StorageSecrets({ keys: { master, authority: await Authority.create('test') }, store } as unknown as Edges);
 }
 const text = async (cluster: string, ref: string): Promise<string> => (await (await secrets()).derived(cluster, ref)).toString();
@@ -41,11 +45,14 @@ it('gives a node that comes again another password', async () => {
 it.each(['storage-metadata-node:n9', 'storage-metadata-node', 'storage-bucket-secret:n1', 'storage-else'])('refuses %s', async (ref) => {
   await expect(text('c1', ref)).rejects.toThrow(/no secret of the storage|no node of the cluster/);
 });
-it('gives the key of a bucket of somebody else to the cluster that it was sealed for, and to no other', async () => {
+it('gives what opens storage of somebody else to the cluster that it was sealed for, and to no other', async () => {
   const given = async (cluster: string, ref: string): Promise<string> => (await (await secrets()).given(cluster, ref)).toString();
   expect([await given('c1', 'bucket-access'), await given('c1', 'bucket-secret')]).toEqual(['an-access', 'a-secret']);
   await expect(given('c2', 'bucket-secret')).rejects.toThrow(); // moved from c1
   await expect(given('c3', 'bucket-secret')).rejects.toThrow(/was never sent/);
+  expect(await given('c1', 'metadata-password')).toBe('a-password');
+  await expect(given('c2', 'metadata-password')).rejects.toThrow(); // moved from c1
+  await expect(given('c3', 'metadata-password')).rejects.toThrow(/password of the metadata was never sent/);
   await expect(given('c1', 'else')).rejects.toThrow(/no secret of the storage/);
 });
 it('makes a certificate of the service that names its node, and neither a node nor the server', async () => {

@@ -3,6 +3,7 @@ import { storageNames } from '@strata/model';
 import { TaskError } from '@strata/tasks';
 import type { Edges } from '../serve/edges';
 import { openBucketKey } from './bucket-key';
+import { openMetadataPassword } from './metadata-password';
 
 const length = 40; // 160 bits as hex: no sign that a URL, an env file or an object store would take for something else
 const accessKeyLength = 20;
@@ -41,8 +42,9 @@ export class StorageSecrets {
     return Buffer.from(`${certPem}${keyPem}${caPem}`, 'utf8');
   }
 
-  /** `bucket-access` or `bucket-secret` of a bucket that somebody else runs, as the operator gave it. @throws TaskError when it was never sent */
+  /** `bucket-access` or `bucket-secret` of a bucket that somebody else runs, or the `metadata-password`, as the operator gave it. @throws TaskError when it was never sent */
   async given(clusterId: string, ref: string): Promise<Buffer> {
+    if (ref === 'metadata-password') return this.metadataPassword(clusterId);
     if (ref !== 'bucket-access' && ref !== 'bucket-secret') throw unknown(ref);
     const key = openBucketKey(this.edges.keys.master, clusterId, await this.edges.store.clusters.bucketKey(clusterId));
     if (!key)
@@ -50,6 +52,14 @@ export class StorageSecrets {
         remedy: 'apply the spec again where `accessKeyFrom` and `secretKeyFrom` can be read: it is sent with it',
       });
     return Buffer.from(ref === 'bucket-access' ? key.access : key.secret, 'utf8');
+  }
+
+  private async metadataPassword(clusterId: string): Promise<Buffer> {
+    const password = openMetadataPassword(this.edges.keys.master, clusterId, await this.edges.store.clusters.metadataPassword(clusterId));
+    if (password !== null) return Buffer.from(password, 'utf8');
+    throw new TaskError('secret-missing', 'the password of the metadata was never sent, or the cluster was uninstalled since', {
+      remedy: 'apply the spec again where `passwordFrom` can be read: it is sent with it',
+    });
   }
 
   /** A node that was removed and added again is another one: it gets another password. */

@@ -6,6 +6,7 @@ import { clusterBusy, conflict, notFound, ProblemError } from '../api/problem';
 import { mustNameNodes, planNode } from '../clusters/apply-cluster';
 import { migratedSpec, migrationOf, mustFitMigration, mustKeepStorage } from '../clusters/migration-state';
 import { halfSwitch, mustFitSwitch } from '../clusters/switch-state';
+import { keepGiven } from '../orders/given-secrets';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
 
@@ -30,7 +31,9 @@ export class StartRun {
       const lease = await work.clusters.takeLease({ clusterId: cluster.id, runId, epoch });
       if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId, (await work.runs.find(lease.holder.runId))?.intent.kind);
       const current = await work.clusters.find(cluster.id); // a newer spec may have come since
-      const specVersion = draft ? await keepDraft(work, this.edges, { cluster, draft, by }) : (version ?? current?.specVersion ?? cluster.specVersion);
+      const specVersion = draft
+        ? await keepDraft(work, this.edges, { cluster, draft, by, kept: !intent.dryRun })
+        : (version ?? current?.specVersion ?? cluster.specVersion);
       await work.runs.create({ id: runId, clusterId: cluster.id, intent, epoch, specVersion });
       await work.audit.record({ by, action: 'run.start', object: `cluster/${cluster.name}`, body: { runId, intent } });
       const written = await work.ledger.append(runId, 0, { events: [{ kind: 'RunRequested', body: { intent, specVersion, epoch, by } }] });
@@ -77,13 +80,18 @@ function mustBeOf(cluster: ClusterRecord, draft: ApplyClusterBody): void {
   });
 }
 
-/** The spec of a dry run, and the machines that it names; those that are new are forgotten when the run ends. */
-async function keepDraft(work: Work, edges: Pick<Edges, 'keys'>, what: { cluster: ClusterRecord; draft: ApplyClusterBody; by: string }): Promise<number> {
+/** The spec of a dry run or of a migration (`kept`: what came with it for storage of somebody else's is needed), and the machines that it names; those that are new are forgotten when the run ends. */
+async function keepDraft(
+  work: Work,
+  edges: Pick<Edges, 'keys'>,
+  what: { cluster: ClusterRecord; draft: ApplyClusterBody; by: string; kept: boolean },
+): Promise<number> {
   const { cluster, by } = what;
   const { spec, secrets } = what.draft;
   for (const node of spec.spec.nodes) {
     if ((await work.nodes.named(cluster.id, node.name))?.state !== 'enrolled')
       await planNode(work, edges, { clusterId: cluster.id, node, secrets: secrets[node.name] });
   }
+  if (what.kept) await keepGiven(work, edges, { clusterId: cluster.id, body: what.draft });
   return work.clusters.keepDraft({ clusterId: cluster.id, spec, by });
 }

@@ -39,6 +39,7 @@ export class ShowStorage {
       path,
       metadataNode: shared?.metadata.node ?? null,
       metadataReplica: shared?.metadata.replica ?? null,
+      metadataUrl: shared?.metadata.kind === 'external' ? shared.metadata.place.url : null,
       objectsNode: shared?.objects.node ?? null,
       nodes,
       volumes: await volumes,

@@ -94,6 +94,8 @@ export interface Control {
   removeAgent(node: string, options: { force: boolean; signal: AbortSignal }): Promise<void>;
   /** The newest agent version this server carries. */
   agentVersion(): string;
+  /** The certificate (PEM) of the authority that issues those of the services on our nodes. */
+  authority(): string;
   /** Keeps the admin kubeconfig (sealed) so that `cluster` works from now on; `null` forgets it. */
   keepKubeconfig(kubeconfig: string | null): Promise<void>;
   /** Whether a kubeconfig is kept; with `exactly`: whether it is this one. */

@@ -2,6 +2,7 @@ import type { Artifact, Facts, ImageArtifact } from '@strata/model';
 import { z } from 'zod';
 import type { RuntimePlace } from '../runtime-place';
 import type { Bucket, BucketAccess } from './bucket';
+import type { MetadataAccess, MetadataStore } from './metadata-store';
 
 /**
  * What a path was before we touched it. The content itself stays on the machine, in the pre-image store under its digest,
@@ -191,6 +192,8 @@ export interface Host {
   readonly users: Users;
   /** Objects of a bucket, asked from this machine. */
   bucket(at: BucketAccess): Bucket;
+  /** A database of the shared file system's metadata that somebody else runs, asked from this machine. */
+  metadataStore(at: MetadataAccess): MetadataStore;
   /** Fresh facts of this machine: all, or only those named, which is much cheaper. */
   facts<K extends keyof Facts = keyof Facts>(...only: K[]): Promise<Pick<Facts, K>>;
   hostname(): Promise<string>;

@@ -1,6 +1,7 @@
 import { type DiskSpace, type MetadataCopy, type MountHealth, type NodeStorage, type StorageAsk } from '@strata/model';
 import type { Host } from '../ports/host';
 import { redisCli } from '../storage/metadata-ask';
+import { type MountTold, mountTold } from '../storage/mount-told';
 import { guardPaths, metadataPaths, minioPaths, mountPaths, objectsPaths } from '../storage/storage-paths';
 import { mountOfUnit, mountUnitFile } from './mount-health';
 
@@ -15,15 +16,17 @@ export async function lookAtStorage(host: Host, at: { ask: StorageAsk; mount: Mo
   const { ask, mount } = at;
   if (ask.objectsUrl === null) return { ...nothing, disks: await disks(host, [ask.path]) };
   const of = mountOfUnit((await host.files.read(mountUnitFile)) ?? '');
-  const [stats, metadata, objects, found] = await Promise.all([
+  const told = await mountTold(host);
+  const [stats, metadata, external, objects, found] = await Promise.all([
     mount?.state === 'ok' ? statsOf(host, mount.path) : new Map<string, number>(),
-    metadataOf(host),
-    objectsOf(host, ask.objectsUrl),
+    metadataOf(host, told),
+    externalOf(host, told),
+    objectsOf(host, { url: ask.objectsUrl, told }),
     disks(host, [...(of ? [of.cachePath] : []), ...[metadataPaths, objectsPaths, minioPaths].map((p) => p.data.replace('/var/lib/', '/var/lib/private/'))]),
   ]);
   const [hits, misses] = [stats.get('blockcache_hits') ?? 0, stats.get('blockcache_miss') ?? 0];
   return {
-    mount, metadata, objects,
+    mount, metadata, external, objects,
     cache: of && {
       path: of.cachePath, limit: of.cacheMiB * 2 ** 20, used: stats.get('blockcache_bytes') ?? null,
       hitRate: hits + misses === 0 ? null : hits / (hits + misses), staging: stats.get('staging_block_bytes') ?? null,
@@ -51,11 +54,10 @@ export const statsIn = (text: string): Map<string, number> =>
   new Map([...text.matchAll(/^juicefs_(\w+) (\S+)$/gm)].map(([, name = '', value]) => [name, Number(value)]));
 
 /** What the metadata says of itself, asked as this node's user; null where it does not run. */
-async function metadataOf(host: Host): Promise<NodeStorage['metadata']> {
+async function metadataOf(host: Host, told: MountTold | null): Promise<NodeStorage['metadata']> {
   if ((await host.files.stat(metadataPaths.config)) === null) return null;
-  const unit = (await host.files.read(mountUnitFile)) ?? '';
-  const user = /rediss:\/\/([^@]+)@/.exec(unit)?.[1];
-  const password = /^META_PASSWORD=(\S+)$/m.exec((await host.files.read(mountPaths.secrets)) ?? '')?.[1];
+  const user = /^rediss:\/\/([^@]+)@/.exec(told?.url ?? '')?.[1];
+  const password = told?.environment.META_PASSWORD;
   if (user === undefined || password === undefined) return null;
   const cli = [...redisCli(user), '-n', '1'] as const;
   const { stdout } = await run(host, cli, { env: { REDISCLI_AUTH: password }, input: 'INFO memory\nINFO clients\nINFO replication\nZCARD allSessions\n' });
@@ -63,6 +65,17 @@ async function metadataOf(host: Host): Promise<NodeStorage['metadata']> {
   const [used, limit, clients] = [number(/^used_memory:(\d+)/m), number(/^maxmemory:(\d+)/m), number(/^connected_clients:(\d+)/m)];
   const sessions = number(/(\d+)\s*$/);
   return [used, limit, clients, sessions].some(Number.isNaN) ? null : { used, limit, clients, sessions, copy: await copyOf(host, stdout) };
+}
+/** Whether metadata of somebody else's answer this node, with its own password; null where they are ours. */
+async function externalOf(host: Host, told: MountTold | null): Promise<NodeStorage['external']> {
+  if (told === null || told.url.includes('tls-ca-cert-file=')) return null;
+  const [url = ''] = told.url.split('?');
+  const caPem = (await host.files.read(mountPaths.trust)) ?? undefined;
+  const asked = host.metadataStore({ url, password: told.environment.META_PASSWORD ?? '', caPem, deadlineMs: answerMs }).look();
+  return asked.then(
+    ({ setting }) => (setting === null ? { answers: false, words: `${url} holds no volume any more` } : { answers: true, words: 'it answers' }),
+    (error: Error) => ({ answers: false, words: error.message }),
+  );
 }
 /** How it stands to the other copy, by its notes and what Redis says of itself; null where there is no other. */
 async function copyOf(host: Host, said: string): Promise<MetadataCopy | null> {
@@ -77,8 +90,8 @@ async function copyOf(host: Host, said: string): Promise<MetadataCopy | null> {
 } // prettier-ignore
 
 /** Whether the object store answers this node: it refuses who has no key, and that is an answer. */
-async function objectsOf(host: Host, url: string): Promise<NodeStorage['objects']> {
-  const trusted = /^SSL_CERT_FILE=(\S+)$/m.exec((await host.files.read(mountPaths.secrets)) ?? '')?.[1]; // as JuiceFS; else the machine's own store
+async function objectsOf(host: Host, { url, told }: { url: string; told: MountTold | null }): Promise<NodeStorage['objects']> {
+  const trusted = told?.environment.SSL_CERT_FILE; // as JuiceFS; else the machine's own store
   const ca = trusted === undefined ? undefined : ((await host.files.read(trusted)) ?? undefined);
   const got = await host.network.get(url, { timeoutMs: answerMs, ...(ca !== undefined && { ca }) }).catch(() => null);
   if (got === null) return { answers: false, words: `${url} does not answer within ${answerMs / 1000} s, or has another certificate` };

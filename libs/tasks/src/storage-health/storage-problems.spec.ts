@@ -5,7 +5,7 @@ type Node = StorageStatus['nodes'][number];
 const mount = { path: '/strata/rootfs', state: 'ok', words: 'it answers', latencyMs: 2, since: 0, remounts: 0 } as const;
 const node: Node = { name: 'n1', missing: null, pods: [], mount, cache: null, used: 0, metadata: { used: 60, limit: 100, clients: 3, sessions: 2 }, objects: { answers: true, words: '' }, disks: [{ path: '/c', size: 100, free: 50 }] }; // prettier-ignore
 const of = (change: Partial<Node>, kind: 'local' | 'juicefs' = 'juicefs'): [string, string][] =>
-  storageProblems({ cluster: 'home', kind, path: '/strata/rootfs', metadataNode: kind === 'local' ? null : 'n1', metadataReplica: null, objectsNode: 'n2', nodes: [{ ...node, ...change }] }).map((p) => [p.node, p.words]); // prettier-ignore
+  storageProblems({ cluster: 'home', kind, path: '/strata/rootfs', metadataNode: kind === 'local' ? null : 'n1', metadataReplica: null, metadataUrl: null, objectsNode: 'n2', nodes: [{ ...node, ...change }] }).map((p) => [p.node, p.words]); // prettier-ignore
 
 test('nothing is wrong where nothing is', () => {
   expect(of({})).toEqual([]);
@@ -17,6 +17,7 @@ test.each<[Partial<Node>, RegExp]>([
   [{ metadata: { used: 70, limit: 100, clients: 3, sessions: 2 } }, /has used 70 % of its memory/],
   [{ metadata: null }, /the metadata does not answer/],
   [{ objects: { answers: false, words: 'silence' } }, /^silence$/],
+  [{ external: { answers: false, words: 'nobody there' } }, /^the metadata do not answer: nobody there$/],
   [{ disks: [{ path: '/c', size: 100, free: 9 }] }, /the disk of \/c has 9 % free/],
   [{ missing: 'its agent has no session', mount: null, disks: [] }, /^its agent has no session$/],
 ])('what is wrong is told once, by its node: %j', (change, words) => {
@@ -31,7 +32,15 @@ const replica = { ...primary, role: 'replica' } as const;
 const copies = (one: object, other: object | null): [string, string][] => {
   const of = (name: string, copy: object | null): Node =>
     ({ ...node, name, metadata: copy === null ? null : { used: 1, limit: 100, clients: 1, sessions: 1, copy } }) as Node;
-  const all = { cluster: 'home', kind: 'juicefs', path: '/strata/rootfs', metadataNode: 'n1', metadataReplica: 'n2', objectsNode: 'n3' } as const;
+  const all = {
+    cluster: 'home',
+    kind: 'juicefs',
+    path: '/strata/rootfs',
+    metadataNode: 'n1',
+    metadataReplica: 'n2',
+    metadataUrl: null,
+    objectsNode: 'n3',
+  } as const;
   return storageProblems({ ...all, nodes: [of('n1', one), of('n2', other)] }).map((p) => [p.node, p.words]);
 };
 test.each<[string, [object, object | null], [string, RegExp][]]>([

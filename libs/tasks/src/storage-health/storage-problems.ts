@@ -64,6 +64,7 @@ export function storageProblems(s: Omit<StorageStatus, 'problems' | 'volumes'>):
     if (n.metadata) found.push(...metadataProblem(n.metadata), ...copyProblem(n, s));
     else if (n.name === s.metadataReplica) found.push({ words: 'the replica of the metadata does not answer', remedy: `systemctl status strata-metadata on ${n.name}` });
     else if (n.name === s.metadataNode) found.push({ words: 'the metadata does not answer', remedy: `systemctl status strata-metadata on ${n.name}` });
+    if (n.external?.answers === false) found.push({ words: `the metadata do not answer: ${n.external.words}`, remedy: `see the database at ${s.metadataUrl ?? 'its URL'}, its password, and the way there` });
     if (n.objects?.answers === false) found.push({ words: n.objects.words, remedy: `see the object store on ${s.objectsNode ?? 'its node'}, and the way there` });
     for (const d of n.disks)
       if (d.free < d.size * lowAt) found.push({ words: `the disk of ${d.path} has ${Math.floor((d.free / d.size) * 100)} % free (${mib(d.free)})`, remedy: 'make room there, or enlarge it' });

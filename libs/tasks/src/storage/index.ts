@@ -1,9 +1,11 @@
 /** The tasks of the shared file system, and nothing else. One line a task. */
 export { juicefsInstall } from './juicefs-install';
 export { juicefsMount } from './juicefs-mount';
+export { metadataCheck } from './metadata-check';
 export { metadataDumps } from './metadata-dumps';
 export { metadataHandover } from './metadata-handover';
 export { metadataLead } from './metadata-lead';
+export { metadataRaise } from './metadata-raise';
 export { metadataRedis } from './metadata-redis';
 export { metadataRelease } from './metadata-release';
 export { metadataStepdown } from './metadata-stepdown';
@@ -12,6 +14,7 @@ export { objectsCheck } from './objects-check';
 export { objectsMinio } from './objects-minio';
 export { objectsSeaweedfs } from './objects-seaweedfs';
 export { precheckStorage } from './precheck-storage';
+export { storageAuthority } from './storage-authority';
 export { storageFence } from './storage-fence';
 export { storageErase } from './storage-erase';
 export { storageFormat } from './storage-format';

@@ -1,19 +1,22 @@
-import { ClusterName, NodeName, PlainPath, S3Place, unsetProxies } from '@strata/model';
+import { CaPem, ClusterName, MetadataPlace, NodeName, PlainPath, S3Place, unsetProxies } from '@strata/model';
 import { z } from 'zod';
 import { secretInput } from '../define-task';
 import type { NodeContext } from '../define-task';
 import { differing, type WrittenFile } from '../orchestration/written-files';
+import { trustText } from './metadata-external';
+import { environmentText } from './mount-told';
 import { markFiles } from './mount-mark';
 import { known } from './secrets';
-import { metadataUrl, s3Environment } from './storage-format';
+import { metadataUrl, regionOf, s3Environment } from './storage-format';
 import { mountPaths as paths, systemdFolder } from './storage-paths';
 
 /** What every mount of the tree is told, wherever it is. */
 export const TreeInput = z.strictObject({
   cluster: ClusterName,
   node: NodeName,
-  password: secretInput(), // this node's, for the metadata
-  caPem: z.string().regex(/^-----BEGIN CERTIFICATE-----\n/),
+  password: secretInput(), // this node's, for the metadata; with somebody else, everybody's
+  external: MetadataPlace.optional(), // where the metadata are with somebody else
+  caPem: CaPem.optional(), // of services of ours; there are none where metadata and objects are with somebody else
   s3: S3Place.optional(), // where the objects are with somebody else
 });
 type TreeInput = z.infer<typeof TreeInput>;
@@ -25,13 +28,19 @@ export interface MountPlaces {
   secrets: string;
   ca: string;
   objectsCa: string;
+  trust: string;
 }
+const environment = (input: TreeInput, at: MountPlaces): Record<string, string> =>
+  input.external ? { ...(trustText(input) === '' ? {} : { SSL_CERT_FILE: at.trust }), ...regionOf(input.s3) } : s3Environment(input.s3, at);
+/** What a mount's unit is told by its environment, the password among it. */
 export const secretsText = (input: TreeInput, at: MountPlaces, password: string): string =>
-  Object.entries({ META_PASSWORD: password, ...s3Environment(input.s3, at) }).map(([name, value]) => `${name}=${value}\n`).join(''); // prettier-ignore
-export const certificateFiles = ({ caPem, s3 }: TreeInput, at: MountPlaces): WrittenFile[] => [
-  { path: at.ca, content: caPem, mode: 0o600 },
-  ...(s3?.caPem === undefined ? [] : [{ path: at.objectsCa, content: s3.caPem, mode: 0o600 }]),
-];
+  environmentText({ META_PASSWORD: password, ...environment(input, at) });
+/** Whom it trusts, as files. */
+export function certificateFiles(input: TreeInput, at: MountPlaces): WrittenFile[] {
+  const { external, caPem, s3 } = input;
+  const texts = external ? [[at.trust, trustText(input)]] : [[at.ca, caPem], [at.objectsCa, s3?.caPem]]; // prettier-ignore
+  return texts.flatMap(([path = '', content = '']) => (content === '' ? [] : [{ path, content, mode: 0o600 }]));
+}
 /** In which a mount's settings are not what they shall be, or null. */
 export async function otherSettings<I extends TreeInput>(
   { host, input, secret }: Pick<NodeContext<I>, 'host' | 'input' | 'secret'>,

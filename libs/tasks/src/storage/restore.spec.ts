@@ -3,7 +3,7 @@ import { taskNamed } from '../registry';
 import { MemoryHost, said, seedStorage, tryTask } from '../testing';
 import { guardFiles } from './metadata-guard';
 import { markFiles } from './mount-mark';
-import { bucketAgainst, type Restoring } from './restore-programs';
+import { bucketAgainst, closedJuicefs, type Restoring } from './restore-programs';
 import { sliceOf } from './storage-leave';
 import { lossOf, quoted, raised, settingWith } from './storage-load';
 
@@ -56,11 +56,13 @@ describe('the bucket against a database', () => {
       line('<DEBUG>: ignore new block: 0/8/8193_0_6 2026-11-28 [gc@gc.go:306]'),
       line('<INFO>: scanned 2 objects, 1 valid, 0 pending delete (0 bytes), 0 compacted (0 bytes), 1 leaked (6 bytes), 0 delslices (0 bytes), 0 skipped (0 bytes) [gc@gc.go:386]'), // prettier-ignore
     ].join('\n');
-    expect(await bucketAgainst(context(out), 2)).toEqual({ highest: 8193, lost: 1, lostBytes: 6 });
+    expect(await bucketAgainst(closedJuicefs(context(out), 2))).toEqual({ highest: 8193, lost: 1, lostBytes: 6 });
   });
   it('is not guessed: a bucket that is not listed, or blocks that are not named, are a failure', async () => {
-    await expect(bucketAgainst(context(line('<FATAL>: list all blocks: refused'), 1), 2)).rejects.toThrow(/could not be listed.*refused/);
-    await expect(bucketAgainst(context(line('<INFO>: scanned 2 objects, 2 valid, 0 leaked (0 bytes)')), 2)).rejects.toThrow(/could not be listed/);
+    await expect(bucketAgainst(closedJuicefs(context(line('<FATAL>: list all blocks: refused'), 1), 2))).rejects.toThrow(/could not be listed.*refused/);
+    await expect(bucketAgainst(closedJuicefs(context(line('<INFO>: scanned 2 objects, 2 valid, 0 leaked (0 bytes)')), 2))).rejects.toThrow(
+      /could not be listed/,
+    );
   });
 });
 

@@ -7,7 +7,8 @@ import { must } from '../programs';
 import { TaskError } from '../task-error';
 import { until } from '../wait';
 import { isShared, looked, mountType } from './mounted';
-import { mountPaths, systemdFolder } from './storage-paths';
+import { mountTold } from './mount-told';
+import { mountPaths } from './storage-paths';
 
 type Context = Pick<NodeContext<VolumeAsk>, 'host' | 'input'>;
 const remedy = 'see `strata storage status`, and `journalctl -u strata-juicefs` on this machine; it is tried again';
@@ -27,12 +28,11 @@ const sizeOf = async (host: Host, path: string): Promise<number> => {
 };
 /** JuiceFS' quotas, with the password of the mount of this machine, in the environment. */
 async function quota({ host, input }: Context, verb: 'set' | 'delete', ...more: string[]): Promise<void> {
-  const url = /rediss:\/\/\S+/.exec((await host.files.read(`${systemdFolder}/${mountPaths.unit}`)) ?? '')?.[0];
-  const password = /^META_PASSWORD=(\S+)$/m.exec((await host.files.read(mountPaths.secrets)) ?? '')?.[1];
-  if (url === undefined || password === undefined)
+  const told = await mountTold(host);
+  if (told === null)
     throw new TaskError('no-mount', `this machine has no shared mount: ${mountPaths.unit} is not here`, { remedy: 'apply the cluster again', retry: true });
-  const argv = [mountPaths.binary, '--no-agent', 'quota', verb, url, '--path', volumeFolder(input.claim), ...more] as const;
-  const { code, stderr } = await host.programs.run(argv, { timeoutMs: 45_000, env: { META_PASSWORD: password } });
+  const argv = [mountPaths.binary, '--no-agent', 'quota', verb, told.url, '--path', volumeFolder(input.claim), ...more] as const;
+  const { code, stderr } = await host.programs.run(argv, { timeoutMs: 45_000, env: told.environment });
   if (code === 0) return;
   const words = stderr.split('\n').findLast((line) => /<(FATAL|ERROR)>/.test(line)) ?? stderr.trim().split('\n').at(-1) ?? ''; // prettier-ignore
   if (verb === 'delete' && /no such file|not found|no quota/i.test(words)) return;

@@ -11,7 +11,7 @@ import { takeAway } from './service';
 import { storageFolder, systemdFolder } from './storage-paths';
 
 const folder = `${storageFolder}/view`;
-const paths = { secrets: `${folder}/env`, ca: `${folder}/ca.pem`, objectsCa: `${folder}/objects-ca.pem` };
+const paths = { secrets: `${folder}/env`, ca: `${folder}/ca.pem`, objectsCa: `${folder}/objects-ca.pem`, trust: `${folder}/trust.pem` };
 type Input = z.infer<typeof TreeInput>;
 type Context = Pick<NodeContext<Input>, 'host' | 'input' | 'secret'>;
 

@@ -1,20 +1,23 @@
-import { bucketPlace, ClusterName, type Finding, metadataPort, NodeName, ObjectStore, S3Place, storageNames } from '@strata/model';
+import { bucketPlace, CaPem, ClusterName, type Finding, MetadataPlace, metadataPort, NodeName, ObjectStore, S3Place, storageNames } from '@strata/model';
 import { z } from 'zod';
 import { defineTask, type NodeContext, secretInput } from '../define-task';
 import { blocker } from '../native/findings';
-import type { Host } from '../ports/host';
+import type { Host, ProgramResult } from '../ports/host';
 import { TaskError } from '../task-error';
+import { externalUrl, storeOf, trusting, type Volume, volumeIn } from './metadata-external';
 import { nodeUser } from './metadata-files';
 import { known } from './secrets';
 import { closedRemedy, closedWords } from './metadata-redis';
 import { foreignVolume } from './precheck-storage';
-import { guardPaths, metadataPaths, mountPaths } from './storage-paths';
+import { guardPaths, metadataPaths, mountPaths, systemdFolder } from './storage-paths';
 
 const Input = z.strictObject({
   cluster: ClusterName,
   node: NodeName, // whose name the metadata knows this machine by
   objects: ObjectStore.optional(), // on a node of ours
   s3: S3Place.optional(), // or with somebody else
+  external: MetadataPlace.optional(), // where the metadata are with somebody else
+  caPem: CaPem.optional(), // then: whom to trust for objects of ours
   trashDays: z.int().min(7).default(7),
   password: secretInput(),
   access: secretInput(),
@@ -24,30 +27,33 @@ type Input = z.infer<typeof Input>;
 type Context = Pick<NodeContext<Input>, 'host' | 'input' | 'secret'>;
 
 /** The metadata's address without a password: that goes by the environment. */
-export const metadataUrl = (at: { cluster: string; node: string; ca: string }): string =>
-  `rediss://${nodeUser(at.node)}@${storageNames(at.cluster).meta}:${metadataPort}/1?tls-ca-cert-file=${at.ca}`;
+export const metadataUrl = (at: { cluster: string; node: string; ca: string; external?: MetadataPlace | undefined }): string =>
+  at.external === undefined
+    ? `rediss://${nodeUser(at.node)}@${storageNames(at.cluster).meta}:${metadataPort}/1?tls-ca-cert-file=${at.ca}`
+    : externalUrl(at.external);
 const bucketUrl = ({ cluster, objects = 'seaweedfs', s3 }: Pick<Input, 'cluster' | 'objects' | 's3'>): string => {
   const { endpoint, bucket } = s3 ?? bucketPlace(cluster, { kind: objects, node: '' });
   return `${endpoint}/${bucket}`;
 };
-/** What JuiceFS' client of S3 is told by the environment: whom to trust besides the machine's own, and the region, which no bucket of this form names. */
+/** What JuiceFS' client of S3 is told by the environment where the metadata are ours: whom to trust besides the machine's own, and the region. */
 export const s3Environment = (s3: S3Place | undefined, at: { ca: string; objectsCa: string }): Record<string, string> => ({
   ...(s3 === undefined ? { SSL_CERT_FILE: at.ca } : s3.caPem === undefined ? {} : { SSL_CERT_FILE: at.objectsCa }),
-  ...(s3 === undefined ? {} : { AWS_REGION: s3.region }),
+  ...regionOf(s3),
 });
-
-const Status = z.object({ Setting: z.object({ Name: z.string(), Bucket: z.string(), AccessKey: z.string(), TrashDays: z.number().default(0) }) });
-type Volume = z.infer<typeof Status>['Setting'];
+/** The region of a bucket, which no address of this form names. */
+export const regionOf = (s3: S3Place | undefined): Record<string, string> => (s3 === undefined ? {} : { AWS_REGION: s3.region });
 
 async function juicefs(
   { host, input, secret }: Context,
   argv: readonly string[],
   env: Record<string, string> = {},
 ): Promise<{ code: number; stdout: string; words: string }> {
-  const { code, stdout, stderr } = await host.programs.run([mountPaths.binary, ...argv], {
-    timeoutMs: 120_000,
-    env: { META_PASSWORD: secret(input.password), ...s3Environment(input.s3, metadataPaths), ...env },
-  });
+  const run = (told: Record<string, string>): Promise<ProgramResult> =>
+    host.programs.run([mountPaths.binary, ...argv], { timeoutMs: 120_000, env: { META_PASSWORD: secret(input.password), ...told, ...env } });
+  const { external, s3 } = input;
+  const { code, stdout, stderr } = await (external
+    ? trusting(host, input, (trust) => run({ ...trust, ...regionOf(s3) }))
+    : run(s3Environment(s3, metadataPaths)));
   const words = stderr.split('\n').filter((l) => /<(FATAL|ERROR)>/.test(l)).at(-1) ?? stderr.trim().split('\n').at(-1) ?? ''; // prettier-ignore
   return { code, stdout, words: words.replace(/^.*<(FATAL|ERROR)>: /, '').slice(0, 600) };
 }
@@ -55,9 +61,11 @@ const url = (input: Input): string => metadataUrl({ ...input, ca: metadataPaths.
 
 /** The volume that the metadata holds, or null if it holds none. @throws TaskError when it does not say. */
 async function volume(c: Context): Promise<Volume | null> {
+  const store = storeOf(c);
+  if (store) return volumeIn((await store.look()).setting);
   const { code, stdout, words } = await juicefs(c, ['status', url(c.input)]);
   if (code !== 0 && words.includes('not formatted')) return null;
-  if (code === 0) return Status.parse(JSON.parse(stdout)).Setting;
+  if (code === 0) return volumeIn(JSON.stringify((JSON.parse(stdout) as { Setting: unknown }).Setting));
   throw new TaskError('metadata-silent', `the metadata does not say which volume it holds: ${words}`, {
     remedy: `see whether ${metadataPaths.unit} runs on this machine and read its journal, then retry the step`,
     retry: true,
@@ -68,11 +76,11 @@ function differs(v: Volume, { input, secret }: Context): string | null {
   return v.AccessKey === secret(input.access) ? null : 'the volume has a key of another control server';
 }
 
-const otherObjects = (words: string): Finding =>
+const otherObjects = (words: string, metadata: string): Finding =>
   blocker(
     'storage.foreign-objects',
     `${words}: its data would not be found`,
-    `install with the control server and the object store that it was made with, or move ${metadataPaths.data} and the objects away, then retry the step`,
+    `install with the control server and the object store that it was made with, or move ${metadata} and the objects away, then retry the step`,
   );
 
 /** Whom JuiceFS' programs on this machine trust for a bucket of somebody else's. */
@@ -86,7 +94,13 @@ const notes = [metadataPaths.formatted, guardPaths.volume];
 export async function noteVolume(host: Host, cluster: string): Promise<void> {
   for (const note of notes) await host.files.write(note, `${storageNames(cluster).volume}\n`, { mode: 0o600 });
 }
-async function noted({ host }: Pick<Context, 'host'>, name: string): Promise<boolean> {
+/** Metadata of somebody else's tell it themselves; without the password a mount of them does, which comes after. */
+async function noted({ host, input, secret }: Context, name: string): Promise<boolean> {
+  if (input.external)
+    return (
+      known(secret, input.password) !== null ||
+      (await host.files.read(`${systemdFolder}/${mountPaths.unit}`))?.includes(` ${externalUrl(input.external)} `) === true
+    );
   for (const note of notes) if ((await host.files.read(note)) !== `${name}\n`) return false;
   return true;
 }
@@ -107,15 +121,16 @@ export const storageFormat = defineTask({
       return isNoted ? { state: 'satisfied', output: { volume: name } } : { state: 'unsatisfied', reason: 'there is no volume yet', before: {} };
     const found = await volume(c);
     if (found === null) return { state: 'unsatisfied', reason: 'there is no volume yet', before: {} };
-    if (found.Name !== name) return { state: 'refused', findings: [foreignVolume(found.Name, name)] };
+    const where = c.input.external?.url ?? metadataPaths.data;
+    if (found.Name !== name) return { state: 'refused', findings: [foreignVolume(found.Name, name, where)] };
     const words = differs(found, c);
-    if (words !== null) return { state: 'refused', findings: [otherObjects(words)] };
+    if (words !== null) return { state: 'refused', findings: [otherObjects(words, where)] };
     return isNoted ? { state: 'satisfied', output: { volume: name } } : { state: 'unsatisfied', reason: 'it is not noted here', before: {} };
   },
   async apply(c) {
     const { host, input, secret } = c;
     const name = storageNames(input.cluster).volume;
-    await keepAuthority(host, input.s3);
+    if (!input.external) await keepAuthority(host, input.s3);
     if ((await volume(c)) === null) {
       const bucket = ['--storage', 's3', '--bucket', bucketUrl(input)];
       const argv = ['format', ...bucket, '--trash-days', String(input.trashDays), '--enable-acl', url(input), name];
@@ -126,7 +141,7 @@ export const storageFormat = defineTask({
           retry: true,
         });
     }
-    await noteVolume(host, input.cluster);
+    if (!input.external) await noteVolume(host, input.cluster);
   },
   undo: { never: 'the volume holds the data of the cluster' },
 }); // prettier-ignore

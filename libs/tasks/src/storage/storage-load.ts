@@ -9,7 +9,7 @@ import { beatKey } from './metadata-guard';
 import { takenOver } from './metadata-takeover';
 import { ask } from './metadata-ask';
 import { closedWords } from './metadata-redis';
-import { bucketAgainst, complaint, type Counters, countersIn, juicefsAt, markOf, missingIn } from './restore-programs';
+import { bucketAgainst, closedJuicefs, complaint, type Counters, countersIn, markOf, missingIn } from './restore-programs';
 import { RunId } from './run-id';
 import { keepAuthority, noteVolume } from './storage-format';
 import { dumpPaths, guardPaths, metadataPaths } from './storage-paths';
@@ -35,7 +35,8 @@ const Input = z.strictObject({
 });
 type Context = NodeContext<z.infer<typeof Input>>;
 
-const Report = z.strictObject({
+/** What a restore found. */
+export const Report = z.strictObject({
   run: z.string(),
   from: RestoreFrom,
   closed: z.string(), // why nobody was let in
@@ -46,9 +47,10 @@ const Report = z.strictObject({
   missing: z.int(), // blocks that files have and the bucket has not
   counters: z.strictObject({ nextchunk: z.int(), nextinode: z.int(), nextsession: z.int() }),
 });
-type Report = z.infer<typeof Report>;
-async function reported(host: Host, run: string): Promise<Report | null> {
-  const text = await host.files.read(guardPaths.restored);
+export type Report = z.infer<typeof Report>;
+/** That of one run, as it is noted on this machine; null where there is none. */
+export async function reported(host: Host, run: string, note: string = guardPaths.restored): Promise<Report | null> {
+  const text = await host.files.read(note);
   const report = text === null ? null : (Report.safeParse(JSON.parse(text)).data ?? null);
   return report?.run === run ? report : null;
 }
@@ -63,10 +65,10 @@ export function settingWith(text: string, key: { access: string; secret: string 
 
 /** Loads the dump into an empty database, whatever an earlier try left there. */
 async function load(c: Context): Promise<void> {
-  const kept = await juicefsAt(c, ['dump', dumpPaths.beforeRestore], { database });
+  const kept = await closedJuicefs(c, database)(['dump', dumpPaths.beforeRestore]);
   if (kept.code !== 0) c.log(`what is there now cannot be dumped: ${complaint(kept.lines)}`);
   await ask(c, [`SELECT ${asideDatabase}`, 'FLUSHDB ASYNC']);
-  const { code, lines } = await juicefsAt(c, ['load', dumpPaths.restoring], { database: asideDatabase });
+  const { code, lines } = await closedJuicefs(c, asideDatabase)(['load', dumpPaths.restoring]);
   if (code !== 0)
     throw new TaskError('load-failed', `the dump could not be loaded: ${complaint(lines)}`, {
       remedy:
@@ -92,8 +94,8 @@ async function restore(c: Context): Promise<void> {
   if (at === asideDatabase) await load(c);
   const [mark, was, is] = [await markOf(host), await countersIn(c, database), await countersIn(c, at)];
   if (is.nextchunk === 0) throw noVolume();
-  const bucket = await bucketAgainst(c, at);
-  const missing = await missingIn(c, at);
+  const bucket = await bucketAgainst(closedJuicefs(c, at));
+  const missing = await missingIn(closedJuicefs(c, at));
   const counters = raised([mark, was, is, { nextchunk: Math.max(bucket.highest, 0, ...input.seen) }]);
   await ask(c, [`SELECT ${at}`, ...Object.entries(counters).map(([key, value]) => `SET ${key} ${value}`)]);
   const report: Report = { run: input.run, from: input.from, closed, before: was.files, after: is.files, lost: bucket.lost, lostBytes: bucket.lostBytes, missing, counters };

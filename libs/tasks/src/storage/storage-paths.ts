@@ -82,6 +82,8 @@ export const mountPaths = {
   secrets: `${folder}/juicefs/env`,
   ca: `${folder}/juicefs/ca.pem`,
   objectsCa: `${folder}/juicefs/objects-ca.pem`,
+  trust: `${folder}/juicefs/trust.pem`, // for metadata of somebody else's, and the objects
+  raised: `${folder}/juicefs/raised`, // what the last restore of such metadata found
   binary: `${storageBinaries}/juicefs`,
   unit: 'strata-juicefs.service',
   markUnit: 'strata-juicefs-mark.service',

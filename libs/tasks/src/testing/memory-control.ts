@@ -31,6 +31,7 @@ export class MemoryControl implements Control {
     Promise.resolve(void this.sessions.set(node, { connected: true, enrolled: true, agentVersion: this.agentVersion() }));
   removeAgent = (node: string): Promise<void> => Promise.resolve(void this.sessions.delete(node));
   agentVersion = (): string => '0.1.0';
+  authority = (): string => '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
   keepKubeconfig = (kubeconfig: string | null): Promise<void> => Promise.resolve(void (this.kubeconfig = kubeconfig));
   hasKubeconfig = (exactly?: string): Promise<boolean> => Promise.resolve(exactly === undefined ? this.kubeconfig !== null : this.kubeconfig === exactly);
   mintedTokenId = (node: string): Promise<string | null> => Promise.resolve(this.minted.get(node) ?? null);

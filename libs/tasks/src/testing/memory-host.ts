@@ -2,6 +2,7 @@ import type { Artifact, Facts, ImageArtifact } from '@strata/model';
 import type { Bucket, BucketAccess } from '../ports/bucket';
 import type { Clock } from '../ports/clock';
 import type { Artifacts, Host, Images, Kernel, Mount, Mounts, Network, ProgramResult, Programs, RunOptions, Users } from '../ports/host';
+import type { MetadataAccess, MetadataStore } from '../ports/metadata-store';
 import { type RuntimePlace, runtimePaths } from '../runtime-place';
 import { TaskError } from '../task-error';
 import { Effects } from './effects';
@@ -9,6 +10,7 @@ import { bareFacts } from './memory-facts';
 import { MemoryFiles } from './memory-files';
 import { MemoryPackages } from './memory-packages';
 import { MemoryBucket } from './memory-bucket';
+import { MemoryMetadata } from './memory-metadata';
 import { seedPrograms, seedRepository } from './memory-programs';
 import { MemoryUnits } from './memory-units';
 
@@ -41,6 +43,8 @@ export class MemoryHost implements Host {
   reachable: (host: string, port: number) => boolean = () => true;
   /** The one object store that it can reach, shared by whoever is given it. */
   objects = new MemoryBucket();
+  /** The one database for metadata of somebody else's that it can reach. */
+  metadata = new MemoryMetadata();
   http: (url: string) => { status: number; body: string } | null = () => null;
   names: (name: string) => string[] = () => [];
   banners: (port: number) => string | null = (port) => (port === 22 && this.units.active.has('ssh.service') ? 'SSH-2.0-OpenSSH_9.2' : null);
@@ -132,6 +136,7 @@ export class MemoryHost implements Host {
     links: async () => Promise.resolve(Object.keys(this.baseFacts.mtu)),
   };
   readonly bucket = (at: BucketAccess): Bucket => this.objects.as(at, this.effects);
+  readonly metadataStore = (at: MetadataAccess): MetadataStore => this.metadata.as(at, this.effects);
   readonly artifacts: Artifacts = {
     has: async (artifact) => Promise.resolve(blobsOf(artifact).every((b) => this.files.blobs.has(b.sha256))),
     fetch: async (artifacts, { progress }) => {

@@ -102,7 +102,9 @@ function seedJuicefs(host: MemoryHost, shared: SharedMemory): void {
     return text === null ? said('', 1, `sha256sum: ${file}: No such file or directory`) : said(`${memoryDigest(text)}  ${file}\n`);
   });
   host.program('juicefs', (argv, { env = {} }) => {
-    if (argv[1] === 'format') shared.key = env.ACCESS_KEY ?? '';
+    const url = argv.at(-2) ?? '';
+    if (argv[1] === 'format' && url.startsWith('postgres:')) host.metadata.format(argv.at(-1) ?? '', { AccessKey: env.ACCESS_KEY });
+    else if (argv[1] === 'format') shared.key = env.ACCESS_KEY ?? '';
     if (argv[1] !== 'status') return said('1.4.2\n');
     if (shared.key === null) return said('', 1, '<FATAL>: database is not formatted');
     return said(
@@ -184,6 +186,11 @@ export const storageSamples: readonly TaskSample[] = [
       h.files.put('/etc/updatedb.conf', 'PRUNEFS="nfs proc"\nPRUNEPATHS="/tmp"\n');
       h.files.place(`${path}/common`, { kind: 'directory', mode: 0o755, uid: 0, gid: 0 });
     },
+  },
+  {
+    task: 'juicefs.mount',
+    input: { ...mount, external: { url: 'postgres://strata@db.example/strata', caPem: caPem.replace('AAAA', 'BBBB') } },
+    prepare: (h) => seedStorage(h),
   },
   { task: 'metadata.dumps', input: { cluster: 'home', node: 'n1' }, prepare: (h) => seedStorage(h) },
   { task: 'juicefs.side-mount', input: { cluster: 'home', node: 'n1', password: secret('password'), caPem }, prepare: (h) => seedStorage(h) },

@@ -1,0 +1,3 @@
+/** Databases that somebody else runs, for specs. */
+export { OutsidePostgres } from './outside-postgres';
+export { OutsideRedis } from './outside-redis';
