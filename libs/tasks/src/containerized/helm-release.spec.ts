@@ -1,5 +1,6 @@
 import type { Action } from '@strata/model';
 import { runTask } from '../run-task';
+import { TaskError } from '../task-error';
 import { MemoryCluster, MemoryControl, simulatedClock } from '../testing';
 import { helmRelease } from './helm-release';
 
@@ -69,6 +70,18 @@ describe('a release', () => {
     world.control.releases.refuses = 'values do not meet the specifications of the schema';
     const { result } = await world.run({ values: { size: 'x' } });
     expect(result.failure?.message).toMatch(/do not meet the specifications.*went back to revision 1/);
+  });
+  it('that Helm refuses before it changes anything stays as it is', async () => {
+    const world = new World();
+    const { upgrade } = world.control.releases;
+    const refuse = (): Promise<void> => Promise.reject(new TaskError('helm-failed', "helm upgrade app: values don't meet the specifications", { remedy: '' }));
+    world.control.releases.upgrade = refuse;
+    expect((await world.run()).result.failure?.message).toMatch(/specifications; nothing of it was installed$/);
+    world.control.releases.upgrade = upgrade.bind(world.control.releases);
+    await world.run();
+    world.control.releases.upgrade = refuse;
+    expect((await world.run({ values: { size: 'x' } })).result.failure?.message).toMatch(/; revision 1, which works, was not touched$/);
+    expect(world.statuses()).toEqual(['1 deployed']);
   });
   it('that is held stays as it is for a look', async () => {
     const world = new World();

@@ -119,18 +119,27 @@ async function prove(c: Context): Promise<void> {
 }
 
 /** Takes a release that did not come up back to the last proven revision. @returns the error with what was done about it */
-async function gaveBack({ control, input, cluster, log, signal, progress }: Context, error: TaskError): Promise<TaskError> {
-  const limits = { timeoutMs: input.timeoutMs, signal };
-  const good = await goodRevision({ cluster, input });
-  const words = good > 0 ? `it went back to revision ${good}, the last one that worked` : 'it was taken away again: no revision of it ever worked';
+async function gaveBack(c: Context, error: TaskError): Promise<TaskError> {
+  const { input, log, progress } = c;
+  const words = await backToGood(c);
   progress(null, `${input.release}: ${words}`);
-  if (good > 0) {
-    await control.releases.rollback(input, good, limits);
-    const last = (await control.releases.history(input)).at(-1);
-    if (last) await noteGood({ cluster, input }, last.revision);
-  } else await control.releases.uninstall(input, limits);
   log(`release ${input.release}: ${words}`);
   return new TaskError(error.code, `${error.message}; ${words}`, { remedy: error.remedy, cause: error });
+}
+async function backToGood({ control: { releases }, input, cluster, signal }: Context): Promise<string> {
+  const limits = { timeoutMs: input.timeoutMs, signal };
+  const good = await goodRevision({ cluster, input });
+  const last = (await releases.history(input)).at(-1);
+  if (!last) return 'nothing of it was installed';
+  if (last.revision === good && last.status === 'deployed') return `revision ${good}, which works, was not touched`; // Helm refused before it changed anything
+  if (good === 0) {
+    await releases.uninstall(input, limits);
+    return 'it was taken away again: no revision of it ever worked';
+  }
+  await releases.rollback(input, good, limits);
+  const now = (await releases.history(input)).at(-1);
+  if (now) await noteGood({ cluster, input }, now.revision);
+  return `it went back to revision ${good}, the last one that worked`;
 }
 
 /**
