@@ -37,6 +37,7 @@ describe('why pods do not work', () => {
     ['no node for it', [workload(), pod({ phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', message: '0/3 nodes are available: 3 Insufficient cpu.' }] })], 'pod web-1: no node takes it: 0/3 nodes are available: 3 Insufficient cpu.'],
     ['a probe that fails', [workload(), pod({ phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] }), event({ kind: 'Pod', name: 'web-1' }, 'Unhealthy', 'Readiness probe failed: HTTP probe failed with statuscode: 503')], 'pod web-1 (container main): Readiness probe failed: HTTP probe failed with statuscode: 503'],
     ['a quota', [workload({ conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: small' }] })], 'Deployment web: its pods cannot be made: exceeded quota: small'],
+    ['a quota, while the old pod still runs', [workload({ conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: small' }] }), pod({ phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] })], 'Deployment web: its pods cannot be made: exceeded quota: small'],
     ['an admission that says no', [workload(), event({ kind: 'Deployment', name: 'web' }, 'FailedCreate', 'admission webhook "no.example" denied the request')], 'Deployment web: its pods cannot be made: admission webhook "no.example" denied the request'],
   ])('%s', async (_, objects, expected) => {
     const { said, words } = typeof expected === 'string' ? { said: undefined, words: expected } : expected;

@@ -29,7 +29,7 @@ export async function troubleOf(cluster: Cluster, ref: ObjectRef): Promise<strin
   }
   const unready = pods.find((p) => conditionOf(p, 'Ready')?.status === 'False' && fieldOf(p, 'status.phase') === 'Running');
   if (unready) return `pod ${unready.metadata.name}${(await probeOf(cluster, unready)) ?? ': it runs, but is not ready'}`;
-  return pods.length === 0 ? noPods(cluster, found, ref) : null;
+  return notMade(cluster, found, ref);
 }
 
 async function podsOf(cluster: Cluster, object: KubeObject, { namespace }: ObjectRef): Promise<KubeObject[]> {
@@ -69,8 +69,8 @@ async function probeOf(cluster: Cluster, pod: KubeObject): Promise<string | null
   const container = /\{(.+)\}/.exec(text(fieldOf(said, 'involvedObject.fieldPath')))?.[1];
   return said ? `${container === undefined ? '' : ` (container ${container})`}: ${cut(text(said['message']))}` : null;
 }
-/** Nothing was even made: a quota, or an admission that refuses. */
-async function noPods(cluster: Cluster, object: KubeObject, ref: ObjectRef): Promise<string | null> {
+/** New pods are not even made, whatever still runs of the old ones: a quota, or an admission that refuses. */
+async function notMade(cluster: Cluster, object: KubeObject, ref: ObjectRef): Promise<string | null> {
   const failure = conditionOf(object, 'ReplicaFailure');
   if (failure?.status === 'True') return `${ref.kind} ${ref.name}: its pods cannot be made: ${cut(failure.message ?? '')}`;
   const said = (await eventsOf(cluster, object)).find((e) => e['reason'] === 'FailedCreate');
