@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TaskError } from '@strata/tasks';
 import { Helm, refsIn } from './helm';
+import { FakeApi } from './testing/fake-api';
 
 const kubeconfig = `apiVersion: v1
 kind: Config
@@ -18,11 +19,11 @@ beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'helm-'))));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** A stand-in for Helm's program, that keeps how it was called and does what the test says. */
-function helm(script: string): Helm {
+function helm(script: string, config = kubeconfig): Helm {
   const binary = join(dir, 'stand-in');
   writeFileSync(binary, `#!/bin/sh\nprintf '%s\\n' "$@" > ${dir}/argv; env > ${dir}/env; cat > ${dir}/stdin; stat -c %a "$KUBECONFIG" > ${dir}/mode; cp "$KUBECONFIG" ${dir}/kept\n${script}\n`);
   chmodSync(binary, 0o755);
-  return new Helm({ binary: () => Promise.resolve(binary), kubeconfig, scratch: join(dir, 'scratch'), chartDir: ({ chart }) => Promise.resolve(`/bundles/${chart}`) });
+  return new Helm({ binary: () => Promise.resolve(binary), kubeconfig: config, scratch: join(dir, 'scratch'), chartDir: ({ chart }) => Promise.resolve(`/bundles/${chart}`) });
 } // prettier-ignore
 const read = (name: string): string => readFileSync(join(dir, name), 'utf8');
 const failure = async (call: Promise<unknown>): Promise<TaskError> => {
@@ -52,11 +53,21 @@ test("a failure has Helm's own words; an API that does not answer may be tried a
 });
 test('a program that does not end is ended, and its kubeconfig goes with it', async () => {
   const stop = new AbortController();
-  const running = helm('exec sleep 60').uninstall(of, { timeoutMs: 60_000, signal: stop.signal });
+  const running = helm('exec sleep 60').rollback(of, 1, { timeoutMs: 60_000, signal: stop.signal });
   while (!existsSync(join(dir, 'kept'))) await new Promise((resolve) => setTimeout(resolve, 20));
   stop.abort(new Error('cancelled'));
   await expect(running).rejects.toThrow('cancelled');
   expect(readdirSync(join(dir, 'scratch'))).toEqual([]);
+});
+test('what is uninstalled takes along what its hooks made', async () => {
+  const api = new FakeApi();
+  await api.start();
+  const at = '/api/v1/namespaces/shop/configmaps/left';
+  api.answers.set(`DELETE ${at}`, { status: 200, body: { kind: 'Status', status: 'Success' } });
+  const hook = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: left }\n';
+  await helm(`[ "$2" = hooks ] && printf '${hook}'; exit 0`, api.kubeconfig).uninstall(of, limits);
+  expect(api.asked.filter((a) => a.method === 'DELETE').map((a) => a.path.split('?')[0])).toEqual([at]);
+  await api.stop();
 });
 test('a manifest names its objects', () => {
   expect(refsIn('---\napiVersion: v1\nkind: A\nmetadata: { name: a, namespace: n }\n---\n# nothing\n---\napiVersion: v1\nkind: B\nmetadata: { name: b }\n')).toEqual([

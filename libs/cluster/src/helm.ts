@@ -47,7 +47,11 @@ export class Helm implements Releases {
     await this.run([...argv, ...timeOut(limits)], limits);
   }
   async uninstall(of: ReleaseRef, limits: Parameters<Releases['uninstall']>[1]): Promise<void> {
+    const hooks = refsIn((await this.ask(['get', 'hooks', of.release, '--namespace', of.namespace])) ?? '');
     await this.run(['uninstall', of.release, '--namespace', of.namespace, '--ignore-not-found', '--wait', ...timeOut(limits)], limits);
+    // what hooks made is not of the release as Helm sees it: an install that was ended in one would leave it for good
+    for (const { namespace = of.namespace, name, ...kind } of hooks)
+      await orNull(`delete ${kind.kind} ${name}`, () => this.connection.objects.delete({ ...kind, metadata: { name, namespace } }, undefined, undefined, undefined, undefined, 'Background')); // prettier-ignore
   }
   async objects(of: ReleaseRef): Promise<ObjectRef[]> {
     const text = await this.ask(['get', 'manifest', of.release, '--namespace', of.namespace]);

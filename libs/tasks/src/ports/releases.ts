@@ -29,7 +29,7 @@ export interface Releases {
   /** Installs or upgrades; it waits for hooks, not for workloads. */
   upgrade(of: ReleaseRef, what: ChartRef & { values: ChartValues; description: string }, limits: Limits): Promise<void>;
   rollback(of: ReleaseRef, revision: number, limits: Limits): Promise<void>;
-  /** Fine if it is not there. */
+  /** With what its hooks left. Fine if it is not there. */
   uninstall(of: ReleaseRef, limits: Limits): Promise<void>;
   /** What the newest revision consists of. */
   objects(of: ReleaseRef): Promise<ObjectRef[]>;
