@@ -110,6 +110,10 @@ test(
 test(
   'another plan has nothing to do, and after uninstall each machine is what it was',
   async () => {
+    // an agent that has rested starts afresh by itself, and a look in that moment says that it is away
+    type Seen = { name: string; online: boolean }[];
+    const online = async (): Promise<boolean> => (await world.server.api.must<Seen>('GET', `/v1/clusters/${world.cluster}/nodes`)).every((n) => n.online);
+    await until('every agent to be connected', 60_000, online);
     const again = await world.server.strata(['plan', '-f', spec, '--detailed-exitcode'], { timeoutMs: long });
     expect([again.code, again.code === 0 ? '' : again.stdout]).toEqual([0, '']);
     await world.server.must(['uninstall', world.cluster, '--yes'], { timeoutMs: long });
