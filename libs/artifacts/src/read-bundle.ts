@@ -3,7 +3,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bundle, isChart, ManifestObject } from '@strata/model';
 import { LineCounter, parseAllDocuments } from 'yaml';
-import { readYaml } from './yaml-file';
+import { placeIn, readYaml } from './yaml-file';
 
 /** A component with what its files hold. `digest`: sha256 of a chart's files. */
 export interface ReadComponent {
@@ -41,7 +41,7 @@ async function manifestsIn(file: string): Promise<ManifestObject[]> {
   const text = await readFile(file, 'utf8');
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true });
-  const at = (offset: number): string => `${file}:${lines.linePos(offset).line}:${lines.linePos(offset).col}`;
+  const at = placeIn(file, lines);
   const objects: ManifestObject[] = [];
   for (const document of documents) {
     const [error] = document.errors;

@@ -6,10 +6,7 @@ import type { z } from 'zod';
 export async function readYaml<S extends z.ZodType>(path: string, schema: S): Promise<z.infer<S>> {
   const lines = new LineCounter();
   const document = parseDocument(await readFile(path, 'utf8'), { lineCounter: lines, uniqueKeys: true });
-  const at = (offset: number): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${path}:${line}:${col}`;
-  };
+  const at = placeIn(path, lines);
   if (document.errors.length > 0) throw new Error(document.errors.map((e) => `${at(e.pos[0])}: ${e.message.split('\n')[0]}`).join('\n'));
   const parsed = schema.safeParse(document.toJS({ maxAliasCount: 20 }));
   if (parsed.success) return parsed.data;
@@ -26,3 +23,10 @@ export async function readYaml<S extends z.ZodType>(path: string, schema: S): Pr
   });
   throw new Error(findings.join('\n'));
 }
+/** `file:line:column` of a place in a file's text. */
+export const placeIn =
+  (path: string, lines: LineCounter) =>
+  (offset: number): string => {
+    const { line, col } = lines.linePos(offset);
+    return `${path}:${line}:${col}`;
+  };

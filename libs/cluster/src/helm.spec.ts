@@ -23,7 +23,7 @@ function helm(script: string, config = kubeconfig): Helm {
   const binary = join(dir, 'stand-in');
   writeFileSync(binary, `#!/bin/sh\nprintf '%s\\n' "$@" > ${dir}/argv; env > ${dir}/env; cat > ${dir}/stdin; stat -c %a "$KUBECONFIG" > ${dir}/mode; cp "$KUBECONFIG" ${dir}/kept\n${script}\n`);
   chmodSync(binary, 0o755);
-  return new Helm({ binary: () => Promise.resolve(binary), kubeconfig: config, scratch: join(dir, 'scratch'), chartDir: ({ chart }) => Promise.resolve(`/bundles/${chart}`) });
+  return new Helm({ binary: () => Promise.resolve(binary), kubeconfig: () => Promise.resolve(config), scratch: join(dir, 'scratch'), chartDir: ({ chart }) => Promise.resolve(`/bundles/${chart}`) });
 } // prettier-ignore
 const read = (name: string): string => readFileSync(join(dir, name), 'utf8');
 const failure = async (call: Promise<unknown>): Promise<TaskError> => {

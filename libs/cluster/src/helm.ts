@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ChartRef, type ObjectRef, type ReleaseRef, type Releases, type Revision, TaskError } from '@strata/tasks';
+import { ManifestObject } from '@strata/model';
+import { type ChartRef, type ObjectRef, refOf, type ReleaseRef, type Releases, type Revision, TaskError } from '@strata/tasks';
 import { execa } from 'execa';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
@@ -9,7 +10,8 @@ import { Connection, orNull } from './connection';
 export interface HelmOptions {
   /** Gives the program, or fails with what to do; asked at each call. */
   binary: () => Promise<string>;
-  kubeconfig: string;
+  /** As text, or fails with what is awaited; asked at each call. */
+  kubeconfig: () => Promise<string>;
   /** A folder of the server's own, 0700: the kubeconfig lies there while Helm runs. */
   scratch: string;
   /** The folder of a chart whose content is the one that was planned. @throws TaskError where it is not */
@@ -27,11 +29,7 @@ const noise = /^(WARNING|Release ".*" does not exist|level=|\s*$)/;
 
 /** Helm's program for one cluster. It finds nothing of whoever runs the server: no plugins, no repositories, no other kubeconfig. */
 export class Helm implements Releases {
-  private readonly connection: Connection;
-
-  constructor(private readonly options: HelmOptions) {
-    this.connection = new Connection(options.kubeconfig);
-  }
+  constructor(private readonly options: HelmOptions) {}
 
   async history(of: ReleaseRef): Promise<Revision[]> {
     const text = await this.ask(['history', of.release, '--namespace', of.namespace, '--max', '256', '--output', 'json']);
@@ -50,8 +48,10 @@ export class Helm implements Releases {
     const hooks = refsIn((await this.ask(['get', 'hooks', of.release, '--namespace', of.namespace])) ?? '');
     await this.run(['uninstall', of.release, '--namespace', of.namespace, '--ignore-not-found', '--wait', ...timeOut(limits)], limits);
     // what hooks made is not of the release as Helm sees it: an install that was ended in one would leave it for good
+    if (hooks.length === 0) return;
+    const { objects } = await this.connection();
     for (const { namespace = of.namespace, name, ...kind } of hooks)
-      await orNull(`delete ${kind.kind} ${name}`, () => this.connection.objects.delete({ ...kind, metadata: { name, namespace } }, undefined, undefined, undefined, undefined, 'Background')); // prettier-ignore
+      await orNull(`delete ${kind.kind} ${name}`, () => objects.delete({ ...kind, metadata: { name, namespace } }, undefined, undefined, undefined, undefined, 'Background')); // prettier-ignore
   }
   async objects(of: ReleaseRef): Promise<ObjectRef[]> {
     const text = await this.ask(['get', 'manifest', of.release, '--namespace', of.namespace]);
@@ -59,13 +59,17 @@ export class Helm implements Releases {
   }
   async written(of: ReleaseRef, revision: number): Promise<{ at: number; version: string } | null> {
     const name = `sh.helm.release.v1.${of.release}.v${revision}`;
-    const secret = await orNull(`read Helm's record ${name}`, () => this.connection.core.readNamespacedSecret({ name, namespace: of.namespace }));
+    const { core } = await this.connection();
+    const secret = await orNull(`read Helm's record ${name}`, () => core.readNamespacedSecret({ name, namespace: of.namespace }));
     if (!secret) return null;
     const seconds = Number(secret.metadata?.labels?.['modifiedAt'] ?? secret.metadata?.labels?.['createdAt'] ?? 0);
     const made = secret.metadata?.creationTimestamp?.getTime() ?? 0;
     return { at: Math.max(made, seconds * 1000), version: secret.metadata?.resourceVersion ?? '' };
   }
 
+  private async connection(): Promise<Connection> {
+    return new Connection(await this.options.kubeconfig());
+  }
   /** A question; null where there is no such release. */
   private async ask(argv: readonly string[]): Promise<string | null> {
     const ran = await this.call(argv, { timeoutMs: askMs });
@@ -78,13 +82,13 @@ export class Helm implements Releases {
     if (ran.code !== 0) throw failed(argv, ran.stderr);
   }
   private async call(argv: readonly string[], how: { timeoutMs: number; signal?: AbortSignal; input?: string }): Promise<{ code: number; stdout: string; stderr: string }> {
-    const binary = await this.options.binary();
+    const [config, binary] = [await this.options.kubeconfig(), await this.options.binary()];
     await mkdir(this.options.scratch, { recursive: true, mode: 0o700 });
     await chmod(this.options.scratch, 0o700);
     const home = await mkdtemp(join(this.options.scratch, 'run-'));
     try {
       const kubeconfig = join(home, 'kubeconfig');
-      await writeFile(kubeconfig, this.options.kubeconfig, { mode: 0o600 });
+      await writeFile(kubeconfig, config, { mode: 0o600 });
       const ran = await execa(binary, [...argv], {
         env: { KUBECONFIG: kubeconfig, HOME: home, PATH: '/usr/bin:/bin' }, extendEnv: false, cwd: home, input: how.input ?? '', reject: false,
         timeout: how.timeoutMs, maxBuffer: longestOutput, forceKillAfterDelay: graceMs, ...(how.signal ? { cancelSignal: how.signal } : {}),
@@ -114,9 +118,8 @@ function failed(argv: readonly string[], stderr: string): TaskError {
 export function refsIn(text: string): ObjectRef[] {
   const refs: ObjectRef[] = [];
   for (const document of parseAllDocuments(text, { logLevel: 'silent' })) {
-    const o = document.toJS({ maxAliasCount: 50 }) as { apiVersion?: string; kind?: string; metadata?: { name?: string; namespace?: string } } | null;
-    if (o?.apiVersion === undefined || o.kind === undefined || o.metadata?.name === undefined) continue;
-    refs.push({ apiVersion: o.apiVersion, kind: o.kind, name: o.metadata.name, ...(o.metadata.namespace === undefined ? {} : { namespace: o.metadata.namespace }) });
+    const o = ManifestObject.safeParse(document.toJS({ maxAliasCount: 50 }));
+    if (o.success) refs.push(refOf(o.data));
   }
   return refs;
 } // prettier-ignore

@@ -1,10 +1,10 @@
-import { type ChartValues, type Component, type Gate, isChart, milliseconds, releaseOf } from '@strata/model';
+import { type CatalogEntry, type ChartValues, type Component, type Gate, isChart, milliseconds, releaseOf } from '@strata/model';
 import { helmRelease, manifestsApply } from '@strata/tasks';
-import type { PlanContext } from './context';
+import { entryOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
 import { PlanRefused } from './refused';
 import type { BundleContent } from './request';
-import type { Steps } from './steps';
+import { obtaining, type Steps } from './steps';
 
 type Content = BundleContent['components'][number];
 type Bundled = PlanContext['bundles'][number];
@@ -23,8 +23,14 @@ export function bundles(on: Steps, c: PlanContext, d: Distribution): void {
     if (ends.length > 0) begin = ends;
   }
 }
-/** Catalog entries that bundles need besides their images: what releases charts. */
-export const bundlePrograms = (c: PlanContext): string[] => (c.bundles.some((b) => b.content.components.some((m) => isChart(m.component))) ? ['helm'] : []);
+/** Catalog entries of the images of all bundles. */
+export const bundleImages = (c: PlanContext): CatalogEntry[] => c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
+/** Those, and what releases charts where there are any. */
+export const bundleArtifacts = (c: PlanContext): CatalogEntry[] => [
+  ...(c.bundles.some((b) => b.content.components.some((m) => isChart(m.component))) ? [entryOf(c.catalog, helm)] : []),
+  ...bundleImages(c),
+];
+const helm = 'helm';
 
 const stepName = (bundle: string, component: Component): string => `${bundle}.${component.name}`;
 const keyOf = (bundle: string, component: Component): string =>
@@ -32,7 +38,7 @@ const keyOf = (bundle: string, component: Component): string =>
 
 function component(on: Steps, { name, content: { components }, values }: Bundled, { content, begin }: { content: Content; begin: string[] }): void {
   const { component: of, objects, digest } = content;
-  const needs = of.needs.flatMap((need) => components.filter((m) => m.component.name === need).map((m) => keyOf(name, m.component)));
+  const needs = components.filter((m) => of.needs.includes(m.component.name)).map((m) => keyOf(name, m.component));
   const line = on.line(null, ...begin, ...needs);
   const options = { as: stepName(name, of) };
   const shared = { bundle: name, timeoutMs: milliseconds(of.timeout) };
@@ -44,7 +50,7 @@ function component(on: Steps, { name, content: { components }, values }: Bundled
   const input = { release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', onFailure: of.onFailure, gates: of.gates, resources: objects };
   const title = `release ${input.release} of bundle ${name} works`;
   // a step of Helm needs its program; where the store has it already this is over at once
-  line.after('cluster/artifact.obtain@helm').step(helmRelease, { ...shared, ...input, values: mergedValues(of.values, values[of.name] ?? {}) }, { ...options, title });
+  line.after(...obtaining([helm])).step(helmRelease, { ...shared, ...input, values: mergedValues(of.values, values[of.name] ?? {}) }, { ...options, title });
 } // prettier-ignore
 
 /** The spec's values over the bundle's own: maps are merged, all else is replaced, null takes a value away, as with Helm. */

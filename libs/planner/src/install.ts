@@ -1,6 +1,6 @@
 import { artifactKey, type CatalogEntry, type Outside, sharedStorage } from '@strata/model';
 import { agentInstall, artifactObtain, nativeTasks, taskNamed } from '@strata/tasks';
-import { bundlePrograms, bundles } from './bundles';
+import { bundleArtifacts, bundles } from './bundles';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import type { Distribution, NodeLines } from './distribution';
 import { fetch } from './fetch';
@@ -97,13 +97,7 @@ function imagesFrom({ outside: { proxy }, spec }: PlanContext): { proxy?: NonNul
 
 /** The catalog entries that the cluster needs, each once. */
 export function wanted(c: PlanContext, d: Distribution): CatalogEntry[] {
-  const programs = bundlePrograms(c).map((name) => entryOf(c.catalog, name));
-  const all = [
-    ...d.artifacts(c),
-    ...storageArtifacts(c),
-    ...programs,
-    ...c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version))),
-  ];
+  const all = [...d.artifacts(c), ...storageArtifacts(c), ...bundleArtifacts(c)];
   return [...new Map(all.map((a) => [artifactKey(a), a])).values()];
 }
 /** An entry comes into the store. From others than its vendor only where the spec allows it, and then the plan names them. */

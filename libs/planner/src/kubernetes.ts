@@ -24,6 +24,7 @@ import {
   networkReady,
   type NodeRegistration,
 } from '@strata/tasks';
+import { bundleImages } from './bundles';
 import { entryOf, type PlanContext, type PlannedNode } from './context';
 import { kubeletConstraints, proxySettings } from './demands';
 import type { Distribution, NodeLines } from './distribution';
@@ -54,7 +55,7 @@ export function kubernetes(c: PlanContext): Distribution {
     entryOf(c.catalog, 'image-etcd', parts.etcd), own('image-kube-apiserver'), own('image-kube-controller-manager'), own('image-kube-scheduler'),
   ]; // prettier-ignore
   const etcdTools = ['etcdctl', 'etcdutl'].map((name) => entryOf(c.catalog, name, parts.etcd));
-  const bundled = c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
+  const bundled = bundleImages(c);
   const runtime = ['runc', 'containerd', 'cni-plugins'].map((name) => entryOf(c.catalog, name));
   // what a node waits for before it joins and before it can be Ready, and where it has the CA from
   const there = c.there

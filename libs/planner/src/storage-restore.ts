@@ -1,23 +1,10 @@
-import { type RestoreFrom, type SharedStorage, sharedStorage } from '@strata/model';
+import { type MetadataPlace, type RestoreFrom, type SharedStorage, sharedStorage } from '@strata/model';
 import { storageTasks } from '@strata/tasks';
 import type { PlanContext } from './context';
 import { PlanRefused } from './refused';
 import type { PlanRequest } from './request';
 import type { Line, Steps } from './steps';
-import {
-  authorityOf,
-  authorityOn,
-  needsAuthority,
-  bucketKey,
-  derived,
-  elsewhere,
-  metadataOn,
-  metadataPassword,
-  outside,
-  sharedMount,
-  stepOf,
-  view,
-} from './storage';
+import { authorityOf, authorityOn, needsAuthority, bucketKey, derived, elsewhere, metadataOn, metadataPassword, sharedMount, stepOf, view } from './storage';
 
 /**
  * The fenced run: nobody can reach the metadata, every node gives up all that it knows of them, they are restored above every number in use, all mount
@@ -27,7 +14,7 @@ export function restoreStorage(on: Steps, c: PlanContext, request: PlanRequest):
   const shared = sharedStorage(c.spec);
   if (!shared) throw new PlanRefused('storage.local', 'each node of this cluster has a tree of its own: there are no metadata to restore', 'set `storage.kind: juicefs` for a shared file system (docs/storage.md)'); // prettier-ignore
   mustBeWhole(c, request);
-  if (shared.metadata.kind === 'external') return restoreExternal(on, c, { shared, request });
+  if (shared.metadata.kind === 'external') return restoreExternal(on, c, { shared, external: shared.metadata.place, request });
   const [run, from, admin] = [request.id, request.intent.from ?? 'latest', derived('metadata-admin')];
   const { node } = shared.metadata;
   const service = c.nodes.find((n) => n.name === node);
@@ -55,9 +42,8 @@ export function restoreStorage(on: Steps, c: PlanContext, request: PlanRequest):
  * Nobody can be shut out of metadata of somebody else's: what keeps writers away is that every node was seen to leave. What is there then is made safe, and
  * all mount again. @throws PlanRefused for a dump: of those there is none of ours
  */
-function restoreExternal(on: Steps, c: PlanContext, { shared, request }: { shared: SharedStorage; request: PlanRequest }): void {
-  const { external } = outside(shared);
-  if (!external) return;
+function restoreExternal(on: Steps, c: PlanContext, what: { shared: SharedStorage; external: MetadataPlace; request: PlanRequest }): void {
+  const { shared, external, request } = what;
   if (request.intent.from !== 'current')
     throw new PlanRefused(
       'storage.external-metadata',

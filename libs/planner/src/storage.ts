@@ -123,7 +123,7 @@ export function outsideFirst(line: Line, n: PlannedNode, c: PlanContext): void {
   const shared = sharedStorage(c.spec);
   if (!shared) return;
   const beside = shared.metadata.kind === 'external' && shared.objects.kind === 's3' ? [line.fork()] : [];
-  if (shared.metadata.kind === 'external') metadataCheckOn(beside[0] ?? line, n, { c, shared });
+  metadataCheckOn(beside[0] ?? line, n, { c, shared });
   if (shared.objects.kind === 's3') bucketCheck(line, n, { c, shared });
   line.after(...beside);
 }

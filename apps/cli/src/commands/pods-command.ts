@@ -1,6 +1,6 @@
 import type { PodsView, PodView } from '@strata/model';
 import type { Command } from 'commander';
-import { ago, table } from '../output/table';
+import { span, table } from '../output/table';
 import { type Cli, type ContextFlags, type OutputFlags, show, theCluster, withCluster, withContext, withOutput, withServer } from './cli';
 
 type Flags = ContextFlags & OutputFlags & { cluster?: string; node?: string; namespace?: string; troubled?: boolean };
@@ -25,13 +25,10 @@ const isWanted = (p: PodView, { node, namespace, troubled }: Flags): boolean =>
 /** As a table, with what is wrong below it. */
 export function podsText({ pods, behind, heardAt }: PodsView, now: number): string {
   const rows = pods.map((p) => [
-    p.namespace, p.name, p.node ?? '-', p.release ?? '-', `${p.ready.containers}/${p.ready.of}`, p.state, String(p.restarts), age(p.startedAt, now),
+    p.namespace, p.name, p.node ?? '-', p.release ?? '-', `${p.ready.containers}/${p.ready.of}`, p.state, String(p.restarts), p.startedAt === null ? '-' : span(now - p.startedAt),
   ]); // prettier-ignore
   const wrong = pods.flatMap((p) => (p.trouble === null ? [] : [`${p.namespace}/${p.name}: ${p.trouble}`]));
-  const stale = behind === null ? [] : [`as of ${heardAt === 0 ? 'never' : ago(new Date(heardAt).toISOString(), now)}: ${behind}`];
+  const stale = behind === null ? [] : [`as of ${heardAt === 0 ? 'never' : `${span(now - heardAt)} ago`}: ${behind}`];
   const shown = rows.length === 0 ? 'no pods' : table(['NAMESPACE', 'POD', 'NODE', 'RELEASE', 'READY', 'STATE', 'RESTARTS', 'AGE'], rows);
   return [shown, ...wrong, ...stale].join('\n');
-}
-function age(startedAt: number | null, now: number): string {
-  return startedAt === null ? '-' : ago(new Date(startedAt).toISOString(), now).replace(' ago', '');
 }

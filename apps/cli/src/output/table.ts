@@ -22,8 +22,12 @@ export function shown(format: Format, value: unknown, words: () => string): stri
 /** How long ago, for people. */
 export function ago(at: string | null, now: number): string {
   if (at === null) return 'never';
-  const s = Math.max(0, Math.round((now - Date.parse(at)) / 1000));
-  if (s < 120) return `${s} s ago`;
-  if (s < 7200) return `${Math.round(s / 60)} min ago`;
-  return s < 172_800 ? `${Math.round(s / 3600)} h ago` : `${Math.round(s / 86_400)} days ago`;
+  return `${span(now - Date.parse(at))} ago`;
+}
+/** How long, for people. */
+export function span(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 120) return `${s} s`;
+  if (s < 7200) return `${Math.round(s / 60)} min`;
+  return s < 172_800 ? `${Math.round(s / 3600)} h` : `${Math.round(s / 86_400)} days`;
 }

@@ -18,6 +18,8 @@ interface Named {
   name: string;
   version: string;
 }
+/** Without a version the one that is taken where nobody asks for one. */
+type Wanted = Pick<Named, 'name'> & Partial<Named>;
 
 /** The server's store of artifacts, filled from the catalog's sources. */
 @Injectable()
@@ -35,19 +37,14 @@ export class ObtainArtifacts {
   }
 
   /** An entry of the catalog; its files are read again after a while only. @throws Error naming what there is */
-  private async entry(what: { name: string; version?: string }): Promise<CatalogEntry> {
+  private async entry(what: Wanted): Promise<CatalogEntry> {
     const now = this.edges.now();
     if (!this.known || now - this.known.at > catalogMs) this.known = { at: now, catalog: this.catalog() };
     return findEntry(await this.known.catalog, what.name, what.version);
   }
 
-  /** The entry of this name that is taken where nobody asks for a version. @throws Error naming what there is */
-  newest(name: string): Promise<CatalogEntry> {
-    return this.entry({ name });
-  }
-
   /** What is there already, whole; null if it is not. */
-  async obtained(what: Named): Promise<Artifact | null> {
+  async obtained(what: Wanted): Promise<Artifact | null> {
     return (await this.store.obtained(await this.entry(what))) ?? null;
   }
 

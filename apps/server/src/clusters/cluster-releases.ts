@@ -18,27 +18,16 @@ export class ClusterReleases {
 
   /** Nothing is asked yet: before a kubeconfig is kept and Helm is in the store, every call fails with what is awaited. */
   of(clusterId: string): Releases {
-    const helm = async (): Promise<Releases> => this.helm(await this.clusters.kubeconfig(clusterId));
-    return {
-      history: async (of) => (await helm()).history(of),
-      upgrade: async (of, what, limits) => (await helm()).upgrade(of, what, limits),
-      rollback: async (of, revision, limits) => (await helm()).rollback(of, revision, limits),
-      uninstall: async (of, limits) => (await helm()).uninstall(of, limits),
-      objects: async (of) => (await helm()).objects(of),
-      written: async (of, revision) => (await helm()).written(of, revision),
-    };
-  }
-  private helm(kubeconfig: string): Releases {
     const scratch = join(this.edges.settings.home, 'helm');
+    const kubeconfig = (): Promise<string> => this.clusters.kubeconfig(clusterId);
     return new Helm({ binary: () => this.program(scratch), kubeconfig, scratch, chartDir: (chart) => this.bundles.chartDir(chart) });
   }
 
   /** The program out of the store, where it can be run. */
   private async program(scratch: string): Promise<string> {
-    const { version } = await this.artifacts.newest('helm');
-    const artifact = await this.artifacts.obtained({ name: 'helm', version });
+    const artifact = await this.artifacts.obtained({ name: 'helm' });
     if (artifact?.kind !== 'file')
-      throw new TaskError('no-helm', `Helm ${version} is not in the store of the control server yet`, {
+      throw new TaskError('no-helm', `Helm is not in the store of the control server yet`, {
         remedy: 'retry the step when `artifact.obtain` is done',
         unknownUntil: 'step cluster/artifact.obtain@helm',
         retry: true,

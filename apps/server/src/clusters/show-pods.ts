@@ -13,6 +13,7 @@ interface Watched {
   watch: PodWatch;
   ready: Promise<void>;
   idle: NodeJS.Timeout;
+  over: AbortController;
 }
 
 /** The pods of a cluster: one watch for all who ask, begun by the first of them. */
@@ -41,12 +42,14 @@ export class ShowPods {
     }
     if (known) this.end(clusterId, known);
     const watch = new PodWatch(kubeconfig, () => this.edges.now());
-    const made: Watched = { kubeconfig, watch, ready: watch.start(), idle: setTimeout(() => this.end(clusterId, made), idleMs).unref() };
+    const over = new AbortController();
+    const made: Watched = { kubeconfig, watch, over, ready: watch.start(), idle: setTimeout(() => this.end(clusterId, made), idleMs).unref() };
     this.watched.set(clusterId, made);
-    this.edges.stopping.addEventListener('abort', () => this.end(clusterId, made), { once: true });
+    this.edges.stopping.addEventListener('abort', () => this.end(clusterId, made), { signal: over.signal });
     return made;
   }
   private end(clusterId: string, of: Watched): void {
+    of.over.abort();
     clearTimeout(of.idle);
     of.watch.stop();
     if (this.watched.get(clusterId) === of) this.watched.delete(clusterId);

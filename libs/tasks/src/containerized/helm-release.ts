@@ -26,7 +26,16 @@ type Context = Pick<ServerContext<Input>, 'cluster' | 'control' | 'input' | 'clo
 
 /** Says in Helm's own history which content a revision was made of. */
 const descriptionOf = ({ bundle, chart, digest, values }: Input): string => `${bundle} ${chart} ${shortHash(canonicalJson({ digest, values }))}`;
-const isPending = (r: Revision | undefined): boolean => r !== undefined && (r.status.startsWith('pending-') || r.status === 'uninstalling');
+const isPending = ({ status }: Revision): boolean => status.startsWith('pending-') || status === 'uninstalling';
+
+const limitsOf = ({ input, signal }: Pick<Context, 'input' | 'signal'>): { timeoutMs: number; signal: AbortSignal } => ({ timeoutMs: input.timeoutMs, signal });
+/** The newest revision, whatever became of it. */
+const newest = async ({ control, input }: Pick<Context, 'control' | 'input'>): Promise<Revision | undefined> => (await control.releases.history(input)).at(-1);
+/** To a revision that was proven, or away where there is none. */
+async function backTo(c: Pick<Context, 'control' | 'input' | 'signal'>, good: number): Promise<void> {
+  if (good > 0) await c.control.releases.rollback(c.input, good, limitsOf(c));
+  else await c.control.releases.uninstall(c.input, limitsOf(c));
+}
 
 /** The last revision whose gates were all open, as we know it: a note beside the release. */
 const noteRef = ({ release, namespace }: Input): ObjectRef => ({ apiVersion: 'v1', kind: 'ConfigMap', namespace, name: `strata-release-${release}` });
@@ -74,13 +83,12 @@ export const helmRelease = defineServerTask({
   before: z.strictObject({ good: z.int() }), // the revision that was proven before; 0: there was none
   output: z.strictObject({ revision: z.int() }),
   async check(c) {
-    const last = (await c.control.releases.history(c.input)).at(-1);
+    const last = await newest(c);
     const reason = await missing(c, last);
     return reason === null ? { state: 'satisfied', output: { revision: last?.revision ?? 0 } } : { state: 'unsatisfied', reason, before: { good: await goodRevision(c) } };
   },
   async apply(c) {
-    await recover(c);
-    const last = (await c.control.releases.history(c.input)).at(-1);
+    const last = await recovered(c);
     const same = last?.status === 'deployed' && last.description === descriptionOf(c.input);
     const proven = same && (await goodRevision(c)) === last.revision;
     try {
@@ -93,19 +101,17 @@ export const helmRelease = defineServerTask({
       throw error;
     }
   },
-  async undo({ control, input, before, cluster, signal }) {
-    const limits = { timeoutMs: input.timeoutMs, signal };
-    const there = (await control.releases.history(input)).length > 0;
-    if (before.good > 0 && there) return control.releases.rollback(input, before.good, limits);
-    await control.releases.uninstall(input, limits);
-    await cluster.delete(noteRef(input));
+  async undo(c) {
+    const good = (await newest(c)) === undefined ? 0 : c.before.good;
+    await backTo(c, good);
+    if (good === 0) await c.cluster.delete(noteRef(c.input));
   },
 }); // prettier-ignore
 
-async function upgrade({ control, input, signal, progress }: Context): Promise<void> {
-  progress(null, `Helm releases ${input.release}`);
-  const { bundle, chart, digest, values } = input;
-  await control.releases.upgrade(input, { bundle, chart, digest, values, description: descriptionOf(input) }, { timeoutMs: input.timeoutMs, signal });
+async function upgrade(c: Context): Promise<void> {
+  c.progress(null, `Helm releases ${c.input.release}`);
+  const { bundle, chart, digest, values } = c.input;
+  await c.control.releases.upgrade(c.input, { bundle, chart, digest, values, description: descriptionOf(c.input) }, limitsOf(c));
 }
 /** All that the release makes works; an operator's resources come when it does itself. */
 async function prove(c: Context): Promise<void> {
@@ -114,7 +120,10 @@ async function prove(c: Context): Promise<void> {
   await awaitGates(c, { ...wait, gates: await ownGates(control.releases, input) });
   if ((await outdated(cluster, resources(input))) !== null) await cluster.apply(resources(input).map(withRevision));
   await awaitGates(c, { ...wait, gates: input.gates });
-  const last = (await control.releases.history(input)).at(-1);
+  await noteNewestGood(c);
+}
+async function noteNewestGood(c: Context): Promise<void> {
+  const last = await newest(c);
   if (last) await noteGood(c, last.revision);
 }
 
@@ -126,29 +135,26 @@ async function gaveBack(c: Context, error: TaskError): Promise<TaskError> {
   log(`release ${input.release}: ${words}`);
   return new TaskError(error.code, `${error.message}; ${words}`, { remedy: error.remedy, cause: error });
 }
-async function backToGood({ control: { releases }, input, cluster, signal }: Context): Promise<string> {
-  const limits = { timeoutMs: input.timeoutMs, signal };
-  const good = await goodRevision({ cluster, input });
-  const last = (await releases.history(input)).at(-1);
+async function backToGood(c: Context): Promise<string> {
+  const good = await goodRevision(c);
+  const last = await newest(c);
   if (!last) return 'nothing of it was installed';
   if (last.revision === good && last.status === 'deployed') return `revision ${good}, which works, was not touched`; // Helm refused before it changed anything
-  if (good === 0) {
-    await releases.uninstall(input, limits);
-    return 'it was taken away again: no revision of it ever worked';
-  }
-  await releases.rollback(input, good, limits);
-  const now = (await releases.history(input)).at(-1);
-  if (now) await noteGood({ cluster, input }, now.revision);
+  await backTo(c, good);
+  if (good === 0) return 'it was taken away again: no revision of it ever worked';
+  await noteNewestGood(c);
   return `it went back to revision ${good}, the last one that worked`;
 }
 
 /**
- * A release that a dead client left in the midst of something. Nobody else may be at it: Helm's record of it has to stay unchanged for the whole time that
- * whoever wrote it was given, and longer orders of ours than this one are over (one server, one run of a cluster, one attempt of a step).
+ * The newest revision, when nobody is at it any more. One that a dead client left in the midst of something is put in order first: Helm's record of it has
+ * to stay unchanged for the whole time that whoever wrote it was given, and longer orders of ours than this one are over (one server, one run of a cluster,
+ * one attempt of a step).
  */
-async function recover({ control: { releases }, input, clock, signal, progress, log, cluster }: Context): Promise<void> {
-  const last = (await releases.history(input)).at(-1);
-  if (!last || !isPending(last)) return;
+async function recovered(c: Context): Promise<Revision | undefined> {
+  const { control: { releases }, input, clock, signal, progress, log } = c;
+  const last = await newest(c);
+  if (!last || !isPending(last)) return last;
   let seen = await releases.written(input, last.revision);
   let quietSince = seen?.at ?? 0;
   while (clock.now() < quietSince + input.timeoutMs) {
@@ -159,9 +165,10 @@ async function recover({ control: { releases }, input, clock, signal, progress, 
     if (now?.version !== seen?.version) quietSince = clock.now();
     seen = now;
   }
-  if (!isPending((await releases.history(input)).at(-1))) return;
-  const good = await goodRevision({ cluster, input });
+  const after = await newest(c);
+  if (!after || !isPending(after)) return after;
+  const good = await goodRevision(c);
   log(`release ${input.release} was left ${last.status} by somebody who is gone; it goes ${good > 0 ? `back to revision ${good}` : 'away first'}`);
-  if (good > 0) await releases.rollback(input, good, { timeoutMs: input.timeoutMs, signal });
-  else await releases.uninstall(input, { timeoutMs: input.timeoutMs, signal });
-}
+  await backTo(c, good);
+  return newest(c);
+} // prettier-ignore

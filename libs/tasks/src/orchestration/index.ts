@@ -65,6 +65,7 @@ export * from './kubernetes-node-settings';
 export * from './kubernetes-settings';
 export * from './network-flannel';
 export * from './network-ready';
+export { refOf } from './revision';
 
 /** The tasks of the orchestration layer. */
 export const orchestrationTasks: readonly Task[] = [

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { definePrecheck, type NodeContext, secretInput } from '../define-task';
 import { blocker, info, warning } from '../native/findings';
 import { type MetadataLook, type MetadataStore, MetadataStoreError } from '../ports/metadata-store';
-import { until } from '../wait';
+import { attempt } from './attempt';
 import { volumeIn } from './metadata-external';
 import { metadataFinding } from './metadata-words';
 import { foreignVolume } from './precheck-storage';
@@ -12,24 +12,18 @@ import { known } from './secrets';
 const Input = z.strictObject({ cluster: ClusterName, node: NodeName, place: MetadataPlace, password: secretInput() });
 type Context = NodeContext<z.infer<typeof Input>>;
 
-/** A finding for what the database refuses for good; what may pass by itself is tried again for a while. @throws TaskError when it does not */
-async function attempt<T>(c: Context, doing: 'look' | 'write', call: () => Promise<T>): Promise<{ value: T } | { finding: Finding }> {
-  let last: MetadataStoreError | null = null;
-  let silent = 0;
+/** Tries something with the database, as `attempt` does. */
+const tried = <T>(c: Context, doing: 'look' | 'write', call: () => Promise<T>): ReturnType<typeof attempt<T, MetadataStoreError>> => {
   const { url } = c.input.place;
-  const wait = { what: `the metadata to let us ${doing}`, timeoutMs: 45_000, everyMs: 2000, signal: c.signal, remedy: `see the database at ${url}, then retry the step` };
-  return until(c.clock, { ...wait, note: () => last?.message ?? '' }, async () => {
-    try {
-      return { value: await call() };
-    } catch (error) {
-      if (!(error instanceof MetadataStoreError)) throw error;
-      last = error;
-      if (error.said === 'unreachable' && ++silent < 3) return null; // a line that broke once is no reason to refuse
-      const finding = metadataFinding(error, { url, doing });
-      return finding === null ? null : { finding };
-    }
-  });
-} // prettier-ignore
+  return attempt(
+    c,
+    {
+      what: `the metadata to let us ${doing}`, remedy: `see the database at ${url}, then retry the step`, answer: MetadataStoreError,
+      isSilent: (error) => error.said === 'unreachable', findingOf: (error) => metadataFinding(error, { url, doing }),
+    },
+    call,
+  );
+}; // prettier-ignore
 
 /** Whose the database is. */
 function foreign({ cluster, place }: z.infer<typeof Input>, { setting, others, engine }: MetadataLook): Finding | null {
@@ -51,9 +45,9 @@ function dropping({ place }: z.infer<typeof Input>, { engine, policy }: Metadata
 async function trial(c: Context, store: MetadataStore): Promise<Finding | null> {
   const { cluster, node, place } = c.input;
   const text = `${node} ${c.clock.now()}`;
-  const tried = await attempt(c, 'write', () => store.trial(`${storageNames(cluster).volume}.preflight/${node}`, text));
-  if ('finding' in tried) return tried.finding;
-  if (tried.value === text) return null;
+  const written = await tried(c, 'write', () => store.trial(`${storageNames(cluster).volume}.preflight/${node}`, text));
+  if ('finding' in written) return written.finding;
+  if (written.value === text) return null;
   return blocker('storage.unfaithful', `${place.url} gives back something else than it took`, 'take a database that keeps what it is given, then apply again');
 }
 
@@ -70,7 +64,7 @@ export const metadataCheck = definePrecheck({
     const password = known(c.secret, c.input.password);
     if (password === null) return [info('storage.untried', `the metadata at ${place.url} are tried when the plan is carried out: a look has no password`)];
     const store = c.host.metadataStore({ ...place, password });
-    const seen = await attempt(c, 'look', () => store.look());
+    const seen = await tried(c, 'look', () => store.look());
     if ('finding' in seen) return [seen.finding];
     const policy = dropping(c.input, seen.value);
     const refused = foreign(c.input, seen.value) ?? (policy?.severity === 'blocker' ? policy : null) ?? (await trial(c, store));

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { definePrecheck, type NodeContext, secretInput } from '../define-task';
 import { blocker, info } from '../native/findings';
 import { type Bucket, BucketError } from '../ports/bucket';
-import { until } from '../wait';
+import { attempt } from './attempt';
 import { findingOf, isOurs } from './bucket-words';
 import { known } from './secrets';
 
@@ -16,29 +16,23 @@ export const trialKey = (cluster: string, node: string): string => `${storageNam
 /** As large as no answer of a store's cache is by chance, of text that no two trials share. */
 const trialText = (seed: string): string => Array.from({ length: 4096 }, (_, i) => `${seed} ${i}\n`).join('');
 
-/** A finding for what the store refuses for good; what may pass by itself is tried again for a while. @throws TaskError when it does not */
-async function attempt<T>(c: Context, doing: Doing, call: () => Promise<T>): Promise<{ value: T } | { finding: Finding }> {
-  let last: BucketError | null = null;
-  let silent = 0;
+/** Tries something with the store, as `attempt` does. */
+const tried = <T>(c: Context, doing: Doing, call: () => Promise<T>): ReturnType<typeof attempt<T, BucketError>> => {
   const { endpoint, bucket } = c.input.place;
-  const wait = { what: `the object store to ${doing}`, timeoutMs: 45_000, everyMs: 2000, signal: c.signal, remedy: `see the object store at ${endpoint}, then retry the step` };
-  return until(c.clock, { ...wait, note: () => last?.message ?? '' }, async () => {
-    try {
-      return { value: await call() };
-    } catch (error) {
-      if (!(error instanceof BucketError)) throw error;
-      last = error;
-      if (error.s3 === 'unreachable' && ++silent < 3) return null; // a line that broke once is no reason to refuse
-      const finding = findingOf(error, { endpoint, bucket, doing });
-      return finding === null ? null : { finding };
-    }
-  });
-} // prettier-ignore
+  return attempt(
+    c,
+    {
+      what: `the object store to ${doing}`, remedy: `see the object store at ${endpoint}, then retry the step`, answer: BucketError,
+      isSilent: (error) => error.s3 === 'unreachable', findingOf: (error) => findingOf(error, { endpoint, bucket, doing }),
+    },
+    call,
+  );
+}; // prettier-ignore
 
 /** Whose the bucket is, without writing anything. */
 async function foreign(c: Context, bucket: Bucket): Promise<Finding | null> {
   const { volume } = storageNames(c.input.cluster);
-  const seen = await attempt(c, 'list', () => bucket.list({ delimiter: '/' }));
+  const seen = await tried(c, 'list', () => bucket.list({ delimiter: '/' }));
   if ('finding' in seen) return seen.finding;
   const others = [...seen.value.folders, ...seen.value.keys].filter((key) => !isOurs(volume, key));
   if (others.length === 0) return null;
@@ -56,7 +50,7 @@ const keepsVersions = (bucket: string, what: string): Finding =>
   );
 async function versioned(c: Context, bucket: Bucket): Promise<Finding | null> {
   for (const [name, what] of [['object-lock', 'object lock'], ['versioning', 'versioning']] as const) {
-    const is = await attempt(c, 'read', () => bucket.setting(name));
+    const is = await tried(c, 'read', () => bucket.setting(name));
     if ('finding' in is) return is.finding;
     if (is.value === 'Enabled') return keepsVersions(c.input.place.bucket, `${what} enabled`);
   }
@@ -68,18 +62,18 @@ async function trial(c: Context, bucket: Bucket): Promise<Finding | null> {
   const { cluster, node, place } = c.input;
   const key = trialKey(cluster, node);
   const text = trialText(`${node} ${c.clock.now()}`);
-  const put = await attempt(c, 'write', () => bucket.put(key, text));
+  const put = await tried(c, 'write', () => bucket.put(key, text));
   if ('finding' in put) return put.finding;
   const found = await readBack(c, bucket, { key, text });
-  const removed = await attempt(c, 'delete', () => bucket.remove([key]));
+  const removed = await tried(c, 'delete', () => bucket.remove([key]));
   if (found !== null) return found;
   if ('finding' in removed) return removed.finding;
   return put.value.version === null ? null : keepsVersions(place.bucket, 'versioning enabled');
 }
 async function readBack(c: Context, bucket: Bucket, { key, text }: { key: string; text: string }): Promise<Finding | null> {
-  const got = await attempt(c, 'read', () => bucket.get(key));
+  const got = await tried(c, 'read', () => bucket.get(key));
   if ('finding' in got) return got.finding;
-  const listed = await attempt(c, 'list', () => bucket.list({ prefix: key }));
+  const listed = await tried(c, 'list', () => bucket.list({ prefix: key }));
   if ('finding' in listed) return listed.finding;
   if (got.value === text && listed.value.keys.includes(key)) return null;
   const what = got.value === text ? 'does not list what it took' : got.value === null ? 'has lost what it took' : 'gives back something else than it took';

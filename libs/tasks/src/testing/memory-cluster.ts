@@ -1,4 +1,5 @@
 import type { Cluster, ClusterNode, KubeObject, ObjectRef, PodSummary, SigningRequest } from '../ports/cluster';
+import { refOf } from '../orchestration/revision';
 import { TaskError } from '../task-error';
 
 const keyOf = (r: ObjectRef): string => `${r.kind} ${r.namespace ?? ''}/${r.name}`;
@@ -9,12 +10,6 @@ function merged(is: unknown, patch: unknown): unknown {
   for (const [key, value] of Object.entries(patch)) all[key] = value === null ? undefined : merged(all[key], value);
   return JSON.parse(JSON.stringify(all));
 }
-export const refOfObject = (o: KubeObject): ObjectRef => ({
-  apiVersion: o.apiVersion,
-  kind: o.kind,
-  name: o.metadata.name,
-  ...(o.metadata.namespace === undefined ? {} : { namespace: o.metadata.namespace }),
-});
 
 /** A request for a certificate and what happens when somebody approves it. */
 export interface MemoryRequest extends SigningRequest {
@@ -56,7 +51,7 @@ export class MemoryCluster implements Cluster {
   }
   async apply(objects: readonly KubeObject[]): Promise<void> {
     this.mustAnswer('apply');
-    for (const o of objects) this.objects.set(keyOf(refOfObject(o)), structuredClone(o));
+    for (const o of objects) this.objects.set(keyOf(refOf(o)), structuredClone(o));
     return Promise.resolve();
   }
   async delete(ref: ObjectRef): Promise<void> {
@@ -70,9 +65,9 @@ export class MemoryCluster implements Cluster {
     return Promise.resolve(all.map((o) => structuredClone(o)));
   }
   async patch(object: KubeObject): Promise<void> {
-    const found = await this.get(refOfObject(object));
-    if (!found) throw new TaskError('cluster-api', `change ${keyOf(refOfObject(object))}: the API answered 404`, { remedy: 'make it first' });
-    this.objects.set(keyOf(refOfObject(object)), merged(found, object) as KubeObject);
+    const found = await this.get(refOf(object));
+    if (!found) throw new TaskError('cluster-api', `change ${keyOf(refOf(object))}: the API answered 404`, { remedy: 'make it first' });
+    this.objects.set(keyOf(refOf(object)), merged(found, object) as KubeObject);
   }
   async patchNode(name: string, patch: Parameters<Cluster['patchNode']>[1]): Promise<void> {
     this.mustAnswer(`change node ${name}`);

@@ -1,8 +1,9 @@
 import type { ChartValues } from '@strata/model';
+import { refOf } from '../orchestration/revision';
 import type { KubeObject, ObjectRef } from '../ports/cluster';
 import type { ReleaseRef, Releases, Revision } from '../ports/releases';
 import { TaskError } from '../task-error';
-import { type MemoryCluster, refOfObject } from './memory-cluster';
+import type { MemoryCluster } from './memory-cluster';
 
 interface Kept extends Revision {
   objects: KubeObject[];
@@ -37,10 +38,10 @@ export class MemoryReleases implements Releases {
     await this.add(of, to.objects, { status: 'deployed', description: `Rollback to ${revision}` });
   }
   async uninstall(of: ReleaseRef): Promise<void> {
-    for (const object of this.of(of).at(-1)?.objects ?? []) await this.cluster.delete(refOfObject(object));
+    for (const object of this.of(of).at(-1)?.objects ?? []) await this.cluster.delete(refOf(object));
     this.kept.delete(keyOf(of));
   }
-  objects = (of: ReleaseRef): Promise<ObjectRef[]> => Promise.resolve((this.of(of).at(-1)?.objects ?? []).map(refOfObject));
+  objects = (of: ReleaseRef): Promise<ObjectRef[]> => Promise.resolve((this.of(of).at(-1)?.objects ?? []).map(refOf));
   written(of: ReleaseRef, revision: number): Promise<{ at: number; version: string } | null> {
     const found = this.of(of).find((r) => r.revision === revision);
     return Promise.resolve(found ? { at: found.at, version: `${found.revision} ${found.status}` } : null);
