@@ -239,7 +239,7 @@ test(
     const seen = await doctor();
     expect(first(seen)).toEqual(names('control host', 'control.supervisor', /the supervisor \(process \d+\) is dead/));
     expect(seen.checks[0]?.remedy).toMatch(/^strata up/);
-    expect(await world.server.must(['status'])).toMatch(/the supervisor .* is dead[^]*what to do: strata up/);
+    expect((await world.server.strata(['status'])).stdout).toMatch(/the supervisor .* is dead[^]*what to do: strata up/);
     await world.server.up();
     await healed();
   },

@@ -22,6 +22,7 @@ import { ClusterReleases } from './clusters/cluster-releases';
 import { ClustersController } from './clusters/clusters.controller';
 import { DeleteCluster } from './clusters/delete-cluster';
 import { ShowClusters } from './clusters/show-clusters';
+import { ShowHealth } from './clusters/show-health';
 import { ShowPods } from './clusters/show-pods';
 import { DoctorController } from './doctor/doctor.controller';
 import { ExamineNodes } from './doctor/examine-nodes';
@@ -73,7 +74,7 @@ import { SupportController } from './support/support.controller';
 
 /** Cases that several nouns share are global: one object of each for the whole server. */
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
-const clusterCases = [ShowClusters, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases];
+const clusterCases = [ShowClusters, ShowHealth, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases];
 const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];

@@ -3,6 +3,7 @@ import {
   type AddNodeBody,
   type ApplyClusterBody,
   Artifact,
+  ClusterHealth,
   ClusterView,
   Diagnosis,
   EvidenceSet,
@@ -115,6 +116,10 @@ export class ApiClient {
   /** What is wrong with the control host, as its own server sees it. */
   examineControlHost(): Promise<Diagnosis> {
     return this.get('/v1/doctor', Diagnosis);
+  }
+  /** Its three layers: machines, Kubernetes, and each component of its bundles with its gates. Takes up to 20 s where something does not answer. */
+  health(cluster: string): Promise<ClusterHealth> {
+    return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/health`, answer: ClusterHealth, timeoutMs: 90_000 });
   }
   /** Every pod of a cluster, as the server's watch has them. */
   pods(cluster: string): Promise<PodsView> {

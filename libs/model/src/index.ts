@@ -14,6 +14,7 @@ export * from './order';
 export * from './pair-matrix';
 export * from './outside';
 export * from './plan';
+export * from './health';
 export * from './pods';
 export * from './ports';
 export * from './run-events';

@@ -1,5 +1,5 @@
 import { type CatalogEntry, type ChartValues, type Component, type Gate, isChart, milliseconds, releaseOf } from '@strata/model';
-import { helmRelease, manifestsApply } from '@strata/tasks';
+import { helmRelease, manifestsApply, type Task } from '@strata/tasks';
 import { entryOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
 import { PlanRefused } from './refused';
@@ -36,22 +36,33 @@ const stepName = (bundle: string, component: Component): string => `${bundle}.${
 const keyOf = (bundle: string, component: Component): string =>
   `cluster/${(isChart(component) ? helmRelease : manifestsApply).name}@${stepName(bundle, component)}`;
 
-function component(on: Steps, { name, content: { components }, values }: Bundled, { content, begin }: { content: Content; begin: string[] }): void {
-  const { component: of, objects, digest } = content;
+/** A component as what carries it out: by server-side apply or by Helm. */
+export type ComponentWork =
+  | { by: 'apply'; task: Task; input: NonNullable<(typeof manifestsApply)['inputType']> }
+  | { by: 'helm'; task: Task; input: NonNullable<(typeof helmRelease)['inputType']> };
+
+/** What a component of a bundle comes to, with the values that the cluster wants. */
+export function componentWork({ name, values }: Bundled, { component: of, objects, digest }: Content): ComponentWork {
+  const shared = { bundle: name, timeoutMs: milliseconds(of.timeout) };
+  if (isChart(of)) {
+    const made = { release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: mergedValues(of.values, values[of.name] ?? {}) };
+    return { by: 'helm', task: helmRelease, input: { ...shared, ...made, onFailure: of.onFailure, gates: of.gates, resources: objects } };
+  }
+  const established = of.kind === 'crds' ? objects.map((o): Gate => ({ established: o.metadata.name })) : [];
+  return { by: 'apply', task: manifestsApply, input: { ...shared, objects, gates: [...established, ...of.gates] } };
+} // prettier-ignore
+
+function component(on: Steps, bundle: Bundled, { content, begin }: { content: Content; begin: string[] }): void {
+  const { name, content: { components } } = bundle; // prettier-ignore
+  const of = content.component;
   const needs = components.filter((m) => of.needs.includes(m.component.name)).map((m) => keyOf(name, m.component));
   const line = on.line(null, ...begin, ...needs);
   const options = { as: stepName(name, of) };
-  const shared = { bundle: name, timeoutMs: milliseconds(of.timeout) };
-  if (!isChart(of)) {
-    const established = of.kind === 'crds' ? objects.map((o): Gate => ({ established: o.metadata.name })) : [];
-    line.step(manifestsApply, { ...shared, objects, gates: [...established, ...of.gates] }, { ...options, title: `${of.name} of bundle ${name} works` });
-    return;
-  }
-  const input = { release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', onFailure: of.onFailure, gates: of.gates, resources: objects };
-  const title = `release ${input.release} of bundle ${name} works`;
+  const work = componentWork(bundle, content);
+  if (work.by === 'apply') line.step(manifestsApply, work.input, { ...options, title: `${of.name} of bundle ${name} works` });
   // a step of Helm needs its program; where the store has it already this is over at once
-  line.after(...obtaining([helm])).step(helmRelease, { ...shared, ...input, values: mergedValues(of.values, values[of.name] ?? {}) }, { ...options, title });
-} // prettier-ignore
+  else line.after(...obtaining([helm])).step(helmRelease, work.input, { ...options, title: `release ${work.input.release} of bundle ${name} works` });
+}
 
 /** The spec's values over the bundle's own: maps are merged, all else is replaced, null takes a value away, as with Helm. */
 export function mergedValues(own: ChartValues, over: ChartValues): ChartValues {

@@ -1,4 +1,5 @@
 export { addressOf } from './addresses';
+export { componentWork, type ComponentWork } from './bundles';
 export { checkPlan, PlanFaulty } from './check-plan';
 export { plan } from './plan';
 export { type Precheck, precheckSteps } from './prechecks';

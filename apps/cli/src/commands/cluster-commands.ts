@@ -1,14 +1,10 @@
-import { type ApiClient, ApiError, ConnectionError } from '@strata/api-client';
-import { exitCodes } from '@strata/model';
+import { type ApiClient, ApiError } from '@strata/api-client';
 import type { Command } from 'commander';
 import { forgetKubeconfig, mergeKubeconfig, readKubeconfig, sayForgotten } from '../kubernetes/kubeconfig';
 import { runKubectl } from '../kubernetes/kubectl';
-import { CliError } from '../cli-error';
-import { resolveContext, type ServerContext } from '../context/context';
-import { homeOf, supervisorTrouble } from '../host/server-home';
 import { stringify } from 'yaml';
 import { table } from '../output/table';
-import { intentOf, isLocal, startAndFollow } from './apply';
+import { intentOf, startAndFollow } from './apply';
 import {
   type Cli,
   type ContextFlags,
@@ -24,26 +20,14 @@ import {
   withServer,
   withYes,
 } from './cli';
-import { nodeTable } from './node-commands';
 import { addPodsCommand } from './pods-command';
-import { nowLines, runTable } from './run-commands';
+import { addStatusCommand } from './status-command';
 
 type Flags = ContextFlags & { cluster?: string };
 
 /** status, pods, cluster list|show|delete, kubeconfig, kubectl, uninstall. */
 export function addClusterCommands(program: Command, cli: Cli): void {
-  withOutput(withCluster(withContext(program.command('status').description('the server, every cluster and node, and what is going on')))).action(
-    (flags: Flags & OutputFlags) =>
-      withServer(cli, flags, (client, context) => status(cli, client, { flags, context })).catch((error: unknown) => {
-        const trouble = supervisorTrouble(resolveContext(flags, cli.env).home ?? homeOf(undefined, cli.env));
-        if (trouble === null || !(error instanceof ConnectionError)) throw error;
-        throw new CliError(`${error.message}; ${trouble}`, {
-          exitCode: exitCodes.failed,
-          remedy: 'strata up; what else is wrong: strata doctor',
-          cause: error,
-        });
-      }),
-  );
+  addStatusCommand(program, cli);
   const cluster = program.command('cluster').description('the clusters of this control server');
   withOutput(withContext(cluster.command('list').description('every cluster'))).action((flags: ContextFlags & OutputFlags) =>
     withServer(cli, flags, async (client) => {
@@ -132,31 +116,3 @@ const kubeconfigOf = (client: ApiClient, cluster: string): Promise<string | null
     if (error instanceof ApiError && error.code === 'no-kubeconfig') return null;
     throw error;
   });
-
-async function status(cli: Cli, client: ApiClient, at: { flags: Flags & OutputFlags; context: ServerContext }): Promise<void> {
-  const { url, home } = at.context;
-  const trouble = isLocal(url) ? supervisorTrouble(home ?? homeOf(undefined, cli.env)) : null;
-  const version = await client.version();
-  const clusters = (await client.clusters()).filter((c) => at.flags.cluster === undefined || c.name === at.flags.cluster || c.id === at.flags.cluster);
-  const all = await Promise.all(
-    clusters.map(async (c) => {
-      const newest = (await client.runs({ cluster: c.id, limit: 1 })).runs[0];
-      const run = c.openRun ?? newest?.id;
-      return { cluster: c, nodes: await client.nodes(c.id), run: run === undefined ? null : await client.run(run) };
-    }),
-  );
-  const words = (): string => {
-    const lines = [`control server ${version.version} at ${url}`];
-    if (trouble !== null) lines.push(`  ${trouble}`, '  what to do: strata up');
-    if (all.length === 0) lines.push('', 'no cluster yet: strata init > cluster.yaml, edit it, strata apply -f cluster.yaml');
-    for (const { cluster, nodes, run } of all) {
-      lines.push('', `cluster ${cluster.name}: ${cluster.state}`, nodeTable(nodes, cli.now()));
-      if (run === null) continue;
-      lines.push('', run.state === 'ended' ? 'the last run' : 'at work', runTable([run], cli.now()));
-      if (run.because) lines.push(`  ${run.because}`);
-      lines.push(...nowLines(run, cli.now()));
-    }
-    return lines.join('\n');
-  };
-  show(cli, at.flags, { value: { server: { url, ...version, trouble }, clusters: all }, words });
-}

@@ -1,12 +1,13 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { ApplyClusterBody, ClusterView, PodsView, RunStarted, StartRunBody } from '@strata/model';
+import { ApplyClusterBody, ClusterHealth, ClusterView, PodsView, RunStarted, StartRunBody } from '@strata/model';
 import { z } from 'zod';
 import { By } from '../api/by';
 import { StartRun } from '../runs/start-run';
 import { ApplyCluster } from './apply-cluster';
 import { DeleteCluster } from './delete-cluster';
 import { ShowClusters } from './show-clusters';
+import { ShowHealth } from './show-health';
 import { ShowPods } from './show-pods';
 
 const Ref = z.string().min(1).max(63);
@@ -17,6 +18,7 @@ export class ClustersController {
   @Inject() private readonly apply!: ApplyCluster;
   @Inject() private readonly show!: ShowClusters;
   @Inject() private readonly pods!: ShowPods;
+  @Inject() private readonly healthOf!: ShowHealth;
   @Inject() private readonly remove!: DeleteCluster;
   @Inject() private readonly startRun!: StartRun;
 
@@ -62,6 +64,13 @@ export class ClustersController {
   @ApiResponse({ status: 200, standardSchema: PodsView })
   listPods(@Param('id', { schema: Ref }) id: string): Promise<PodsView> {
     return this.pods.run(id);
+  }
+
+  @Get(':id/health')
+  @ApiOperation({ operationId: 'getHealth', summary: 'Its three layers: machines, Kubernetes, and each component of its bundles with its gates' })
+  @ApiResponse({ status: 200, standardSchema: ClusterHealth })
+  health(@Param('id', { schema: Ref }) id: string): Promise<ClusterHealth> {
+    return this.healthOf.run(id);
   }
 
   @Get(':id/kubeconfig')

@@ -1,5 +1,6 @@
 import type { Check } from '@strata/model';
 import { Checked, type Cluster, type PodSummary } from '@strata/tasks';
+import { within } from '../serve/within';
 
 const deadlineMs = 12_000;
 const most = 5;
@@ -31,10 +32,3 @@ function podsOf(node: string, pods: readonly PodSummary[]): Check {
   const more = bad.length > most ? ` and ${bad.length - most} more` : '';
   return check.warning({ cause: `${bad.length === 1 ? '1 pod is' : `${bad.length} pods are`} not ready: ${shown.join(', ')}${more}`, remedy: 'strata kubectl -- describe pod NAME; its log: strata kubectl -- logs NAME' });
 } // prettier-ignore
-
-function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer in ${ms / 1000} s`)), ms);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
