@@ -25,7 +25,10 @@ test(
     expect(ran.stdout).toMatch(/n3.*(cannot be reached|no answer|EHOSTUNREACH|unreachable)/);
     expect(await newestRun(world)).toMatchObject({ state: 'ended', result: 'degraded', because: expect.stringMatching(/n3/) as string });
     expect(await ready(world)).toEqual({ n1: true, n2: true });
-    expect(await world.server.strata(['status'])).toMatchObject({ code: 1, stdout: expect.stringMatching(/degraded[^]*✗ native[^]*n3: it has no agent yet/) as string });
+    expect(await world.server.strata(['status'])).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/degraded[^]*✗ native[^]*n3: it has no agent yet/) as string,
+    });
   },
   long,
 );

@@ -166,7 +166,9 @@ describe('a finished cluster', () => {
   test('is shown by status and lists, whose exit codes say what they found', async () => {
     const { server, cluster } = world;
     const code = async (...args: string[]): Promise<number> => (await server.strata(args)).code;
-    expect(await server.must(['status'])).toMatch(new RegExp(`cluster ${cluster}: ready\\n  ✓ native .*n1, n2, n3\\n  ✓ orchestration  API, .*\\n  ✓ containerized  demo/web, pods`));
+    expect(await server.must(['status'])).toMatch(
+      new RegExp(`cluster ${cluster}: ready\\n  ✓ native .*n1, n2, n3\\n  ✓ orchestration  API, .*\\n  ✓ containerized  demo/web, pods`),
+    );
     expect(JSON.parse(await server.must(['runs', 'list', '-o', 'json']))).toHaveLength(5);
     expect(JSON.parse(await server.must(['node', 'list', '-o', 'json']))).toHaveLength(3);
     expect(await code('runs', 'watch', runId)).toBe(0);
