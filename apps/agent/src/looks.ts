@@ -1,6 +1,18 @@
 import { localHost } from '@strata/host-local';
 import { type Evidence, HostOrIp, type MountHealth, newestPart, StorageAsk, VolumesAsk } from '@strata/model';
-import { changesOf, knownSecrets, type Looking, lookAtNode, lookAtStorage, lookAtVolumes, nodeEvidence, Scrub, scrubbed } from '@strata/tasks';
+import {
+  changesOf,
+  knownSecrets,
+  lookAtImages,
+  readKeptImages,
+  type Looking,
+  lookAtNode,
+  lookAtStorage,
+  lookAtVolumes,
+  nodeEvidence,
+  Scrub,
+  scrubbed,
+} from '@strata/tasks';
 import type { FromAgentBodies, ToAgentBodies } from '@strata/wire';
 import { z } from 'zod';
 import { volumeDeed } from './deeds';
@@ -33,6 +45,11 @@ const looks: Readonly<Record<string, (input: unknown, world: LookWorld) => Promi
   evidence: async (_input, w) => {
     const scrub = new Scrub(await knownSecrets(localHost({ stateDir: w.paths.state })));
     return scrubbed([...ordersEvidence(w), await changesEvidence(w), ...(await nodeEvidence(lookingOf(w)))], scrub);
+  },
+  images: async (_input, w) => {
+    const host = localHost({ stateDir: w.paths.state });
+    const kept = await readKeptImages(host);
+    return kept === null ? [] : lookAtImages(host.images(kept.place), Object.values(kept.images), true);
   },
   storage: async (input, w) => lookAtStorage(localHost({ stateDir: w.paths.state }), { ask: StorageAsk.parse(input), mount: w.mount() }),
   volumes: async (input, w) => lookAtVolumes(localHost({ stateDir: w.paths.state }), VolumesAsk.parse(input)),

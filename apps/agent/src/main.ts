@@ -9,6 +9,7 @@ import { readConfig } from './config';
 import { realClock } from './execute-order';
 import { Connection } from './connection';
 import { doctor } from './doctor';
+import { ImageWatch } from './image-watch';
 import { Journal } from './journal';
 import { join } from './join';
 import { journalForReading, keptOf } from './kept';
@@ -75,7 +76,15 @@ async function run(paths: Paths): Promise<void> {
     say('starting afresh: the last orders left this process too large');
     stop.abort(new Error('the agent starts afresh'));
   }, lookEveryMs);
+  const images = new ImageWatch({
+    host: localHost({ stateDir: paths.state, artifacts: () => connection.artifactAccess }),
+    busy: () => orders.busy,
+    say,
+    now: () => Date.now(),
+  });
+  images.start();
   await connection.run(orders, stop.signal);
+  images.stop();
   clearInterval(looks);
   journal.close();
 }

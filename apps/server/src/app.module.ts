@@ -35,6 +35,7 @@ import { AddNode } from './nodes/add-node';
 import { MakeJoinCommand } from './nodes/make-join-command';
 import { NodesController } from './nodes/nodes.controller';
 import { RemoveNode } from './nodes/remove-node';
+import { ShowImages } from './nodes/show-images';
 import { ShowNodes } from './nodes/show-nodes';
 import { Befores } from './orders/befores';
 import { CancelOrder } from './orders/cancel-order';
@@ -75,7 +76,7 @@ import { SupportController } from './support/support.controller';
 /** Cases that several nouns share are global: one object of each for the whole server. */
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
 const clusterCases = [ShowClusters, ShowHealth, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases];
-const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
+const nodeCases = [ShowNodes, ShowImages, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
 const careCases = [ExamineNodes, KeepLastWords, ShowChanges, GatherSupport, MarkStorage, ProvideVolumes, ShowStorage];

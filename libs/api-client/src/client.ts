@@ -7,6 +7,7 @@ import {
   ClusterView,
   Diagnosis,
   EvidenceSet,
+  ImagesView,
   JoinCommand,
   type LookAtMachines,
   MachinesSeen,
@@ -120,6 +121,10 @@ export class ApiClient {
   /** Its three layers: machines, Kubernetes, and each component of its bundles with its gates. Takes up to 20 s where something does not answer. */
   health(cluster: string): Promise<ClusterHealth> {
     return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/health`, answer: ClusterHealth, timeoutMs: 90_000 });
+  }
+  /** The images of each node, as its agent sees them now. */
+  images(cluster: string): Promise<ImagesView> {
+    return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/images`, answer: ImagesView, timeoutMs: 120_000 });
   }
   /** Every pod of a cluster, as the server's watch has them. */
   pods(cluster: string): Promise<PodsView> {

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { type ImageArtifact, ociLayout, ustarEnd, ustarHeader, ustarPadding, ustarSize } from '@strata/model';
 import { type Images, type RuntimePlace, runtimePaths, TaskError } from '@strata/tasks';
@@ -12,7 +13,7 @@ const pinned = 'io.cri-containerd.pinned=pinned';
 
 /** Images of the containerd at this place of the machine, in the namespace of Kubernetes, by ctr. */
 export function localImages(host: LocalHostOptions, place: RuntimePlace): Images {
-  const { ctr: path, socket, unit } = runtimePaths[place];
+  const { ctr: path, socket, unit, data } = runtimePaths[place];
   async function ctr(args: readonly string[], o: { timeoutMs: number; source?: Readable; signal?: AbortSignal }): Promise<string> {
     const argv: Argv = [place === 'beside' ? path : ((await which('ctr')) ?? path), '--address', socket, '-n', 'k8s.io', 'images', ...args];
     const r = await runProgram(argv, o);
@@ -26,6 +27,8 @@ export function localImages(host: LocalHostOptions, place: RuntimePlace): Images
   }
   return {
     list: async () => parseImages(await ctr(['list'], { timeoutMs: 60_000 })),
+    incomplete: async () => parseIncomplete(await ctr(['check'], { timeoutMs: 120_000 })),
+    changedAt: async () => (await stat(`${data}/io.containerd.metadata.v1.bolt/meta.db`).catch(() => null))?.mtimeMs ?? null,
     import: async (images, o) => {
       const blobs = new Map(images.flatMap((i) => i.blobs.map((b) => [b.sha256, b.size] as const)));
       const bytes = [...blobs.values()].reduce((a, b) => a + b, 0);
@@ -48,6 +51,12 @@ export function parseImages(table: string): { ref: string; digest: string; pinne
       return ref && digest ? { ref, digest, pinned: line.includes(pinned) } : null;
     })
     .filter((row) => row !== null);
+}
+
+/** Of what `ctr images check` prints, the refs whose content is not complete, or that are not unpacked. */
+export function parseIncomplete(table: string): string[] {
+  const rows = table.split('\n').slice(1).map((line) => line.trim()).filter((line) => line !== ''); // prettier-ignore
+  return rows.filter((row) => !(/ complete \(/.test(row) && / true$/.test(row))).map((row) => row.split(/\s/, 1)[0] ?? '');
 }
 
 /** One OCI layout of all images as a tar, each shared blob once, straight from the node's store. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ArchiveArtifact, FileArtifact } from '@strata/model';
 import { create } from 'tar';
-import { parseImages } from './images';
+import { parseImages, parseIncomplete } from './images';
 import { localHost } from './local-host';
 import { lineSplitter, runProgram } from './programs';
 import { unitState } from './units';
@@ -169,4 +169,10 @@ strata.local/web:1              application/vnd.oci.image.manifest.v1+json ${dig
     { ref: 'registry.k8s.io/pause:3.10.2', digest, pinned: true },
     { ref: 'strata.local/web:1', digest, pinned: false },
   ]);
+});
+it('reads which images are not whole', () => {
+  const type = 'application/vnd.oci.image.manifest.v1+json';
+  const row = (ref: string, ...rest: string[]): string => `${ref} ${type} sha256:${'a'.repeat(64)} ${rest.join(' ')}`;
+  const table = ['REF     TYPE   DIGEST   STATUS   SIZE   UNPACKED ', row('a:1', 'complete (2/2)', '71.7 MiB/71.7 MiB', 'true'), row('b:1', 'incomplete (1/2)', '1.0 MiB/71.7 MiB', 'false'), row('c:1', 'complete (2/2)', '1.4 MiB/1.4 MiB  ', 'false'), row('d:1', 'unavailable (0/?)', '0.0 B/?', 'false')].join('\n'); // prettier-ignore
+  expect(parseIncomplete(`${table}\n`)).toEqual(['b:1', 'c:1', 'd:1']);
 });

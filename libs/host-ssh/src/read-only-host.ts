@@ -120,7 +120,7 @@ export function readOnlyHost(machine: SshMachine): Host {
       ...refusing('network', ['deleteLink']),
     },
     artifacts: { has: async () => Promise.resolve(false), ...refusing('artifacts', ['fetch', 'drop']) },
-    images: () => ({ list: async () => Promise.resolve([]), ...refusing('images', ['import', 'pin', 'remove']) }),
+    images: () => ({ list: async () => Promise.resolve([]), incomplete: async () => Promise.resolve([]), changedAt: async () => Promise.resolve(null), ...refusing('images', ['import', 'pin', 'remove']) }),
     bucket: () => refusing('bucket', ['list', 'put', 'get', 'remove', 'setting']),
     metadataStore: () => refusing('metadataStore', ['look', 'trial', 'counters', 'raise', 'erase']),
     users: {

@@ -15,6 +15,7 @@ export * from './pair-matrix';
 export * from './outside';
 export * from './plan';
 export * from './health';
+export * from './images';
 export * from './pods';
 export * from './ports';
 export * from './run-events';

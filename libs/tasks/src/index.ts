@@ -5,6 +5,7 @@ export * from './define-task';
 export * from './doctor';
 export * from './orchestration';
 export * from './facts';
+export { digestOf, forgetImages, type ImageState, keepImages, type KeptImages, keptImagesFile, lookAtImages, readKeptImages } from './native/images-kept';
 export * from './native';
 export * as nativeTasks from './native';
 export { overlap } from '@strata/model';

@@ -20,6 +20,7 @@ import {
   withServer,
   withYes,
 } from './cli';
+import { addImagesCommand } from './images-command';
 import { addPodsCommand } from './pods-command';
 import { addStatusCommand } from './status-command';
 
@@ -82,6 +83,7 @@ export function addClusterCommands(program: Command, cli: Cli): void {
       withServer(cli, flags, async (client) => cli.exit(await runKubectl({ cli, client, cluster: await theCluster(client, flags.cluster) }, args))),
     );
   addPodsCommand(program, cli);
+  addImagesCommand(program, cli);
   withYes(
     withFollow(
       withCluster(withContext(program.command('uninstall').argument('[cluster]').description('take a cluster off its machines: each is given back as it was'))),

@@ -25,6 +25,7 @@ export const routePolicy: Readonly<Record<string, ApiRole | 'public'>> = {
   'GET /v1/clusters/:id/storage': 'viewer',
   'GET /v1/clusters/:id/pods': 'viewer',
   'GET /v1/clusters/:id/health': 'viewer',
+  'GET /v1/clusters/:id/images': 'viewer',
   'GET /v1/support': 'admin',
   'GET /v1/clusters/:id/nodes/:name/evidence': 'admin',
   'GET /v1/clusters/:id/nodes/:name/changes': 'viewer',

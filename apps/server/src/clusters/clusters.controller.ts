@@ -1,8 +1,9 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { ApplyClusterBody, ClusterHealth, ClusterView, PodsView, RunStarted, StartRunBody } from '@strata/model';
+import { ApplyClusterBody, ClusterHealth, ClusterView, ImagesView, PodsView, RunStarted, StartRunBody } from '@strata/model';
 import { z } from 'zod';
 import { By } from '../api/by';
+import { ShowImages } from '../nodes/show-images';
 import { StartRun } from '../runs/start-run';
 import { ApplyCluster } from './apply-cluster';
 import { DeleteCluster } from './delete-cluster';
@@ -19,6 +20,7 @@ export class ClustersController {
   @Inject() private readonly show!: ShowClusters;
   @Inject() private readonly pods!: ShowPods;
   @Inject() private readonly healthOf!: ShowHealth;
+  @Inject() private readonly imagesOf!: ShowImages;
   @Inject() private readonly remove!: DeleteCluster;
   @Inject() private readonly startRun!: StartRun;
 
@@ -71,6 +73,13 @@ export class ClustersController {
   @ApiResponse({ status: 200, standardSchema: ClusterHealth })
   health(@Param('id', { schema: Ref }) id: string): Promise<ClusterHealth> {
     return this.healthOf.run(id);
+  }
+
+  @Get(':id/images')
+  @ApiOperation({ operationId: 'listImages', summary: 'The images that each node is to have, and whether it has them' })
+  @ApiResponse({ status: 200, standardSchema: ImagesView })
+  images(@Param('id', { schema: Ref }) id: string): Promise<ImagesView> {
+    return this.imagesOf.run(id);
   }
 
   @Get(':id/kubeconfig')

@@ -3,16 +3,17 @@ import { z } from 'zod';
 import { defineTask } from '../define-task';
 import type { Host, Images } from '../ports/host';
 import { RuntimePlace, runtimePaths } from '../runtime-place';
+import { digestOf, forgetImages, keepImages, lookAtImages, notKept } from './images-kept';
 
 interface Look {
   absent: ImageArtifact[];
   unpinned: string[];
 }
-const digestOf = (image: ImageArtifact): string => `sha256:${image.blobs[0]?.sha256 ?? ''}`;
 async function look(store: Images, images: readonly ImageArtifact[]): Promise<Look> {
-  const here = new Map((await store.list()).map((i) => [i.ref, i]));
-  const absent = images.filter((i) => here.get(i.ref)?.digest !== digestOf(i));
-  return { absent, unpinned: images.filter((i) => !absent.includes(i) && here.get(i.ref)?.pinned !== true).map((i) => i.ref) };
+  const states = await lookAtImages(store, images, true);
+  const inState = (...wanted: string[]): string[] => states.filter((s) => wanted.includes(s.state)).map((s) => s.ref);
+  const absent = inState('absent', 'other', 'broken');
+  return { absent: images.filter((i) => absent.includes(i.ref)), unpinned: inState('unpinned') };
 }
 
 export const imagesImport = defineTask({
@@ -25,9 +26,10 @@ export const imagesImport = defineTask({
     if (!(await runs(host, input.place))) return { state: 'unknown', until: 'containerd runs (containerd.install)' };
     const store = host.images(input.place);
     const { absent, unpinned } = await look(store, input.images);
-    if (absent.length === 0 && unpinned.length === 0) return { state: 'satisfied', output: {} };
+    const unkept = await notKept(host, input.images);
+    if (absent.length === 0 && unpinned.length === 0 && unkept.length === 0) return { state: 'satisfied', output: {} };
     const known = new Set((await store.list()).map((i) => i.ref));
-    const reason = absent.length > 0 ? `not imported: ${absent.map((i) => i.ref).join(', ')}` : `not pinned: ${unpinned.join(', ')}`;
+    const reason = absent.length > 0 ? `not imported: ${absent.map((i) => i.ref).join(', ')}` : unpinned.length > 0 ? `not pinned: ${unpinned.join(', ')}` : `nobody would bring them back: ${unkept.join(', ')}`;
     return { state: 'unsatisfied', reason, before: { absent: input.images.map((i) => i.ref).filter((ref) => !known.has(ref)), place: input.place } };
   },
   async apply({ host, input, progress, signal }) {
@@ -39,8 +41,10 @@ export const imagesImport = defineTask({
     }
     const { unpinned } = await look(store, input.images);
     for (const ref of unpinned) await store.pin(ref);
+    await keepImages(host, input); // last: the agent brings back what is kept, and an import is under way until here
   },
   async undo({ host, input, before }) {
+    await forgetImages(host, input.images.map((i) => i.ref)); // first: or the agent brings back what is taken away
     if (!(await runs(host, before.place))) return; // its store goes with it, or is not ours
     const store = host.images(before.place);
     const here = new Set((await store.list()).map((i) => i.ref));

@@ -167,6 +167,10 @@ export interface Artifacts {
 /** containerd's images, in the namespace k8s.io. */
 export interface Images {
   list(): Promise<{ ref: string; digest: string; pinned: boolean }[]>;
+  /** Refs of images whose content is not whole: a part of it was lost. */
+  incomplete(): Promise<string[]>;
+  /** Changes whenever anything in the store may have changed; costs next to nothing. Null: nobody knows. */
+  changedAt(): Promise<number | null>;
   import(images: readonly ImageArtifact[], options: { progress?: (fraction: number | null, note: string) => void; signal?: AbortSignal }): Promise<void>;
   /** So that kubelet's image collection never takes it. */
   pin(ref: string): Promise<void>;

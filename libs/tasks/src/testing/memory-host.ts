@@ -33,6 +33,7 @@ export class MemoryHost implements Host {
   readonly mounted: Mount[] = [{ path: '/', device: '/dev/sda1', type: 'ext4', options: ['rw'] }];
   readonly swaps: { device: string; size: number }[] = [];
   readonly imageStore = new Map<string, { digest: string; pinned: boolean }>();
+  readonly brokenImages = new Set<string>(); // refs whose content is not whole
   /** Anything else that a program of a test keeps: part of the snapshot. */
   readonly extra = new Map<string, unknown>();
   readonly runs: string[][] = [];
@@ -152,6 +153,8 @@ export class MemoryHost implements Host {
       this.needContainerd(place);
       return Promise.resolve([...this.imageStore].map(([ref, i]) => ({ ref, ...i })));
     },
+    incomplete: async () => Promise.resolve([...this.brokenImages]),
+    changedAt: async () => Promise.resolve(null),
     import: async (images, { progress }) => {
       this.needContainerd(place);
       for (const [i, image] of images.entries()) {
@@ -228,6 +231,7 @@ export class MemoryHost implements Host {
   private addImage(image: ImageArtifact): void {
     if (!image.blobs.every((b) => this.files.blobs.has(b.sha256)))
       throw new TaskError('artifact-missing', `${image.ref} is not in this node's store`, { remedy: 'retry artifacts.fetch', retry: true });
+    this.brokenImages.delete(image.ref);
     this.imageStore.set(image.ref, { digest: `sha256:${image.blobs[0]?.sha256 ?? ''}`, pinned: false });
   }
   private needContainerd(place: RuntimePlace): void {
