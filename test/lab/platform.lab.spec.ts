@@ -14,7 +14,7 @@ let world: World;
 let spec: string;
 
 beforeAll(async () => {
-  world = await World.make({ nodes: 2, base: 'ready', diskSize: '14G' });
+  world = await World.make({ nodes: 2, base: 'ready' });
   for (const name of nodes) before.set(name, await snapshot(world.lab, name));
   spec = await world.specFile({ bundles: ['platform'] });
   const ran = await world.server.strata(['apply', '-f', spec, '--yes'], { timeoutMs: long });
