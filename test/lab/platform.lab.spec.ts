@@ -32,7 +32,7 @@ const namespace = (name: string): object => ({ apiVersion: 'v1', kind: 'Namespac
 /** A pod of busybox; `serves`: a web server with these words. */
 const pod = (at: string, of: { node?: string; serves?: string; volumes?: object[]; mounts?: object[] } = {}): object => {
   const [space, name] = at.split('/');
-  const script = of.serves === undefined ? 'exec sleep 36000' : `mkdir /tmp/www; echo ${of.serves} > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
+  const script = of.serves === undefined ? 'exec sleep 36000' : `mkdir -p /tmp/www; echo ${of.serves} > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
   return {
     apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: space, labels: { app: name } },
     spec: {
@@ -106,7 +106,7 @@ test('ingress: a web server answers on port 80 of each node, by its host; anothe
 
 describe('network policies', () => {
   const clients = nodes.flatMap((node) => ['friends', 'strangers'].map((space) => ({ at: `${space}/${node}`, node, allowed: space === 'friends' })));
-  const answers = async (at: string, server: string): Promise<string> => inPod(at, `wget -qO- -T 2 http://${server}:8080/ 2>&1 || true`);
+  const answers = async (at: string, server: string): Promise<string> => inPod(at, `timeout 2 wget -qO- http://${server}:8080/ 2>&1 || true`);
   /** Everybody asks; what is allowed answers, the rest does not. */
   async function hold(): Promise<void> {
     const server = await addressOf('friends/server');
