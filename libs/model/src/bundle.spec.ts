@@ -14,6 +14,10 @@ describe('a bundle', () => {
       { namespace: 'default', onFailure: 'rollback', values: {} },
     ]);
   });
+  it('says what a cluster has with it', () => {
+    const { components } = Bundle.parse(bundle({ ...chart, provides: ['network-policy'] }, web));
+    expect(components.map((c) => c.provides)).toEqual([['network-policy'], undefined]);
+  });
   it.each([
     ['a name twice', [web, web], 'components.1.name: there is another component "web"'],
     ['a need that is not there', [{ ...web, needs: ['db'] }], 'components.0.needs.0: the bundle has no component "db"'],
@@ -23,6 +27,7 @@ describe('a bundle', () => {
     ['a file outside of the bundle', [{ ...web, manifests: ['manifests/../../etc/passwd.yaml'] }], 'must be a YAML file of the bundle'],
     ['a chart outside of the bundle', [{ ...chart, chart: '../app' }], 'must be a chart of the bundle'],
     ['values of manifests', [{ ...web, values: {} }], 'Unrecognized key: "values"'],
+    ['something provided that nobody knows', [{ ...web, provides: ['coffee'] }], 'components.0.provides.0: Invalid option'],
     ['a wait without end', [{ ...web, timeout: '31m' }], 'must be 30m at most'],
     ['a gate of two conditions', [{ ...web, gates: [{ resource: { apiVersion: 'v1', kind: 'A', name: 'a', field: 'status.a', condition: 'Ready' } }] }], 'components.0.gates.0'],
   ])('refuses %s', (_, components, words) => {

@@ -46,8 +46,12 @@ const BundleFilePath = z.string().regex(/^(crds|manifests)\/[A-Za-z0-9][A-Za-z0-
 const ChartPath = z.string().regex(/^charts\/[a-z0-9][a-z0-9-]*$/, 'must be a chart of the bundle: charts/NAME');
 /** Longer nobody waits for one component. */
 const longestMs = 30 * 60_000;
+/** What a cluster has when such a component works, for whoever asks whether it has it. */
+export const Provides = z.enum(['network-policy', 'ingress', 'metrics', 'default-storage']);
+export type Provides = z.infer<typeof Provides>;
 const common = {
   name: Name,
+  provides: z.array(Provides).optional(), // nothing where it is left out
   needs: z.array(Name).default([]), // components of the same bundle
   gates: z.array(Gate).default([]),
   timeout: Duration.default('5m').refine((d) => /^\d+(ms|s|m|h|d)$/.test(d) && milliseconds(d) <= longestMs, 'must be 30m at most'),

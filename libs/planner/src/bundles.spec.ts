@@ -55,6 +55,11 @@ describe('bundles in a plan', () => {
     expect(steps.find((s) => s.key === 'cluster/helm.release@shop.db')?.input).toMatchObject({ values: { size: 1, disk: { gib: 9, class: 'fast' } } });
     expect(mergedValues({ a: { b: 1, c: [1, 2] }, d: 1 }, { a: { c: [3] }, d: null })).toEqual({ a: { b: 1, c: [3] }, d: null });
   });
+  it('nodes get what takes the sets of network policies out again, where something in a bundle enforces them', () => {
+    const packages = (content: BundleContent): string => JSON.stringify(planned('shop', content).steps.find((s) => s.key === 'n1/packages.install')?.input);
+    expect(packages(shop)).not.toContain('ipset');
+    expect(packages(contentOf([{ name: 'walls', kind: 'chart', chart: 'charts/walls', provides: ['network-policy'] }]))).toContain('ipset');
+  });
   it('values of nothing, and a bundle that cannot be read, are refused with their place', () => {
     expect(refused({ name: 'shop', values: { note: {} } })).toBe('bundle.no-chart: the spec has values for "note" of the bundle "shop", which has no chart of that name; name one of: db, web');
     expect(refused('shop', { version: '', images: [], components: [], broken: 'bundle.yaml:3:1: metadata: is missing' })).toContain('cannot be used: bundle.yaml:3:1');

@@ -9,7 +9,8 @@ export function basePackages(c: PlanContext, n: PlannedNode): string[] {
     c.spec.native.ntp.enabled && n.facts.time.canSet !== false && (n.facts.time.service === null || c.spec.native.ntp.servers.length > 0) ? ['chrony'] : [];
   const tunnel = c.tunnel ? ['openvpn'] : [];
   const trust = c.outside.certificates.length > 0 ? ['ca-certificates'] : []; // what makes them trusted beside the vendors'
-  return [...new Set([...base, ...time, ...trust, ...tunnel, ...storagePackages(c, n), ...c.spec.native.packages])].sort();
+  const policies = c.bundles.some((b) => b.content.components.some((m) => m.component.provides?.includes('network-policy'))) ? ['ipset'] : []; // an uninstall takes their sets of addresses out by it
+  return [...new Set([...base, ...time, ...trust, ...tunnel, ...policies, ...storagePackages(c, n), ...c.spec.native.packages])].sort();
 }
 
 /** What kubelet and kube-proxy call. */

@@ -99,6 +99,20 @@ describe('what pods and their network leave', () => {
       'delete chain ip filter OUTPUT',
     ]);
   });
+  it('takes out the sets of addresses of network policies when the kernel lets go of them, and nobody else’s', async () => {
+    const host = new MemoryHost('n1', '10.0.0.11');
+    const sets = new Map([['KUBE-DST-ABCDEFGHIJKLMN23', 1], ['KUBE-SRC-ABCDEFGHIJKLMN45', 0], ['KUBE-SRC-mine', 0], ['blocklist', 0]]); // how often each is still in use
+    host.program('ipset', (argv) => {
+      const name = argv.at(-1) ?? '';
+      if (argv[1] === 'list') return said([...sets.keys(), ''].join('\n'));
+      const uses = sets.get(name) ?? 0;
+      if (uses === 0) return sets.delete(name) ? said() : said('', 1);
+      sets.set(name, uses - 1);
+      return said('', 1, 'Set cannot be destroyed: it is in use by a kernel component');
+    });
+    await restoreNodeNetwork(host, await nodeNetworkBefore(host));
+    expect([...sets.keys()]).toEqual(['KUBE-SRC-mine', 'blocklist']);
+  }); // prettier-ignore
   it('does not stay for a mount that a half made container still holds', async () => {
     const host = new MemoryHost('n1', '10.0.0.11');
     const path = '/run/containerd/io.containerd.runtime.v2.task/k8s.io/5c74/rootfs';

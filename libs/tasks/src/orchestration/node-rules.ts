@@ -19,6 +19,7 @@ export async function rulesBefore(host: Host): Promise<{ tables: string[]; chain
 export async function removeClusterRules(host: Host, before: RulesBefore): Promise<void> {
   await removeIptablesChains(host);
   await removeNftChains(host);
+  await removeSets(host);
   for (const table of await ruleset(host)) {
     if (before.tables.includes(`${table.family} ${table.name}`)) continue;
     if (clusterTable.test(table.name) || isEmpty(table)) await nft(host, 'delete', 'table', table.family, table.name);
@@ -34,6 +35,16 @@ const isLeftOver = (chain: string, before: RulesBefore): boolean =>
 const isEmpty = (table: NftTable): boolean => !table.hasMore && table.chains.every((c) => c.rules.length === 0);
 /** What is gone already is fine. */
 const nft = async (host: Host, ...words: string[]): Promise<void> => void (await host.programs.run(['nft', ...words]));
+
+/** The addresses that network policies are about: sets of the kernel that no table of rules shows. Named with a hash: nobody else's are called so. */
+async function removeSets(host: Host): Promise<void> {
+  if ((await host.programs.which('ipset')) === null) return;
+  const ours = async (): Promise<string[]> =>
+    (await host.programs.run(['ipset', 'list', '-n'])).stdout.split('\n').filter((name) => /^(inet6:)?KUBE-(SRC|DST)-[A-Z2-7]{16}$/.test(name));
+  // the kernel lets go of a set a moment after the rule that used it is gone
+  for (let round = 1, left = await ours(); left.length > 0 && round <= 20; round += 1, left = await ours())
+    for (const name of left) await host.programs.run(['ipset', 'destroy', name]);
+}
 
 /** kubelet and the portmap plugin keep chains of their own names where there is an iptables: they go, nobody else's do. */
 async function removeIptablesChains(host: Host): Promise<void> {
