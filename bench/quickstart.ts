@@ -100,7 +100,7 @@ async function quickstart(): Promise<Measured> {
   const watch = new CpuWatch(isOurs);
   let cpu: CpuUse[] = [];
   try {
-    const did = await run([...strata, 'quickstart', '--base', 'ready', '--name', name, '--home', home], ours);
+    const did = await run([...strata, 'quickstart', '--base', 'ready', '--bundles', 'demo', '--name', name, '--home', home], ours);
     cpu = watch.stop();
     const nodes = cgroupSeconds(`strata-lab-${name}-`);
     const stages = [...did.out.matchAll(/^\s+([\d.]+) s {2}(.+)$/gm)].map((m) => ({ s: Number(m[1]), what: m[2] ?? '' }));

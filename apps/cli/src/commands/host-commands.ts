@@ -39,6 +39,7 @@ export function addHostCommands(program: Command, cli: Cli): void {
     .command('quickstart')
     .description('from a fresh machine to a running cluster of three lab nodes, proven')
     .option('--name <name>', 'name of cluster and lab', 'quickstart')
+    .option('--bundles <names>', 'what is rolled out, in this order', 'platform,demo,notes')
     .addOption(new Option('--nodes <number>', 'how many machines').default(3).argParser(count))
     .addOption(new Option('--base <base>', 'what the machines have: nothing, or the packages of the system').choices(['bare', 'ready']).default('bare'))
     .option('--hosts <user@host,...>', 'your own machines by SSH instead of a lab')

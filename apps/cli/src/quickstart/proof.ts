@@ -4,7 +4,7 @@ interface PodList {
   items: { metadata: { name: string }; spec: { nodeName?: string }; status: { phase?: string; containerStatuses?: { ready: boolean }[] } }[];
 }
 export interface Proof {
-  nodes: { name: string; ready: boolean; version: string }[];
+  nodes: { name: string; ready: boolean; version: string; address: string }[];
   /** Node -> the nodes from which the service answered there. */
   answers: Record<string, string[]>;
 }
@@ -24,12 +24,16 @@ export function kubectlOf(strata: readonly [string, ...string[]], cluster: strin
 export async function prove(kubectl: Kubectl, nodes: number): Promise<Proof> {
   const [nodeText, podText] = await Promise.all([kubectl(['get', 'nodes', '-o', 'json']), kubectl(['get', 'pods', '-l', 'app=web', '-o', 'json'])]);
   const list = JSON.parse(nodeText) as {
-    items: { metadata: { name: string }; status: { conditions: { type: string; status: string }[]; nodeInfo: { kubeletVersion: string } } }[];
+    items: {
+      metadata: { name: string };
+      status: { conditions: { type: string; status: string }[]; nodeInfo: { kubeletVersion: string }; addresses: { type: string; address: string }[] };
+    }[];
   };
   const seen = list.items.map((n) => ({
     name: n.metadata.name,
     ready: n.status.conditions.some((c) => c.type === 'Ready' && c.status === 'True'),
     version: n.status.nodeInfo.kubeletVersion,
+    address: n.status.addresses.find((a) => a.type === 'InternalIP')?.address ?? '',
   }));
   if (seen.filter((n) => n.ready).length < nodes)
     throw new QuickstartError(`only ${seen.filter((n) => n.ready).length} of ${nodes} nodes are Ready: ${JSON.stringify(seen)}`, 1);

@@ -1,10 +1,12 @@
-import { specOfHosts, why, withDemo } from './quickstart';
+import { specOfHosts, why, withBundles } from './quickstart';
 
 const spec = 'spec:\n  distribution:\n    kind: kubernetes\n    version: 1.37.2\n  nodes: []\n';
-test('the spec says why it is not k3s, names the demo bundle, and takes another version', () => {
-  expect(withDemo(spec)).toBe(`spec:\n  ${why}\n  distribution:\n    kind: kubernetes\n    version: 1.37.2\n  nodes: []\n  bundles: [demo]\n`);
-  expect(withDemo(spec, '1.36.3')).toContain('version: 1.36.3');
-  expect(withDemo(`${spec}  bundles: []\n`)).not.toContain('bundles: []');
+test('the spec says why it is not k3s, names the bundles, and takes another version', () => {
+  expect(withBundles(spec, 'platform,demo')).toBe(
+    `spec:\n  ${why}\n  distribution:\n    kind: kubernetes\n    version: 1.37.2\n  nodes: []\n  bundles: [platform, demo]\n`,
+  );
+  expect(withBundles(spec, 'demo', '1.36.3')).toContain('version: 1.36.3');
+  expect(withBundles(`${spec}  bundles: []\n`, 'demo')).not.toContain('bundles: []');
 });
 
 test('your own machines may be addresses or names, each with its user and port', () => {

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { proveFromOutside } from './ingress-proof';
 import { kubectlOf, prove, type Proof } from './proof';
 import { must, QuickstartError, run } from './programs';
 import { lacks, thisMachine } from './requirements';
@@ -8,6 +9,7 @@ export interface QuickstartOptions {
   name: string;
   nodes: number;
   base: 'bare' | 'ready';
+  bundles: string; // a,b: what is rolled out
   hosts?: string; // user@a,user@b: your own machines instead of a lab
   remove?: boolean;
   version?: string; // of Kubernetes
@@ -56,7 +58,7 @@ export async function quickstart(options: QuickstartOptions, strata: readonly [s
   const dir = join(process.env.XDG_STATE_HOME ?? join(process.env.HOME ?? '/root', '.local/state'), 'strata');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const file = join(dir, `${options.name}.cluster.yaml`);
-  writeFileSync(file, withDemo(spec, options.version), { mode: 0o600 });
+  writeFileSync(file, withBundles(spec, options.bundles, options.version), { mode: 0o600 });
   say(`    the spec is ${file}`);
   await timed('they become a cluster', async () => {
     const r = await run(cli('apply', '-f', file, '--yes'), { show: true, timeoutMs: 3_600_000 });
@@ -69,20 +71,37 @@ export async function quickstart(options: QuickstartOptions, strata: readonly [s
   const proof = await timed('does it work? asked from every node', () =>
     prove(kubectlOf(strata, options.name), options.hosts ? options.hosts.split(',').length : options.nodes),
   );
-  summary({ options, proof, timings, total: performance.now() - began, say });
+  const pages = options.bundles.split(',').includes('notes')
+    ? await timed('does it keep what it is told? asked from outside, through the ingress of every node', () =>
+        proveFromOutside(
+          proof.nodes.map((n) => n.address),
+          `the quickstart was here at ${new Date().toISOString()}`,
+        ),
+      )
+    : [];
+  await timed('is all of it well?', () => must('strata status', cli('status', '--cluster', options.name), { show: true, timeoutMs: 120_000 }));
+  summary({ options, proof, pages, timings, total: performance.now() - began, say });
   return 0;
 }
 
-function summary(s: { options: QuickstartOptions; proof: Proof; timings: { what: string; ms: number }[]; total: number; say: (line: string) => void }): void {
+function summary(s: {
+  options: QuickstartOptions;
+  proof: Proof;
+  pages: string[];
+  timings: { what: string; ms: number }[];
+  total: number;
+  say: (line: string) => void;
+}): void {
   const { say, proof } = s;
   say('\nThe cluster works.');
   for (const n of proof.nodes) say(`  ${n.name.padEnd(10)} Ready  ${n.version}   service web answered from: ${(proof.answers[n.name] ?? []).join(', ')}`);
+  for (const page of s.pages) say(`  ${page}`);
   say('\nWhere the time went');
   for (const t of s.timings) say(`  ${seconds(t.ms).padStart(9)}  ${t.what}`);
   say(`  ${seconds(s.total).padStart(9)}  in all`);
   say('\nLook around');
-  say('  ./strata status                          nodes, runs, what is going on');
-  say(`  ./strata kubectl -- get pods -A -o wide  the running pods`);
+  say('  ./strata status                          the three layers, nodes, runs, what is going on');
+  say(`  ./strata pods                            every pod, and what is wrong with which`);
   say('  ./strata runs list                       and `./strata runs watch RUN`: every step, what it changed, how long it took');
   if (!s.options.hosts) say(`  ./strata lab exec --name ${s.options.name} n2 -- systemctl status stratad`);
   say('Take it away again');
@@ -102,11 +121,11 @@ export function specOfHosts(options: Pick<QuickstartOptions, 'hosts' | 'name'>):
   }); // prettier-ignore
   return `apiVersion: strata/v1\nkind: Cluster\nmetadata: { name: ${options.name} }\nspec:\n  distribution: { kind: kubernetes, version: 1.37.2 }\n  nodes:\n${nodes.join('\n')}\n`;
 }
-/** Adds the demo bundle, the reason for the distribution, and another version if asked for. */
-export function withDemo(spec: string, version?: string): string {
+/** Adds the bundles, the reason for the distribution, and another version if asked for. */
+export function withBundles(spec: string, bundles: string, version?: string): string {
   const reasoned = spec.trimEnd().replace(/^ {2}distribution:/m, `  ${why}\n  distribution:`);
   const versioned = version ? reasoned.replace(/version: [\d.]+/, `version: ${version}`) : reasoned;
-  return `${versioned.replace(/^ {2}bundles:.*\n?/m, '')}\n  bundles: [demo]\n`;
+  return `${versioned.replace(/^ {2}bundles:.*\n?/m, '')}\n  bundles: [${bundles.split(',').join(', ')}]\n`;
 }
 
 async function remove(options: QuickstartOptions, cli: (...args: string[]) => [string, ...string[]], say: (line: string) => void): Promise<number> {
