@@ -202,8 +202,8 @@ test('a packed chart in a chart that unpacks to far more than a chart has is ref
     return (await makeBundleFile(new ArtifactStore(join(dir, 'bombs')), ours, { folder })).bytes;
   };
   const before = listing(join(dir, 'to'));
-  expect(await refusal(await file(gzipSync(Buffer.alloc(80 << 20))))).toMatchObject({ code: 'bad-bundle', message: expect.stringMatching(/part-1\.0\.0\.tgz unpacks to more than 67108864 bytes/) as string }); // prettier-ignore
-  expect(await refusal(await file(Buffer.from('no archive')))).toMatchObject({ code: 'bad-bundle', message: expect.stringMatching(/cannot be unpacked/) as string });
+  expect((await refusal(await file(gzipSync(Buffer.alloc(80 << 20))))).message).toMatch(/part-1\.0\.0\.tgz of the bundle "shop" in it unpacks to more than 67108864 bytes/);
+  expect((await refusal(await file(Buffer.from('no archive')))).message).toMatch(/cannot be unpacked/);
   expect(listing(join(dir, 'to'))).toEqual(before);
   expect(await take(await file(gzipSync(Buffer.alloc(1000))))).toMatchObject({ kept: [] });
 });
