@@ -1,5 +1,6 @@
 export { addressOf } from './addresses';
 export { checkPlan, PlanFaulty } from './check-plan';
+export { needed, type Wanted } from './needed';
 export { plan } from './plan';
 export { type Precheck, precheckSteps } from './prechecks';
 export { PlanRefused } from './refused';

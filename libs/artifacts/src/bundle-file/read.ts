@@ -7,11 +7,11 @@ import { ByteReader } from './byte-reader';
 import { BundleFileRefused, damaged } from './refused';
 import { largestSignature, signerOf } from './signature';
 
-/** What a file is judged by. Without `trusted` whoever signed is good: for a look that takes nothing. */
+/** What a file is judged by. What is left out is not asked: for a look that takes nothing. */
 export interface BundleFileChecks {
-  now: number; // ms
+  now?: number; // ms
   /** The version of Strata that would take it. */
-  strata: string;
+  strata?: string;
   trusted?: (fingerprint: string) => boolean | Promise<boolean>;
   /** The newest file of the same name that was taken before. */
   taken?: (name: string) => Promise<{ version: string; digest: string } | null>;
@@ -97,8 +97,8 @@ function manifestOf(bytes: Buffer): BundleFileManifest {
 }
 
 async function mustBeGood({ manifest: m, digest }: BundleFileHead, { now, strata, taken }: BundleFileChecks): Promise<void> {
-  if (compareVersions(m.strata, strata) > 0) throw new BundleFileRefused('needs-newer-strata', `it was made by Strata ${m.strata}, this is ${strata}`, 'update Strata here first'); // prettier-ignore
-  if (Date.parse(m.expires) <= now)
+  if (strata !== undefined && compareVersions(m.strata, strata) > 0) throw new BundleFileRefused('needs-newer-strata', `it was made by Strata ${m.strata}, this is ${strata}`, 'update Strata here first'); // prettier-ignore
+  if (now !== undefined && Date.parse(m.expires) <= now)
     throw new BundleFileRefused('expired', `it expired at ${m.expires}; now it is ${new Date(now).toISOString()}`, 'have it made anew (strata bundle create), or set this clock right if it is wrong'); // prettier-ignore
   const before = await taken?.(m.name);
   if (!before) return;
