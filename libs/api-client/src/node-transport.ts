@@ -101,10 +101,12 @@ class NodeTransport implements Transport {
 /** Sends bytes as fast as they are taken, until an answer comes. */
 async function feed(request: ClientRequest, pieces: AsyncIterable<Uint8Array>, sent: () => void): Promise<void> {
   let answered = false;
+  let goOn = (): void => undefined;
   request.once('response', () => (answered = true));
+  for (const event of ['drain', 'close', 'response']) request.on(event, () => goOn());
   for await (const piece of pieces) {
     if (answered || request.destroyed) return;
-    if (!request.write(piece)) await new Promise<void>((resolve) => ['drain', 'close', 'response'].forEach((event) => request.once(event, () => resolve())));
+    if (!request.write(piece)) await new Promise<void>((resolve) => (goOn = resolve));
     if (!answered) sent();
   }
   if (!answered) request.end();
