@@ -13,6 +13,10 @@ import { ArtifactsController } from './artifacts/artifacts.controller';
 import { Bundles } from './artifacts/bundles';
 import { ObtainArtifacts } from './artifacts/obtain-artifacts';
 import { AgentFiles } from './bootstrap/agent-file';
+import { BundleFilesController } from './bundle-files/bundle-files.controller';
+import { MakeBundleFiles } from './bundle-files/make-bundle-files';
+import { TakeBundleFiles } from './bundle-files/take-bundle-files';
+import { TrustBundleKeys } from './bundle-files/trust-bundle-keys';
 import { Controls } from './bootstrap/controls';
 import { InstallAgent } from './bootstrap/install-agent';
 import { RemoveAgent } from './bootstrap/remove-agent';
@@ -77,7 +81,7 @@ import { SupportController } from './support/support.controller';
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
 const clusterCases = [ShowClusters, ShowHealth, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases];
 const nodeCases = [ShowNodes, ShowImages, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
-const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
+const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener, TrustBundleKeys, TakeBundleFiles, MakeBundleFiles];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
 const careCases = [ExamineNodes, KeepLastWords, ShowChanges, GatherSupport, MarkStorage, ProvideVolumes, ShowStorage];
 const runCases = [CheckNodes, ProbePairs, PrepareRun, AdvanceRuns, EndRun, ForgetLook, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
@@ -99,7 +103,7 @@ class ClustersModule {}
 class NodesModule {}
 @Module({ controllers: [RunsController] })
 class RunsModule {}
-@Module({ controllers: [ArtifactsController] })
+@Module({ controllers: [ArtifactsController, BundleFilesController] })
 class ArtifactsModule {}
 @Module({ controllers: [DoctorController, SupportController, StorageController] })
 class CareModule {}

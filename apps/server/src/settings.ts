@@ -25,6 +25,8 @@ export interface Settings {
   agentFile: string;
   catalogDir: string;
   bundleDir: string;
+  /** Bundles that came in bundle files. */
+  pushedDir: string;
   artifactDir: string;
   mirrorDirs: string[]; // looked at before any download
   logLevel: string;
@@ -91,6 +93,7 @@ export function loadSettings(env: NodeJS.ProcessEnv, argv: readonly string[]): S
     agentFile: v.agentFile ?? beside('apps/agent/dist-bundle/stratad'),
     catalogDir: v.catalogDir ?? beside('catalog'),
     bundleDir: v.bundleDir ?? beside('bundles'),
+    pushedDir: join(home, 'pushed-bundles'), // state, not cache: it came from outside once
     artifactDir: join(v.cacheDir, 'artifacts'),
     mirrorDirs: v.mirrorDirs,
     logLevel: v.logLevel,

@@ -147,3 +147,41 @@ describe('following a run', () => {
     expect(events).toEqual([1]);
   });
 });
+
+describe('sending a bundle file', () => {
+  const taken = { name: 'site', version: '1.0.0', signer: 's', digest: '0'.repeat(64), created: '', expires: '', artifacts: [], bundles: [], at: '', by: '' };
+  async function* pieces(count: number): AsyncGenerator<Uint8Array> {
+    for (let i = 0; i < count; i += 1) yield Buffer.alloc(1 << 16, i);
+  }
+  it('sends every byte, with its number, and no key that would answer for another', async () => {
+    let got = 0;
+    answer = (request, response) =>
+      void request
+        .on('data', (piece: Buffer) => (got += piece.length))
+        .on('end', () => response.writeHead(200).end(JSON.stringify({ taken, added: 1, kept: [] })));
+    expect(await client.pushBundleFile({ pieces: pieces(40), size: 40 << 16 })).toMatchObject({ added: 1 });
+    expect([got, seen[0]?.headers['content-length'], seen[0]?.headers['idempotency-key']]).toEqual([40 << 16, String(40 << 16), undefined]);
+  });
+  it('hears a refusal ahead of its end, and leaves the rest unsent', async () => {
+    let asked = 0;
+    const many = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of pieces(100_000)) {
+        asked += 1;
+        yield piece;
+      }
+    };
+    answer = (request, response) => void request.once('data', () => json(422, { type: 'x', title: 'no', status: 422, detail: 'unknown signer', remedy: 'trust', code: 'bundle-file-unknown-signer' })(request, response)); // prettier-ignore
+    await expect(client.pushBundleFile({ pieces: many(), size: 100_000 * 65_536 })).rejects.toMatchObject({ code: 'bundle-file-unknown-signer' });
+    expect(asked).toBeLessThan(1_000);
+  });
+  it('says so when the file cannot be read, or the line breaks', async () => {
+    answer = (request) => void request.resume();
+    const broken = async function* (): AsyncGenerator<Uint8Array> {
+      yield* pieces(1);
+      throw new Error('the disk is gone');
+    };
+    await expect(client.pushBundleFile({ pieces: broken(), size: 9e9 })).rejects.toThrow('the disk is gone');
+    answer = (request) => void request.once('data', () => request.socket.destroy());
+    await expect(client.pushBundleFile({ pieces: pieces(100_000), size: 100_000 * 65_536 })).rejects.toMatchObject({ name: 'ConnectionError', reason: 'lost' });
+  });
+});

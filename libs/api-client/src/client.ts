@@ -3,8 +3,13 @@ import {
   type AddNodeBody,
   type ApplyClusterBody,
   Artifact,
+  BundleFileMaking,
+  BundleFilePushed,
+  BundleFileTaken,
+  BundleTrust,
   ClusterHealth,
   ClusterView,
+  type CreateBundleFile,
   Diagnosis,
   EvidenceSet,
   ImagesView,
@@ -187,10 +192,47 @@ export class ApiClient {
   }
   /** The bytes of an artifact that is one file. Whoever takes them verifies their sha256. */
   async *artifactContent(name: string, version: string): AsyncGenerator<Uint8Array> {
-    const path = at`/v1/artifacts/${name}/${version}/content`;
+    yield* (await this.bytes(at`/v1/artifacts/${name}/${version}/content`)).body;
+  }
+
+  /** Whose bundle files the server takes. */
+  bundleKeys(): Promise<BundleTrust> {
+    return this.get('/v1/bundle-keys', BundleTrust);
+  }
+  trustBundleKey(fingerprint: string): Promise<BundleTrust> {
+    return this.call({ method: 'POST', path: '/v1/bundle-keys', body: { fingerprint }, answer: BundleTrust });
+  }
+  untrustBundleKey(fingerprint: string): Promise<BundleTrust> {
+    return this.call({ method: 'DELETE', path: at`/v1/bundle-keys/${fingerprint}`, answer: BundleTrust });
+  }
+  /** The bundle files that the server has taken. */
+  bundleFiles(): Promise<BundleFileTaken[]> {
+    return this.get('/v1/bundle-files', z.array(BundleFileTaken));
+  }
+  /** Begins to make one; `bundleFileMaking` says how far it is, `bundleFileContent` gives its bytes. */
+  createBundleFile(body: CreateBundleFile): Promise<BundleFileMaking> {
+    return this.call({ method: 'POST', path: '/v1/bundle-files/made', body, answer: BundleFileMaking });
+  }
+  bundleFileMaking(id: string): Promise<BundleFileMaking> {
+    return this.get(at`/v1/bundle-files/made/${id}`, BundleFileMaking);
+  }
+  async *bundleFileContent(id: string): AsyncGenerator<Uint8Array> {
+    yield* (await this.bytes(at`/v1/bundle-files/made/${id}/content`)).body;
+  }
+  /** Sends a bundle file. Not tried again by itself: a file that was taken is taken once more without harm. */
+  async pushBundleFile(stream: { pieces: AsyncIterable<Uint8Array>; size: number }): Promise<BundleFilePushed> {
+    const [path, what] = ['/v1/bundle-files', 'POST /v1/bundle-files'];
+    const answer = await this.transport.send({ method: 'POST', path, headers: this.headers, stream, timeoutMs: 600_000, signal: this.options.signal });
+    if (answer.status >= 400) throw await refusal(answer, what);
+    const parsed = BundleFilePushed.safeParse(jsonOf(await textOf(answer), what));
+    if (!parsed.success) throw new UnexpectedAnswer(`${what}: the answer is not what was expected: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
+    return parsed.data;
+  }
+
+  private async bytes(path: string): Promise<ApiAnswer> {
     const answer = await this.transport.send({ method: 'GET', path, headers: this.headers, timeoutMs: this.timeoutMs, signal: this.options.signal });
     if (answer.status !== 200) throw await refusal(answer, `GET ${path}`);
-    yield* answer.body;
+    return answer;
   }
 
   private get timeoutMs(): number {

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpAgent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { checkServerIdentity, connect, type DetailedPeerCertificate, type PeerCertificate } from 'node:tls';
 import { serverSpiffeId, soleUri } from '@strata/model';
@@ -82,17 +82,39 @@ class NodeTransport implements Transport {
           } finally {
             clearTimeout(timer);
             if (!response.complete) response.destroy();
+            if (!request.writableEnded) request.destroy(); // it said no ahead of our end
           }
         };
         resolve({ status: response.statusCode ?? 0, headers: flat(response), body: pieces() });
       });
-      request.end(asked.body);
+      if (!asked.stream) return void request.end(asked.body);
+      const sent = (): void => {
+        if (request.destroyed) return;
+        clearTimeout(timer);
+        timer = setTimeout(tooLong, asked.timeoutMs);
+      };
+      feed(request, asked.stream.pieces, sent).catch((error: Error) => request.destroy(error));
     });
   }
 }
 
+/** Sends bytes as fast as they are taken, until an answer comes. */
+async function feed(request: ClientRequest, pieces: AsyncIterable<Uint8Array>, sent: () => void): Promise<void> {
+  let answered = false;
+  let goOn = (): void => undefined;
+  request.once('response', () => (answered = true));
+  for (const event of ['drain', 'close', 'response']) request.on(event, () => goOn());
+  for await (const piece of pieces) {
+    if (answered || request.destroyed) return;
+    if (!request.write(piece)) await new Promise<void>((resolve) => (goOn = resolve));
+    if (!answered) sent();
+  }
+  if (!answered) request.end();
+}
+
 const headersOf = (asked: ApiRequest): Record<string, string> => ({
   ...(asked.body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(asked.body)) }),
+  ...(asked.stream && { 'content-type': 'application/octet-stream', 'content-length': String(asked.stream.size) }),
   ...asked.headers,
 });
 const flat = (response: IncomingMessage): Record<string, string> =>

@@ -5,7 +5,9 @@ export interface ApiRequest {
   headers?: Readonly<Record<string, string>>;
   /** JSON text. */
   body?: string;
-  /** How long the answer may let us wait for its head, and later for each piece of its body (ms). */
+  /** Instead: bytes as they come. An answer ahead of their end leaves the rest unsent. */
+  stream?: { pieces: AsyncIterable<Uint8Array>; size: number };
+  /** How long the answer may let us wait for its head (what is sent begins the time anew), and later for each piece of its body (ms). */
   timeoutMs: number;
   signal?: AbortSignal;
 }

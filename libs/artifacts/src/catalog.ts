@@ -20,9 +20,10 @@ const CatalogFile = z.strictObject({
 
 /**
  * Reads every `*.yaml` in `dir` (not below) and says which entries the store already has.
+ * `more`: entries of others, behind its own, which win.
  * Throws with file, line and column for what does not fit, and when two lines give the same name and version.
  */
-export async function loadCatalog(dir: string, store: ArtifactStore): Promise<Catalog> {
+export async function loadCatalog(dir: string, store: ArtifactStore, more: readonly CatalogEntry[] = []): Promise<Catalog> {
   const entries: CatalogEntry[] = [];
   const from = new Map<string, string>();
   for (const file of (await readdir(dir)).filter((f) => f.endsWith('.yaml') && f !== 'locks.yaml').sort()) {
@@ -35,6 +36,10 @@ export async function loadCatalog(dir: string, store: ArtifactStore): Promise<Ca
         entries.push(entry);
       }
     }
+  }
+  for (const entry of more) {
+    if (!from.has(artifactKey(entry))) entries.push(entry);
+    from.set(artifactKey(entry), 'a bundle file');
   }
   const digest = createHash('sha256').update(canonicalJson(entries)).digest('hex');
   return { digest, entries, obtained: await store.allObtained() };

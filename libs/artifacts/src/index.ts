@@ -1,3 +1,4 @@
+export * from './bundle-file';
 export * from './catalog';
 export * from './failure';
 export { imageTar, type OpenBlob } from './layer-tar';

@@ -69,7 +69,8 @@ export async function chartDigest(dir: string): Promise<string> {
   }
   return hash.digest('hex');
 }
-async function filesBelow(root: string, at: string): Promise<string[]> {
+/** The plain files below a folder, sorted. @throws Error for links, devices, and more or larger ones than a bundle has */
+export async function filesBelow(root: string, at: string): Promise<string[]> {
   const found: string[] = [];
   for (const name of (await readdir(join(root, at)).catch(() => [])).sort()) {
     const path = at === '' ? name : `${at}/${name}`;

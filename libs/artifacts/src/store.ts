@@ -87,7 +87,8 @@ export class ArtifactStore {
     return got;
   }
 
-  private async adopt(path: string, sha256: string): Promise<void> {
+  /** Takes over a file of proven content from this store's `work/`, by rename. */
+  async adopt(path: string, sha256: string): Promise<void> {
     const final = this.blobPath(sha256);
     await mkdir(dirname(final), { recursive: true });
     const file = await open(path, 'r+');
@@ -197,7 +198,8 @@ export async function hashFile(path: string): Promise<Blob> {
   return { sha256: hash.digest('hex'), size };
 }
 
-async function syncDir(path: string): Promise<void> {
+/** What was renamed into the folder stays there through a crash. */
+export async function syncDir(path: string): Promise<void> {
   const dir = await open(path, 'r');
   try {
     await dir.sync();

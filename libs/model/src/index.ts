@@ -22,6 +22,7 @@ export * from './run-events';
 export * from './kubernetes-components';
 export * from './shared-volumes';
 export * from './bundle';
+export * from './bundle-file';
 export * from './storage';
 export * from './storage-health';
 export * from './storage-metadata';

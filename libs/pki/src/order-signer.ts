@@ -5,7 +5,7 @@ const spkiHead = Buffer.from('302a300506032b6570032100', 'hex'); // SPKI of a ra
 /** The id of an order key: the first 16 hex digits of the SHA-256 of its raw public key. */
 export const orderKeyId = (publicKey: Buffer): string => createHash('sha256').update(publicKey).digest('hex').slice(0, 16);
 
-/** Signs orders (Ed25519). Agents hold the public half from their enrollment. */
+/** Signs orders (Ed25519), of which agents hold the public half from their enrollment; with another key, bundle files. */
 export class OrderSigner {
   readonly keyId: string;
 
@@ -25,7 +25,7 @@ export class OrderSigner {
   static load(pem: string): OrderSigner {
     const key = createPrivateKey(pem);
     if (key.asymmetricKeyType !== 'ed25519')
-      throw new Error(`the order key is ${key.asymmetricKeyType ?? 'of no known kind'}, not Ed25519; restore it from a backup`);
+      throw new Error(`the signing key is ${key.asymmetricKeyType ?? 'of no known kind'}, not Ed25519; restore it from a backup`);
     return OrderSigner.of(key);
   }
 

@@ -15,7 +15,7 @@ const mode = async (path: string): Promise<string> => ((await stat(path)).mode &
 test('keys are made once, private, and are the same ever after', async () => {
   const first = await loadOrCreateServerKeys(dir);
   const names = (await readdir(dir)).sort();
-  expect(names).toEqual(['box.key', 'ca.key', 'ca.pem', 'master.key', 'order.key', 'plan-seal.key']);
+  expect(names).toEqual(['box.key', 'bundle.key', 'ca.key', 'ca.pem', 'master.key', 'order.key', 'plan-seal.key']);
   expect(await mode(dir)).toBe('700');
   for (const name of names) expect(await mode(join(dir, name))).toBe('600');
   const before = await Promise.all(names.map((name) => readFile(join(dir, name))));

@@ -15,6 +15,8 @@ export type Listener = 'agent' | 'enrollment' | 'artifacts' | 'api';
 export interface ServerKeys {
   authority: Authority;
   orders: OrderSigner;
+  /** Signs bundle files: a key of its own, so that no file is ever an order. */
+  bundles: OrderSigner;
   /** 32 bytes for {@link sealMac}. */
   planSeal: Buffer;
   master: MasterKey;
@@ -32,6 +34,7 @@ export async function loadOrCreateServerKeys(dir: string, now: () => number = Da
   return {
     authority: await loadOrCreateAuthority(dir, now),
     orders: OrderSigner.load(await text('order.key', () => OrderSigner.create().keyPem())),
+    bundles: OrderSigner.load(await text('bundle.key', () => OrderSigner.create().keyPem())),
     planSeal: await loadOrCreate(join(dir, 'plan-seal.key'), () => randomBytes(32)),
     master: new MasterKey(await loadOrCreate(join(dir, 'master.key'), () => MasterKey.create().export())),
     box: BoxKey.load(await text('box.key', () => BoxKey.create().keyPem())),

@@ -24,9 +24,9 @@ export function bundles(on: Steps, c: PlanContext, d: Distribution): void {
   }
 }
 /** Catalog entries of the images of all bundles. */
-export const bundleImages = (c: PlanContext): CatalogEntry[] => c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
+export const bundleImages = (c: Pick<PlanContext, 'catalog' | 'bundles'>): CatalogEntry[] => c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
 /** Those, and what releases charts where there are any. */
-export const bundleArtifacts = (c: PlanContext): CatalogEntry[] => [
+export const bundleArtifacts = (c: Pick<PlanContext, 'catalog' | 'bundles'>): CatalogEntry[] => [
   ...(c.bundles.some((b) => b.content.components.some((m) => isChart(m.component))) ? [entryOf(c.catalog, helm)] : []),
   ...bundleImages(c),
 ];

@@ -1,4 +1,5 @@
 export type { AuditEntry } from './audit';
+export type { BundleFileRecord, BundleSignerRecord } from './bundle-files';
 export type { ClusterRecord, ClusterState, LeaseRecord } from './clusters';
 export { describeConnection, type Connection } from './connection';
 export type { Claim } from './idempotency';

@@ -142,3 +142,17 @@ test('one server at a time: the second waits and takes over', async () => {
   await (await second).release();
   expect(lost).toEqual([]);
 });
+
+test('a key is trusted once, and untrusted; a bundle file that was taken keeps when it came first', async () => {
+  const fingerprint = `SHA256:${randomUUID()}`;
+  await store.bundleFiles.trust(fingerprint, 'me');
+  await store.bundleFiles.trust(fingerprint, 'you');
+  expect((await store.bundleFiles.signers()).filter((s) => s.fingerprint === fingerprint)).toEqual([{ fingerprint, by: 'me', at: expect.any(Date) as Date }]);
+  expect([await store.bundleFiles.untrust(fingerprint), await store.bundleFiles.untrust(fingerprint)]).toEqual([true, false]);
+  const file = { name: `f-${randomUUID()}`, version: '1.0.0', digest: 'd', signer: fingerprint, summary: { artifacts: ['a@1.0'] }, by: 'me' };
+  const first = await store.bundleFiles.take(file);
+  expect(await store.bundleFiles.take({ ...file, by: 'you' })).toEqual(first);
+  await store.bundleFiles.take({ ...file, version: '1.1.0' });
+  expect((await store.bundleFiles.ofName(file.name)).map((f) => f.version).sort()).toEqual(['1.0.0', '1.1.0']);
+  expect((await store.bundleFiles.taken())[0]).toMatchObject({ name: file.name, summary: file.summary });
+});

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Audit } from './audit';
 import { Clusters } from './clusters';
+import { BundleFiles } from './bundle-files';
 import { describeConnection, poolConfig, type Connection } from './connection';
 import { Db } from './db';
 import { Epochs } from './epochs';
@@ -27,6 +28,7 @@ export interface Work {
   readonly enrollTokens: EnrollTokens;
   readonly mintedTokens: MintedTokens;
   readonly audit: Audit;
+  readonly bundleFiles: BundleFiles;
   readonly idempotency: Idempotency;
   readonly logs: Logs;
   readonly epochs: Epochs;
@@ -59,6 +61,7 @@ function workOver(db: Db, by: By): Work {
     enrollTokens: new EnrollTokens(db),
     mintedTokens: new MintedTokens(db),
     audit: new Audit(db),
+    bundleFiles: new BundleFiles(db),
     idempotency: new Idempotency(db),
     logs: new Logs(db),
     epochs: new Epochs(db),

@@ -38,6 +38,14 @@ export const routePolicy: Readonly<Record<string, ApiRole | 'public'>> = {
   'GET /v1/runs/:id/steps/:key/logs': 'viewer',
   'GET /v1/artifacts/:name/:version': 'viewer',
   'GET /v1/artifacts/:name/:version/content': 'viewer',
+  'GET /v1/bundle-files': 'viewer',
+  'POST /v1/bundle-files': 'admin',
+  'POST /v1/bundle-files/made': 'admin',
+  'GET /v1/bundle-files/made/:id': 'admin',
+  'GET /v1/bundle-files/made/:id/content': 'admin',
+  'GET /v1/bundle-keys': 'viewer',
+  'POST /v1/bundle-keys': 'admin',
+  'DELETE /v1/bundle-keys/:fingerprint': 'admin',
 };
 
 /** Whether `role` may use a route. Unknown routes: no. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { type Artifact, artifactKey, type Catalog, type CatalogEntry, type ClusterSpec, type Outside, outsideOf, storagePrograms } from '@strata/model';
+import { type Artifact, artifactKey, type Catalog, CatalogEntry, type ClusterSpec, type Outside, outsideOf, storagePrograms } from '@strata/model';
 import { answers, ArtifactStore, findEntry, loadCatalog, obtainArtifact, wayOut } from '@strata/artifacts';
+import { z } from 'zod';
 import { Edges } from '../serve/edges';
 import { Turns } from '../serve/turns';
 
@@ -32,8 +33,15 @@ export class ObtainArtifacts {
     this.store = new ArtifactStore(edges.settings.artifactDir);
   }
 
-  catalog(): Promise<Catalog> {
-    return loadCatalog(this.edges.settings.catalogDir, this.store);
+  /** Its own files' entries, and behind them what bundle files brought that these do not name; the newest file's first. */
+  async catalog(): Promise<Catalog> {
+    const files = await this.edges.store.bundleFiles.taken();
+    const brought = files.flatMap((f) => z.object({ catalog: z.array(CatalogEntry) }).parse(f.summary).catalog);
+    return loadCatalog(this.edges.settings.catalogDir, this.store, brought);
+  }
+  /** A bundle file was taken: it may name more. */
+  catalogChanged(): void {
+    this.known = null;
   }
 
   /** An entry of the catalog; its files are read again after a while only. @throws Error naming what there is */

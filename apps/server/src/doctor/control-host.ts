@@ -14,7 +14,7 @@ import type { Status } from '../supervisor/status';
 
 const MiB = 2 ** 20;
 const up = 'strata up';
-const privateFiles = ['ca.key', 'ca.pem', 'order.key', 'plan-seal.key', 'master.key', 'box.key', 'admin.token'];
+const privateFiles = ['ca.key', 'ca.pem', 'order.key', 'plan-seal.key', 'master.key', 'box.key', 'bundle.key', 'admin.token'];
 
 /**
  * What is wrong with a control host, from its files and processes alone: the server need not run, and nothing is started or changed.

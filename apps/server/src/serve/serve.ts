@@ -28,6 +28,7 @@ import { startRetention } from './retention';
 import { createLog, type Log } from './log';
 
 const keepAnswersMs = 24 * 3_600_000;
+const longestUploadMs = 12 * 3_600_000; // a bundle file over a slow line; one that falls silent is given up by its route
 
 /** A control server that runs. */
 export interface Serving {
@@ -69,6 +70,7 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
   const agents = await listenForAgents(edges, tls, { enroll: app.get(EnrollNode), sessions: app.get(SessionHandler) });
   const artifacts = await app.get(ArtifactListener).listen(tls.artifacts);
   const api = (await app.listen(settings.listen.api.port, settings.listen.api.host)) as Server;
+  api.requestTimeout = longestUploadMs;
   const ports = { api: portOf(api), agents: agents.sessionPort, enrollment: agents.enrollmentPort, artifacts: portOf(artifacts) };
   edges.reach.ports = ports;
   await begin(app);
