@@ -8,6 +8,8 @@ import { BearerGuard } from './api/bearer.guard';
 import { HealthController } from './api/health.controller';
 import { IdempotencyInterceptor } from './api/idempotency.interceptor';
 import { OpenApiController, OpenApiDocument } from './api/open-api.controller';
+import { AppsController } from './apps/apps.controller';
+import { ShowApps } from './apps/show-apps';
 import { ArtifactListener } from './artifacts/artifact-listener';
 import { ArtifactsController } from './artifacts/artifacts.controller';
 import { Bundles } from './artifacts/bundles';
@@ -73,7 +75,7 @@ import { SupportController } from './support/support.controller';
 
 /** Cases that several nouns share are global: one object of each for the whole server. */
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
-const clusterCases = [ShowClusters, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases];
+const clusterCases = [ShowClusters, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases, ShowApps];
 const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
@@ -91,7 +93,7 @@ class CasesModule {
     return { module: CasesModule, providers, exports: providers };
   }
 }
-@Module({ controllers: [ClustersController] })
+@Module({ controllers: [ClustersController, AppsController] })
 class ClustersModule {}
 @Module({ controllers: [NodesController, MachinesController] })
 class NodesModule {}

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import {
   type AddNodeBody,
   type ApplyClusterBody,
+  AppsView,
   Artifact,
+  AvailableApps,
   ClusterView,
   Diagnosis,
   EvidenceSet,
@@ -119,6 +121,14 @@ export class ApiClient {
   /** Every pod of a cluster, as the server's watch has them. */
   pods(cluster: string): Promise<PodsView> {
     return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/pods`, answer: PodsView, timeoutMs: 60_000 });
+  }
+  /** The applications of a cluster, as the cluster itself tells. */
+  apps(cluster: string): Promise<AppsView> {
+    return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/apps`, answer: AppsView, timeoutMs: 60_000 });
+  }
+  /** What could be installed from the server's bundles. */
+  availableApps(): Promise<AvailableApps> {
+    return this.get('/v1/available-apps', AvailableApps);
   }
   /** The storage of a cluster as its nodes see it now. */
   storage(cluster: string): Promise<StorageStatus> {

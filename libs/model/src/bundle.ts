@@ -51,6 +51,7 @@ const common = {
   needs: z.array(Name).default([]), // components of the same bundle
   gates: z.array(Gate).default([]),
   timeout: Duration.default('5m').refine((d) => /^\d+(ms|s|m|h|d)$/.test(d) && milliseconds(d) <= longestMs, 'must be 30m at most'),
+  provides: z.array(z.enum(['network-policy', 'ingress', 'metrics', 'default-storage'])).default([]),
 } as const;
 const manifests = z.array(BundleFilePath).min(1);
 export const ChartValues = z.record(z.string(), z.json());

@@ -36,7 +36,7 @@ const stepName = (bundle: string, component: Component): string => `${bundle}.${
 const keyOf = (bundle: string, component: Component): string =>
   `cluster/${(isChart(component) ? helmRelease : manifestsApply).name}@${stepName(bundle, component)}`;
 
-function component(on: Steps, { name, content: { components }, values }: Bundled, { content, begin }: { content: Content; begin: string[] }): void {
+function component(on: Steps, { name, content: { components, version }, values }: Bundled, { content, begin }: { content: Content; begin: string[] }): void {
   const { component: of, objects, digest } = content;
   const needs = components.filter((m) => of.needs.includes(m.component.name)).map((m) => keyOf(name, m.component));
   const line = on.line(null, ...begin, ...needs);
@@ -49,8 +49,10 @@ function component(on: Steps, { name, content: { components }, values }: Bundled
   }
   const input = { release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', onFailure: of.onFailure, gates: of.gates, resources: objects };
   const title = `release ${input.release} of bundle ${name} works`;
+  const given = values[of.name] ?? {};
+  const made = { bundle: name, component: of.name, version, given };
   // a step of Helm needs its program; where the store has it already this is over at once
-  line.after(...obtaining([helm])).step(helmRelease, { ...shared, ...input, values: mergedValues(of.values, values[of.name] ?? {}) }, { ...options, title });
+  line.after(...obtaining([helm])).step(helmRelease, { ...shared, ...input, values: mergedValues(of.values, given), made }, { ...options, title });
 } // prettier-ignore
 
 /** The spec's values over the bundle's own: maps are merged, all else is replaced, null takes a value away, as with Helm. */

@@ -20,6 +20,12 @@ export class Bundles {
     return found;
   }
 
+  /** All that there are. */
+  async all(): Promise<Record<string, BundleContent>> {
+    const entries = await readdir(this.edges.settings.bundleDir, { withFileTypes: true }).catch(() => []);
+    return this.read(entries.filter((e) => e.isDirectory()).map((e) => e.name));
+  }
+
   /** The folder of a chart, if it still holds what the plan was made of. @throws TaskError */
   async chartDir({ bundle, chart, digest }: ChartRef): Promise<string> {
     const dir = join(this.edges.settings.bundleDir, bundle, chart);
