@@ -9,6 +9,7 @@ import { HealthController } from './api/health.controller';
 import { IdempotencyInterceptor } from './api/idempotency.interceptor';
 import { OpenApiController, OpenApiDocument } from './api/open-api.controller';
 import { AppsController } from './apps/apps.controller';
+import { FollowAppLogs } from './apps/follow-app-logs';
 import { ShowApps } from './apps/show-apps';
 import { ArtifactListener } from './artifacts/artifact-listener';
 import { ArtifactsController } from './artifacts/artifacts.controller';
@@ -75,7 +76,7 @@ import { SupportController } from './support/support.controller';
 
 /** Cases that several nouns share are global: one object of each for the whole server. */
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
-const clusterCases = [ShowClusters, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases, ShowApps];
+const clusterCases = [ShowClusters, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases, ShowApps, FollowAppLogs];
 const nodeCases = [ShowNodes, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import {
   type AddNodeBody,
+  AppLogLine,
+  type AppLogQuery,
+  type AppRef,
   type ApplyClusterBody,
   AppsView,
   Artifact,
@@ -27,8 +30,8 @@ import {
 } from '@strata/model';
 import { z } from 'zod';
 import { ApiError, ConnectionError, UnexpectedAnswer } from './api-error';
-import { type FeedOptions, followEvents } from './run-feed';
-import { type ApiAnswer, type ApiRequest, textOf, type Transport } from './transport';
+import { type FeedOptions, followEvents, silenceMs } from './run-feed';
+import { type ApiAnswer, type ApiRequest, linesOf, textOf, type Transport } from './transport';
 
 export interface ClientOptions {
   token: string;
@@ -125,6 +128,14 @@ export class ApiClient {
   /** The applications of a cluster, as the cluster itself tells. */
   apps(cluster: string): Promise<AppsView> {
     return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/apps`, answer: AppsView, timeoutMs: 60_000 });
+  }
+  /** What the containers of an application say, line by line; with `follow` until the loop is left. */
+  async *appLogs(cluster: string, { namespace, name }: AppRef, query: AppLogQuery = {}): AsyncGenerator<AppLogLine> {
+    const wish = new URLSearchParams(Object.entries(query).flatMap(([k, v]): [string, string][] => (v === undefined ? [] : [[k, String(v)]])));
+    const path = `${at`/v1/clusters/${cluster}/apps/${namespace}/${name}/logs`}?${wish.toString()}`;
+    const answer = await this.transport.send({ method: 'GET', path, headers: this.headers, timeoutMs: silenceMs, signal: this.options.signal });
+    if (answer.status !== 200) throw await refusal(answer, `GET ${path}`);
+    for await (const line of linesOf(answer)) if (line !== '') yield AppLogLine.parse(jsonOf(line, `GET ${path}`));
   }
   /** What could be installed from the server's bundles. */
   availableApps(): Promise<AvailableApps> {

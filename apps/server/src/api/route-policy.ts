@@ -25,6 +25,7 @@ export const routePolicy: Readonly<Record<string, ApiRole | 'public'>> = {
   'GET /v1/clusters/:id/storage': 'viewer',
   'GET /v1/clusters/:id/pods': 'viewer',
   'GET /v1/clusters/:id/apps': 'viewer',
+  'GET /v1/clusters/:id/apps/:namespace/:name/logs': 'operator',
   'GET /v1/available-apps': 'viewer',
   'GET /v1/support': 'admin',
   'GET /v1/clusters/:id/nodes/:name/evidence': 'admin',

@@ -1,7 +1,9 @@
-import { Controller, Get, Inject, Param } from '@nestjs/common';
+import { Controller, Get, Inject, Param, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { AppsView, AvailableApps } from '@strata/model';
+import { AppLogLine, AppLogQuery, AppsView, AvailableApps, Name } from '@strata/model';
 import { z } from 'zod';
+import type { Response } from '../api/http';
+import { FollowAppLogs } from './follow-app-logs';
 import { ShowApps } from './show-apps';
 
 const Ref = z.string().min(1).max(63);
@@ -11,6 +13,7 @@ const Ref = z.string().min(1).max(63);
 @Controller('v1')
 export class AppsController {
   @Inject() private readonly apps!: ShowApps;
+  @Inject() private readonly logs!: FollowAppLogs;
 
   @Get('clusters/:id/apps')
   @ApiOperation({ operationId: 'listApps', summary: 'The applications of a cluster, as the cluster itself tells: state, revision, and where each comes from' })
@@ -24,5 +27,18 @@ export class AppsController {
   @ApiResponse({ status: 200, standardSchema: AvailableApps })
   available(): Promise<AvailableApps> {
     return this.apps.available();
+  }
+
+  @Get('clusters/:id/apps/:namespace/:name/logs')
+  @ApiOperation({ operationId: 'readAppLogs', summary: 'What its containers say: a JSON object a line (application/x-ndjson); empty lines are signs of life' })
+  @ApiResponse({ status: 200, standardSchema: AppLogLine })
+  async read(
+    @Param('id', { schema: Ref }) id: string,
+    @Param('namespace', { schema: Name }) namespace: string,
+    @Param('name', { schema: Name }) name: string,
+    @Query({ schema: AppLogQuery }) query: z.output<typeof AppLogQuery>,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.logs.run(id, { namespace, name }, { query, response });
   }
 }
