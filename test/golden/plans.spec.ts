@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { knownKubernetesVersions, kubernetesComponents } from '@strata/model';
+import { Component, knownKubernetesVersions, kubernetesComponents } from '@strata/model';
 import { type BundleContent, plan, type PlanRequest, renderPlan } from '@strata/planner';
 import { bareMetal, factsOf, intentOf, labNode, lxc, nodesOf, requestOf as request, specOf } from '@strata/planner/testing';
 import { catalog, demoBundle } from './on-disk';
@@ -14,6 +14,10 @@ const three = specOf({ nodes: nodesOf(3), bundles: ['demo'] });
 const enrolled = new Map([['n1', 'id-1'], ['n2', 'id-2'], ['n3', 'id-3']]); // prettier-ignore
 const withReplica = { kind: 'juicefs', metadata: { node: 'n2', replica: 'n3' }, objects: { node: 'n1' } } as const;
 const withExternal = { kind: 'juicefs', metadata: { kind: 'external', url: 'postgres://strata@db.example:5432/strata', passwordFrom: 'prompt' } } as const;
+
+const chart = (of: Parameters<typeof Component.parse>[0]): BundleContent => ({ version: '1.0.0', images: [{ name: 'image-web', version: '1.0' }], components: [{ component: Component.parse(of), objects: [], digest: 'a'.repeat(64) }] }); // prettier-ignore
+const office = chart({ name: 'db', kind: 'application', chart: 'charts/db', namespace: 'office', gates: [{ http: { service: 'db', namespace: 'office', port: 80 } }] });
+const fences = chart({ name: 'fences', kind: 'chart', chart: 'charts/fences', provides: ['network-policy', 'ingress'], namespace: 'gate' });
 
 const cases: Record<string, PlanRequest> = {
   'kubernetes-single-node': requestOf(specOf({ nodes: nodesOf(1) })),
@@ -36,6 +40,7 @@ const cases: Record<string, PlanRequest> = {
   'commit-storage': requestOf(specOf({ nodes: nodesOf(2), storage: { kind: 'juicefs' } }), { intent: intentOf('commit-storage', ['n1']), enrolled }),
   'rollback-storage': requestOf(specOf({ nodes: nodesOf(2), storage: { kind: 'juicefs' } }), { intent: intentOf('rollback-storage', ['n1']), enrolled }),
   'kubernetes-uninstall': requestOf(specOf({ nodes: nodesOf(2) }), { intent: intentOf('uninstall'), enrolled }),
+  'app-install': requestOf(specOf({ nodes: nodesOf(2), bundles: ['fences'] }), { intent: { ...intentOf('install-app'), app: { name: 'db', namespace: 'user-alice', bundle: 'office', component: 'db', values: { size: 2 } } }, enrolled, bundles: { office, fences }, app: null }),
   'kubernetes-token-node': requestOf(specOf({ nodes: [...nodesOf(1), { name: 'n2', join: 'token' }] }), { facts: new Map([['n1', bareMetal('10.0.0.11')], ['n2', bareMetal('10.0.0.12')]]) }),
 }; // prettier-ignore
 

@@ -1,5 +1,5 @@
-import { Component, type ManifestObject, type Plan } from '@strata/model';
-import { type BundleContent, plan } from '@strata/planner';
+import { type AppWish, Component, type ManifestObject, type Plan, type RunIntent } from '@strata/model';
+import { type AppKnown, type BundleContent, plan } from '@strata/planner';
 import type { z } from 'zod';
 import { intentOf, nodesOf, requestOf, specOf } from '@strata/planner/testing';
 import { Fleet } from './fleet';
@@ -51,6 +51,40 @@ const shop: BundleContent = {
     component({ name: 'web', kind: 'application', chart: 'charts/web', namespace: 'shop', needs: ['note', 'seals'] }),
   ],
 };
+
+const office: BundleContent = {
+  version: '1.0.0',
+  images: [{ name: 'image-web', version: '1.0' }],
+  components: [component({ name: 'db', kind: 'application', chart: 'charts/db', namespace: 'office' })],
+};
+const fences: BundleContent = { version: '1.0.0', images: [], components: [component({ name: 'fences', kind: 'manifests', manifests: ['manifests/fences.yaml'], provides: ['network-policy'] })] }; // prettier-ignore
+const fenced = specOf({ nodes: nodesOf(1), bundles: ['fences'] });
+const alices = { name: 'db', namespace: 'user-alice' };
+/** A plan about alice's database, as far as `known` tells of it. */
+async function appOf(fleet: Fleet, kind: RunIntent['kind'], { wish = {}, known = null }: { wish?: Partial<AppWish>; known?: Partial<AppKnown> | null } = {}): Promise<Plan> {
+  const app = known && { revision: 1, revisions: [1], proven: [1], good: 1, made: { bundle: 'office', component: 'db', version: '1.0.0', given: {} }, stopped: false, ...known };
+  const intent = { ...intentOf(kind), app: { ...alices, ...wish } };
+  return plan(requestOf(fenced, { id: kind, facts: await fleet.facts(), enrolled: new Map([['n1', 'id-n1']]), bundles: { office, fences }, intent, app }));
+} // prettier-ignore
+/** A cluster in which these plans were carried out, one after the other. */
+async function withApps(fleet: Fleet, ...plans: ((fleet: Fleet) => Promise<Plan>)[]): Promise<void> {
+  const all = [async () => plan(requestOf(fenced, { facts: await fleet.facts(), bundles: { office, fences } })), ...plans];
+  for (const make of all) {
+    const view = await fleet.run(await make(fleet));
+    if (view.result !== 'done') throw new Error(`what is ahead of it ended ${view.result}: ${view.because}`);
+  }
+}
+const installApp = (fleet: Fleet): Promise<Plan> => appOf(fleet, 'install-app', { wish: { bundle: 'office', component: 'db', values: { size: 1 } } });
+const upgradeApp = (fleet: Fleet): Promise<Plan> => appOf(fleet, 'upgrade-app', { wish: { values: { size: 2 } }, known: {} });
+const stopApp = (fleet: Fleet): Promise<Plan> => appOf(fleet, 'stop-app', { known: {} });
+const appScenario = (name: string, ahead: ((fleet: Fleet) => Promise<Plan>)[], make: (fleet: Fleet) => Promise<Plan>): Scenario => ({
+  name,
+  machines: ['n1'],
+  prepare: async (fleet) => {
+    await withApps(fleet, ...ahead);
+    return make(fleet);
+  },
+});
 
 /** Every kind of plan. */
 export const scenarios: readonly Scenario[] = [
@@ -126,4 +160,13 @@ export const scenarios: readonly Scenario[] = [
       return k3sOf(fleet, { enrolled, intent: intentOf('uninstall') });
     },
   },
+  appScenario('install an application of a user', [], installApp),
+  appScenario('upgrade an application that is stopped', [installApp, stopApp], upgradeApp),
+  appScenario('roll an application back', [installApp, upgradeApp], (fleet) =>
+    appOf(fleet, 'rollback-app', { known: { revision: 2, revisions: [1, 2], proven: [1, 2], good: 2 } }),
+  ),
+  appScenario('stop an application', [installApp], stopApp),
+  appScenario('start an application', [installApp, stopApp], (fleet) => appOf(fleet, 'start-app', { known: { stopped: true } })),
+  appScenario('restart an application', [installApp], (fleet) => appOf(fleet, 'restart-app', { known: {} })),
+  appScenario('remove an application', [installApp], (fleet) => appOf(fleet, 'remove-app', { wish: { deleteData: true, deleteNamespace: true }, known: {} })),
 ];

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAppCommands } from './commands/app-commands';
 import { addBundleCommands } from './commands/bundle-commands';
 import { addCareCommands } from './commands/care-commands';
 import { addClusterCommands } from './commands/cluster-commands';
@@ -26,6 +27,7 @@ export function strataProgram(cli: Cli): Command {
   addRunCommands(program, cli);
   addClusterCommands(program, cli);
   addStorageCommands(program, cli);
+  addAppCommands(program, cli);
   addBundleCommands(program, cli);
   addCareCommands(program, cli);
   addCompletion(program);

@@ -8,6 +8,9 @@ import { BearerGuard } from './api/bearer.guard';
 import { HealthController } from './api/health.controller';
 import { IdempotencyInterceptor } from './api/idempotency.interceptor';
 import { OpenApiController, OpenApiDocument } from './api/open-api.controller';
+import { AppsController } from './apps/apps.controller';
+import { FollowAppLogs } from './apps/follow-app-logs';
+import { ShowApps } from './apps/show-apps';
 import { ArtifactListener } from './artifacts/artifact-listener';
 import { ArtifactsController } from './artifacts/artifacts.controller';
 import { Bundles } from './artifacts/bundles';
@@ -79,7 +82,7 @@ import { SupportController } from './support/support.controller';
 
 /** Cases that several nouns share are global: one object of each for the whole server. */
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
-const clusterCases = [ShowClusters, ShowHealth, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases];
+const clusterCases = [ShowClusters, ShowHealth, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases, ShowApps, FollowAppLogs];
 const nodeCases = [ShowNodes, ShowImages, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener, TrustBundleKeys, TakeBundleFiles, MakeBundleFiles];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
@@ -97,7 +100,7 @@ class CasesModule {
     return { module: CasesModule, providers, exports: providers };
   }
 }
-@Module({ controllers: [ClustersController] })
+@Module({ controllers: [ClustersController, AppsController] })
 class ClustersModule {}
 @Module({ controllers: [NodesController, MachinesController] })
 class NodesModule {}

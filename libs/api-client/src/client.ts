@@ -1,8 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import {
   type AddNodeBody,
+  AppLogLine,
+  type AppLogQuery,
+  type AppRef,
   type ApplyClusterBody,
+  AppsView,
   Artifact,
+  AvailableApps,
   BundleFileMaking,
   BundleFilePushed,
   BundleFileTaken,
@@ -20,7 +24,6 @@ import {
   NodeAdded,
   NodeView,
   PodsView,
-  Problem,
   RunDetails,
   type RunEvent,
   type RunIntent,
@@ -31,26 +34,11 @@ import {
   StorageStatus,
 } from '@strata/model';
 import { z } from 'zod';
-import { ApiError, ConnectionError, UnexpectedAnswer } from './api-error';
-import { type FeedOptions, followEvents } from './run-feed';
-import { type ApiAnswer, type ApiRequest, textOf, type Transport } from './transport';
+import { ApiCalls, jsonOf, refusal } from './calls';
+import { UnexpectedAnswer } from './api-error';
+import { type FeedOptions, followEvents, silenceMs } from './run-feed';
+import { linesOf, textOf } from './transport';
 
-export interface ClientOptions {
-  token: string;
-  /** How long an answer may take (ms). */
-  timeoutMs?: number;
-  /** For how long a server that is just restarting is tried again (ms). */
-  patienceMs?: number;
-  signal?: AbortSignal;
-}
-interface Call<T> {
-  method: ApiRequest['method'];
-  path: string;
-  body?: unknown;
-  answer: z.ZodType<T>;
-  /** When the answer takes longer than others do (ms). */
-  timeoutMs?: number;
-}
 const nothing = z.unknown().transform(() => undefined);
 const at = (strings: TemplateStringsArray, ...values: string[]): string =>
   strings.reduce((path, s, i) => path + s + (i < values.length ? encodeURIComponent(values[i]!) : ''), '');
@@ -59,15 +47,7 @@ const at = (strings: TemplateStringsArray, ...values: string[]): string =>
  * The control server's API, typed. Every answer is parsed; every POST carries an Idempotency-Key, so that trying again does nothing twice.
  * Each call throws ApiError when the server says no, ConnectionError when no answer comes, UnexpectedAnswer when it is not the API that answers.
  */
-export class ApiClient {
-  constructor(
-    private readonly transport: Transport,
-    private readonly options: ClientOptions,
-  ) {}
-
-  close(): void {
-    this.transport.close();
-  }
+export class ApiClient extends ApiCalls {
   /** Whether the server can take work now, and if not why. */
   async ready(): Promise<{ ready: boolean; text: string }> {
     const answer = await this.transport.send({ method: 'GET', path: '/readyz', timeoutMs: this.timeoutMs, signal: this.options.signal });
@@ -134,6 +114,24 @@ export class ApiClient {
   /** Every pod of a cluster, as the server's watch has them. */
   pods(cluster: string): Promise<PodsView> {
     return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/pods`, answer: PodsView, timeoutMs: 60_000 });
+  }
+  /** The applications of a cluster, as the cluster itself tells. */
+  apps(cluster: string): Promise<AppsView> {
+    return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/apps`, answer: AppsView, timeoutMs: 60_000 });
+  }
+  /** What the containers of an application say, line by line; with `follow` until the loop is left. */
+  async *appLogs(cluster: string, { namespace, name }: AppRef, query: AppLogQuery = {}): AsyncGenerator<AppLogLine> {
+    const wish = new URLSearchParams(
+      Object.entries(query).flatMap(([k, v]): [string, string][] => (v === undefined ? [] : [[k, typeof v === 'string' ? v : JSON.stringify(v)]])),
+    );
+    const path = `${at`/v1/clusters/${cluster}/apps/${namespace}/${name}/logs`}?${wish.toString()}`;
+    const answer = await this.transport.send({ method: 'GET', path, headers: this.headers, timeoutMs: silenceMs, signal: this.options.signal });
+    if (answer.status !== 200) throw await refusal(answer, `GET ${path}`);
+    for await (const line of linesOf(answer)) if (line !== '') yield AppLogLine.parse(jsonOf(line, `GET ${path}`));
+  }
+  /** What could be installed from the server's bundles. */
+  availableApps(): Promise<AvailableApps> {
+    return this.get('/v1/available-apps', AvailableApps);
   }
   /** The storage of a cluster as its nodes see it now. */
   storage(cluster: string): Promise<StorageStatus> {
@@ -227,62 +225,5 @@ export class ApiClient {
     const parsed = BundleFilePushed.safeParse(jsonOf(await textOf(answer), what));
     if (!parsed.success) throw new UnexpectedAnswer(`${what}: the answer is not what was expected: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
     return parsed.data;
-  }
-
-  private async bytes(path: string): Promise<ApiAnswer> {
-    const answer = await this.transport.send({ method: 'GET', path, headers: this.headers, timeoutMs: this.timeoutMs, signal: this.options.signal });
-    if (answer.status !== 200) throw await refusal(answer, `GET ${path}`);
-    return answer;
-  }
-
-  private get timeoutMs(): number {
-    return this.options.timeoutMs ?? 30_000;
-  }
-  private get headers(): Record<string, string> {
-    return { authorization: `Bearer ${this.options.token}` };
-  }
-  private get<T>(path: string, answer: z.ZodType<T>): Promise<T> {
-    return this.call({ method: 'GET', path, answer });
-  }
-  private async call<T>(call: Call<T>): Promise<T> {
-    const text = await this.text(call);
-    const what = `${call.method} ${call.path}`;
-    const parsed = call.answer.safeParse(text === '' ? undefined : jsonOf(text, what));
-    if (!parsed.success) throw new UnexpectedAnswer(`${what}: the answer is not what was expected: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
-    return parsed.data;
-  }
-  private async text(call: Pick<Call<unknown>, 'method' | 'path' | 'body' | 'timeoutMs'>): Promise<string> {
-    const { method, path } = call;
-    const headers = { ...this.headers, ...(method === 'GET' ? {} : { 'idempotency-key': randomUUID() }) };
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
-    const until = performance.now() + (this.options.patienceMs ?? 3_000);
-    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
-      try {
-        const answer = await this.transport.send({ method, path, headers, body, timeoutMs: call.timeoutMs ?? this.timeoutMs, signal: this.options.signal });
-        if (answer.status >= 400) throw await refusal(answer, `${method} ${path}`);
-        return await textOf(answer);
-      } catch (error) {
-        const again = error instanceof ConnectionError && (error.reason === 'refused' || error.reason === 'lost');
-        if (!again || performance.now() + pauseMs > until) throw error;
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      }
-    }
-  }
-}
-
-function jsonOf(text: string, what: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new UnexpectedAnswer(`${what}: the answer is not JSON: ${text.slice(0, 80)}`, { cause });
-  }
-}
-/** What a refusing answer says. */
-async function refusal(answer: ApiAnswer, what: string): Promise<Error> {
-  const text = await textOf(answer);
-  try {
-    return new ApiError(Problem.parse(JSON.parse(text)), what);
-  } catch (cause) {
-    return new UnexpectedAnswer(`${what}: status ${answer.status} without a reason that can be read: ${text.slice(0, 120)}`, { cause });
   }
 }

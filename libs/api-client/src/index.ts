@@ -1,4 +1,5 @@
 export * from './api-error';
+export type { ClientOptions } from './calls';
 export * from './client';
 export * from './node-transport';
 export type { FeedOptions } from './run-feed';

@@ -18,7 +18,7 @@ interface Feed {
   refused: (answer: ApiAnswer, what: string) => Promise<Error>;
 }
 /** The server speaks at least every 15 s: what is silent for three times that is dead. */
-const silenceMs = 45_000;
+export const silenceMs = 45_000;
 const slowest = 5_000;
 
 /**

@@ -31,3 +31,14 @@ export async function textOf(answer: ApiAnswer): Promise<string> {
   for await (const piece of answer.body) text += decoder.decode(piece, { stream: true });
   return text + decoder.decode();
 }
+/** An answer's body, line by line as it comes. */
+export async function* linesOf(answer: ApiAnswer): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const piece of answer.body) {
+    const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
+}

@@ -1,6 +1,6 @@
 import {
   ApiException, CertificatesV1Api, type Configuration, CoreV1Api, createConfiguration, HttpMethod, KubeConfig, KubernetesObjectApi, type Middleware,
-  ServerConfiguration,
+  ServerConfiguration, type V1ObjectMeta,
 } from '@kubernetes/client-node'; // prettier-ignore
 import { TaskError } from '@strata/tasks';
 
@@ -62,10 +62,18 @@ export class Connection {
     const ofTheApi = (parsed(body) as { kind?: string } | null)?.kind === 'Status';
     return ofTheApi && (status === 404 || status === 503) ? null : { status, body };
   }
-  private async raw(path: string): Promise<{ status: number; body: string }> {
+  /** A list without what its items hold: only who they are, and their labels. @throws TaskError */
+  async heads(path: string): Promise<V1ObjectMeta[]> {
+    const { status, body } = await must(`ask ${path}`, () => this.raw(path, 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1', this.deadlines.callMs));
+    const list = parsed(body) as { items?: { metadata: V1ObjectMeta }[]; message?: string } | null;
+    if (status === 200 && list?.items) return list.items.map((i) => i.metadata);
+    throw new TaskError('cluster-api', `ask ${path}: the API answered ${status}: ${list?.message ?? ''}`, { remedy: 'look at what the API says, then try again', retry: status >= 500 });
+  } // prettier-ignore
+  private async raw(path: string, accept?: string, ms = this.deadlines.readyMs): Promise<{ status: number; body: string }> {
     const context = this.configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
+    if (accept !== undefined) context.setHeaderParam('Accept', accept);
     await this.config.applySecurityAuthentication(context);
-    context.setSignal(AbortSignal.timeout(this.deadlines.readyMs));
+    context.setSignal(AbortSignal.timeout(ms));
     const response = await this.configuration.httpApi.send(context).toPromise();
     return { status: response.httpStatusCode, body: await response.body.text() };
   }

@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { Connection, orNull } from './connection';
+import { keepInRecord } from './helm-record';
 
 export interface HelmOptions {
   /** Gives the program, or fails with what to do; asked at each call. */
@@ -44,7 +45,8 @@ export class Helm implements Releases {
     const argv = ['rollback', of.release, String(revision), '--namespace', of.namespace, '--history-max', String(kept), '--cleanup-on-fail'];
     await this.run([...argv, ...timeOut(limits)], limits);
   }
-  async uninstall(of: ReleaseRef, limits: Parameters<Releases['uninstall']>[1]): Promise<void> {
+  async uninstall(of: ReleaseRef, limits: Parameters<Releases['uninstall']>[1], { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
+    if (keep.length > 0) await keepInRecord(await this.connection(), of, keep);
     const hooks = refsIn((await this.ask(['get', 'hooks', of.release, '--namespace', of.namespace])) ?? '');
     await this.run(['uninstall', of.release, '--namespace', of.namespace, '--ignore-not-found', '--wait', ...timeOut(limits)], limits);
     // what hooks made is not of the release as Helm sees it: an install that was ended in one would leave it for good

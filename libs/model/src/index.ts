@@ -1,4 +1,5 @@
 export * from './api';
+export * from './apps';
 export * from './artifact';
 export * from './canonical-json';
 export * from './changes';

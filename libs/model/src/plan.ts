@@ -50,10 +50,12 @@ export const Step = z
   .meta({ id: 'Step' });
 export type Step = z.infer<typeof Step>;
 
-export const PlanKind = z.enum(['install', 'add-node', 'remove-node', 'uninstall', 'finish', 'verify-storage', 'restore-storage', 'migrate-storage', 'commit-storage', 'rollback-storage', 'drill-storage', 'failover-storage']); // prettier-ignore
+export const PlanKind = z.enum(['install', 'add-node', 'remove-node', 'uninstall', 'finish', 'verify-storage', 'restore-storage', 'migrate-storage', 'commit-storage', 'rollback-storage', 'drill-storage', 'failover-storage', 'install-app', 'upgrade-app', 'rollback-app', 'stop-app', 'start-app', 'restart-app', 'remove-app']); // prettier-ignore
 export type PlanKind = z.infer<typeof PlanKind>;
 /** Runs that deal with nothing but the shared file system: the cluster itself stays as it is. */
 export const ofStorage = (kind: PlanKind): boolean => kind.endsWith('-storage');
+/** Runs that deal with one application. */
+export const ofApps = (kind: PlanKind): boolean => kind.endsWith('-app');
 
 export const Plan = z
   .strictObject({

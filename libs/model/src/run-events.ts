@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AppWish } from './apps';
 import { Finding, OrderResult, Outcome } from './order';
 import { PairMatrix } from './pair-matrix';
 import { Action, Plan, PlanKind } from './plan';
@@ -17,6 +18,7 @@ export const RunIntent = z.strictObject({
   force: z.boolean().default(false), // remove-node, uninstall: also if the node cannot be reached; failover-storage: also with a replica that was not in step for long
   from: RestoreFrom.optional(), // restore-storage; the last dump unless told otherwise
   deleteData: z.boolean().optional(), // uninstall: the data of the shared file system goes as well
+  app: AppWish.optional(), // install-app and all others of an application: which, and what is asked of it
 });
 export type RunIntent = z.infer<typeof RunIntent>;
 

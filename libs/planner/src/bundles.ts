@@ -24,7 +24,8 @@ export function bundles(on: Steps, c: PlanContext, d: Distribution): void {
   }
 }
 /** Catalog entries of the images of all bundles. */
-export const bundleImages = (c: Pick<PlanContext, 'catalog' | 'bundles'>): CatalogEntry[] => c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
+export const bundleImages = (c: Pick<PlanContext, 'catalog' | 'bundles'>): CatalogEntry[] =>
+  c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
 /** Those, and what releases charts where there are any. */
 export const bundleArtifacts = (c: Pick<PlanContext, 'catalog' | 'bundles'>): CatalogEntry[] => [
   ...(c.bundles.some((b) => b.content.components.some((m) => isChart(m.component))) ? [entryOf(c.catalog, helm)] : []),
@@ -42,11 +43,12 @@ export type ComponentWork =
   | { by: 'helm'; task: Task; input: NonNullable<(typeof helmRelease)['inputType']> };
 
 /** What a component of a bundle comes to, with the values that the cluster wants. */
-export function componentWork({ name, values }: Bundled, { component: of, objects, digest }: Content): ComponentWork {
+export function componentWork({ name, content: { version }, values }: Bundled, { component: of, objects, digest }: Content): ComponentWork {
   const shared = { bundle: name, timeoutMs: milliseconds(of.timeout) };
   if (isChart(of)) {
-    const made = { release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: mergedValues(of.values, values[of.name] ?? {}) };
-    return { by: 'helm', task: helmRelease, input: { ...shared, ...made, onFailure: of.onFailure, gates: of.gates, resources: objects } };
+    const given = values[of.name] ?? {};
+    const release = { release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: mergedValues(of.values, given) };
+    return { by: 'helm', task: helmRelease, input: { ...shared, ...release, made: { bundle: name, component: of.name, version, given }, onFailure: of.onFailure, gates: of.gates, resources: objects } };
   }
   const established = of.kind === 'crds' ? objects.map((o): Gate => ({ established: o.metadata.name })) : [];
   return { by: 'apply', task: manifestsApply, input: { ...shared, objects, gates: [...established, ...of.gates] } };

@@ -7,7 +7,7 @@ export { type Precheck, precheckSteps } from './prechecks';
 export { PlanRefused } from './refused';
 export { renderPlan } from './render-plan';
 export { addressesFor, freeRanges } from './site';
-export type { BundleContent, PlanRequest } from './request';
+export type { AppKnown, BundleContent, PlanRequest } from './request';
 export { judgePairs } from './pair-findings';
 export { pairPlan, type PairPlan, type PairPlanNode, type PlannedPair } from './pair-plan';
 export { portVerdict, syncFigures } from './pair-verdict';

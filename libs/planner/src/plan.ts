@@ -1,6 +1,7 @@
-import { type Plan, type PlanKind, canonicalJson, ofStorage } from '@strata/model';
+import { type Plan, type PlanKind, canonicalJson, ofApps, ofStorage } from '@strata/model';
 import { taskNamed, type Task } from '@strata/tasks';
 import { addNode } from './add-node';
+import { apps } from './apps';
 import { checkPlan } from './check-plan';
 import { contextOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
@@ -25,7 +26,7 @@ export function plan(request: PlanRequest, tasks: (name: string) => Task = taskN
   const c = contextOf(request);
   const d = distributionOf(c);
   const { intent } = request;
-  const on = new Steps(c.spec.policy.onFailure === 'unwind' && !ofStorage(intent.kind) ? 'unwind' : 'hold-dependents');
+  const on = new Steps(c.spec.policy.onFailure === 'unwind' && !ofStorage(intent.kind) && !ofApps(intent.kind) ? 'unwind' : 'hold-dependents');
   const skipped: Plan['skipped'] = [];
   const warnings: string[] = [];
   if (intent.kind === 'install' || intent.kind === 'finish') {
@@ -34,7 +35,8 @@ export function plan(request: PlanRequest, tasks: (name: string) => Task = taskN
   } else if (intent.kind === 'add-node') {
     mustBeObtainable(request, c, d);
     warnings.push(...addNode(on, { c, d, names: intent.nodes }));
-  } else if (intent.kind === 'verify-storage') verifyStorage(on, c, request.id);
+  } else if (ofApps(intent.kind)) warnings.push(...apps(on, { c, d, request }));
+  else if (intent.kind === 'verify-storage') verifyStorage(on, c, request.id);
   else if (intent.kind === 'restore-storage') restoreStorage(on, c, request);
   else if (intent.kind === 'drill-storage') drillStorage(on, c, request);
   else if (intent.kind === 'failover-storage') failoverStorage(on, c, request);
@@ -99,6 +101,7 @@ function assemble(request: PlanRequest, parts: Parts): Plan {
     };
   });
   // a node that leaves is part of the plan, wherever it is; that others are away is none of this plan's business
+  const alone = parts.kind === 'remove-node' || ofApps(parts.kind);
   const leaving =
     parts.kind === 'remove-node' ? c.spec.nodes.filter((n) => request.intent.nodes.includes(n.name) && !c.nodes.some((m) => m.name === n.name)) : [];
   const left = leaving.map((n) => ({ name: n.name, role: n.role, nodeId: request.enrolled.get(n.name) ?? null }));
@@ -107,6 +110,6 @@ function assemble(request: PlanRequest, parts: Parts): Plan {
     factsDigest: request.sha256(canonicalJson(Object.fromEntries(request.facts))), catalogDigest: request.catalog.digest,
     distribution: { kind: c.spec.distribution.kind, version: d.version },
     nodes: [...c.nodes.map((n) => ({ name: n.name, role: n.role, nodeId: n.nodeId })), ...left],
-    steps: parts.steps, skipped: [...(parts.kind === 'remove-node' ? [] : absent), ...parts.skipped], absent: parts.kind === 'remove-node' ? [] : c.absent, warnings: parts.warnings,
+    steps: parts.steps, skipped: [...(alone ? [] : absent), ...parts.skipped], absent: alone ? [] : c.absent, warnings: parts.warnings,
   }; // prettier-ignore
 }

@@ -1,4 +1,4 @@
-import type { Catalog, ClusterSpec, Component, Facts, ManifestObject, RunIntent } from '@strata/model';
+import type { Catalog, ClusterSpec, Component, Facts, Made, ManifestObject, RunIntent } from '@strata/model';
 
 /** A bundle as the server read it from disk. */
 export interface BundleContent {
@@ -8,6 +8,18 @@ export interface BundleContent {
   components: { component: Component; objects: ManifestObject[]; digest: string | null }[];
   /** Why it cannot be used, as FILE:LINE:COLUMN and words; the rest of it is empty then. */
   broken?: string;
+}
+
+/** What the cluster tells of the application that a run is about. */
+export interface AppKnown {
+  /** The newest, and all that Helm keeps. */
+  revision: number;
+  revisions: number[];
+  /** Revisions that worked, oldest first, and the newest of them that was noted; 0: none. */
+  proven: number[];
+  good: number;
+  made: Made | null;
+  stopped: boolean;
 }
 
 /** Everything a plan is made of. Nothing else: the same request gives the same plan. */
@@ -27,6 +39,8 @@ export interface PlanRequest {
   unobtainable?: readonly string[];
   bundles: Readonly<Record<string, BundleContent>>;
   intent: RunIntent;
+  /** The application that the intent names; null where there is no such release. */
+  app?: AppKnown | null;
   /** Names of nodes that are in the cluster, but not in the spec any more. They stay as they are, and the plan says so. */
   dropped?: readonly string[];
   /** Names or addresses under which nodes reach the control server. */

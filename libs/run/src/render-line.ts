@@ -3,8 +3,9 @@ import { span } from './explain-wait';
 import type { RunView, StepView } from './view';
 
 /** What a run is for, for people: a look is called by what it is, not by what it looks at. */
-export function intentWords(intent: Pick<RunIntent, 'kind' | 'dryRun' | 'until' | 'nodes'>): string {
+export function intentWords(intent: Pick<RunIntent, 'kind' | 'dryRun' | 'until' | 'nodes' | 'app'>): string {
   if (intent.until === 'precheck') return 'precheck';
+  if (intent.app !== undefined) return `${intent.kind.replace(/-app$/, '')}${intent.dryRun ? ' (plan)' : ''} of ${intent.app.namespace}/${intent.app.name}`;
   const nodes = intent.nodes.length > 0 ? ` ${intent.nodes.join(', ')}` : '';
   return `${intent.kind}${intent.dryRun ? ' (plan)' : ''}${nodes}`;
 }

@@ -5,14 +5,12 @@ import {
   type BucketKey,
   type ClusterSpec,
   type ClusterView,
-  exitCodes,
   type Phase,
   type RunIntent,
-  type RunStarted,
 } from '@strata/model';
-import { CliError } from '../cli-error';
 import type { ServerContext } from '../context/context';
 import { followRun } from '../follow/follow-run';
+import { type Waiting, whenFree } from '../follow/when-free';
 import { readSpecFile } from '../spec/read-spec';
 import { SecretCollector } from '../ssh/collect-secrets';
 import type { Cli, FollowFlags } from './cli';
@@ -81,30 +79,21 @@ async function enrolledNodes(client: ApiClient, cluster: string): Promise<Set<st
 }
 export const isLocal = (url: string): boolean => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
 
-/** Starts a run and shows it to its end, or with `detach` only says which it is. Sets the exit code. */
+/** Starts a run and shows it to its end, or with `detach` only says which it is. `waitMs`: so long a busy cluster is waited for. Sets the exit code. */
 export async function startAndFollow(
   cli: Cli,
   client: ApiClient,
-  what: { cluster: string; intent: RunIntent; flags: FollowFlags & { detach?: boolean; wait?: boolean } },
+  what: { cluster: string; intent: RunIntent; flags: FollowFlags & { detach?: boolean; wait?: boolean }; waitMs?: number },
 ): Promise<void> {
-  const { runId } = what.flags.wait === true ? await startWhenFree(cli, client, what) : await client.startRun(what.cluster, what.intent);
+  const waitMs = what.waitMs ?? (what.flags.wait === true ? (what.flags.timeout ?? Infinity) : 0);
+  const { runId } = await whenFree(() => client.startRun(what.cluster, what.intent), waiting(cli), waitMs);
   await followOrTell(cli, client, { runId, flags: what.flags });
 }
-/** Starts it once no other run is at work on the cluster; says for which it waits. @throws CliError (124) after `flags.timeout` */
-async function startWhenFree(cli: Cli, client: ApiClient, what: { cluster: string; intent: RunIntent; flags: FollowFlags }): Promise<RunStarted> {
-  const until = performance.now() + (what.flags.timeout ?? Infinity);
-  for (let told = ''; ; ) {
-    try {
-      return await client.startRun(what.cluster, what.intent);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 'cluster-busy') throw error;
-      if (error.message !== told) cli.terminal.err(`${error.message}; waiting until it is over`);
-      told = error.message;
-      if (performance.now() > until) throw new CliError(`nothing was begun: ${error.message}`, { exitCode: exitCodes.timeout, remedy: error.remedy, cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-    }
-  }
-} // prettier-ignore
+const waiting = (cli: Cli): Waiting => ({
+  now: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  say: (text) => cli.terminal.err(text),
+});
 export async function followOrTell(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags & { detach?: boolean } }): Promise<void> {
   const { runId } = what;
   if (what.flags.detach !== true) return follow(cli, client, what);

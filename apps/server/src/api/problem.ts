@@ -1,4 +1,5 @@
-import type { Finding, PlanKind, Problem } from '@strata/model';
+import type { Finding, Problem, RunIntent } from '@strata/model';
+import { intentWords } from '@strata/run';
 
 /** An answer that says no: what is wrong, and what to do next. Becomes problem+json (RFC 9457). */
 export class ProblemError extends Error {
@@ -22,11 +23,11 @@ export class ProblemError extends Error {
 export const notFound = (what: string, seek: string): ProblemError =>
   new ProblemError(404, 'not-found', { title: 'not found', detail: `there is no ${what}`, remedy: seek });
 
-/** The cluster's lease is with another run. `kind`: what that one is for; a `finish` nobody asked for. */
-export const clusterBusy = (cluster: string, runId: string, kind?: PlanKind): ProblemError =>
+/** The cluster's lease is with another run. `intent`: what that one is for; a `finish` nobody asked for. */
+export const clusterBusy = (cluster: string, runId: string, intent?: RunIntent): ProblemError =>
   new ProblemError(409, 'cluster-busy', {
     title: 'the cluster is busy',
-    detail: `run ${runId} is at work on cluster "${cluster}"${kind === 'finish' ? ': Strata began it by itself, to finish nodes that an earlier run had to leave behind' : ''}`,
+    detail: `run ${runId}${intent ? ` (${intentWords(intent)})` : ''} is at work on cluster "${cluster}"${intent?.kind === 'finish' ? ': Strata began it by itself, to finish nodes that an earlier run had to leave behind' : ''}`,
     remedy: `wait for it (strata runs watch ${runId}; apply and uninstall take --wait), or stop it (strata runs cancel ${runId})`,
   });
 

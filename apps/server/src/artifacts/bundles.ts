@@ -18,10 +18,13 @@ export class Bundles {
   async read(names: readonly string[]): Promise<Record<string, BundleContent>> {
     const found: Record<string, BundleContent> = {};
     if (names.length === 0) return found;
-    const { bundleDir, pushedDir } = this.edges.settings;
-    const there = new Set([...(await foldersIn(bundleDir)), ...(await foldersIn(pushedDir))]);
-    for (const name of [...there].sort()) found[name] = names.includes(name) ? await this.one(name) : nothing;
+    for (const name of await this.names()) found[name] = names.includes(name) ? await this.one(name) : nothing;
     return found;
+  }
+
+  /** All that there are. */
+  async all(): Promise<Record<string, BundleContent>> {
+    return this.read(await this.names());
   }
 
   /** The folder that a bundle of this name is taken from. */
@@ -48,6 +51,10 @@ export class Bundles {
     });
   }
 
+  private async names(): Promise<string[]> {
+    const { bundleDir, pushedDir } = this.edges.settings;
+    return [...new Set([...(await foldersIn(bundleDir)), ...(await foldersIn(pushedDir))])].sort();
+  }
   /** The versions that came in bundle files, the highest first. */
   private async pushed(name: string): Promise<string[]> {
     return (await foldersIn(join(this.edges.settings.pushedDir, name))).sort((a, b) => compareVersions(b, a));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { canonicalJson, type ClusterSpec, Facts, type Finding, type NodeSpec, ofStorage, type RunIntent } from '@strata/model';
+import { canonicalJson, type ClusterSpec, Facts, type Finding, type NodeSpec, ofApps, ofStorage, type RunIntent } from '@strata/model';
 import { readOnlyHost, SshError, SshMachine } from '@strata/host-ssh';
 import { PlanRefused, precheckSteps } from '@strata/planner';
 import { type Common, deadline, type Host, runTask, taskNamed } from '@strata/tasks';
@@ -78,7 +78,7 @@ export class CheckNodes {
     const met = { node, row, facts: known, findings: [], reachable: true, message: '' };
     if (row.state === 'enrolled') return this.meetAgent(met);
     // without an agent there is nothing of ours to take back or to look at: such a node is not missed
-    if (['remove-node', 'uninstall'].includes(asked.intent.kind) || ofStorage(asked.intent.kind))
+    if (['remove-node', 'uninstall'].includes(asked.intent.kind) || ofStorage(asked.intent.kind) || ofApps(asked.intent.kind))
       return { ...met, via: 'agent', message: 'it has no agent: nothing of ours is on it' };
     if (!node.ssh) return { ...met, facts: null, via: 'agent', reachable: false, message: 'it has not joined yet' };
     try {

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type ClusterSpec, ofStorage } from '@strata/model';
+import { type ClusterSpec, ofApps, ofStorage } from '@strata/model';
 import type { RunView } from '@strata/run';
 import type { ClusterRecord, ClusterState, RunRecord } from '@strata/store';
 import { OrderPlaces } from '../orders/order-places';
@@ -146,7 +146,7 @@ export function stateAfter(
   if (intent.dryRun || result === 'refused' || result === 'planned') return before === 'installing' && !after.hasKubeconfig ? 'new' : unchanged;
   if (intent.kind === 'uninstall') return result === 'done' ? 'uninstalled' : 'degraded';
   if (intent.until !== undefined && intent.until !== 'activate') return result === 'done' && !after.hasKubeconfig ? 'new' : unchanged;
-  if (intent.kind === 'remove-node' || ofStorage(intent.kind)) return unchanged;
+  if (intent.kind === 'remove-node' || ofStorage(intent.kind) || ofApps(intent.kind)) return unchanged;
   if (result === 'done') return intent.kind === 'add-node' && after.missesNodes ? 'degraded' : 'ready';
   if (result === 'degraded') return 'degraded';
   if (result === 'unwound') return after.hasKubeconfig ? 'degraded' : 'new';

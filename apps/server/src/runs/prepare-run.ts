@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { bundleUse, type ClusterSpec, type Finding, type NodeSpec, type Plan, type RunIntent, type RunResult } from '@strata/model';
-import { plan, PlanRefused } from '@strata/planner';
+import { type AppKnown, plan, PlanRefused } from '@strata/planner';
 import { isTransient, type RunRecord } from '@strata/store';
+import { ShowApps } from '../apps/show-apps';
 import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
 import { sealOf } from '../orders/released-orders';
 import { Edges } from '../serve/edges';
@@ -24,6 +25,8 @@ interface Prepared {
   /** Names of nodes that are in, but not in the spec any more. */
   dropped: string[];
 }
+/** The bundle that an application comes from. */
+const sourceOf = ({ app: wish }: RunIntent, known: AppKnown | null | undefined): string[] => [wish?.bundle ?? known?.made?.bundle ?? []].flat();
 const withNodes = (spec: ClusterSpec, nodes: NodeSpec[]): ClusterSpec => ({ ...spec, spec: { ...spec.spec, nodes } });
 
 /** From the wish to the plan: first contact, then the plan, sealed. Done again from the start when the server died in between: nothing was changed. */
@@ -34,6 +37,7 @@ export class PrepareRun {
   @Inject() private readonly checks!: CheckNodes;
   @Inject() private readonly artifacts!: ObtainArtifacts;
   @Inject() private readonly bundles!: Bundles;
+  @Inject() private readonly apps!: ShowApps;
   private readonly busy = new Set<string>();
 
   /** Begins to listen, and takes up what a server before this one left in the middle. */
@@ -117,6 +121,7 @@ export class PrepareRun {
   }
 
   private async plan(run: Prepared, contact: Contact): Promise<Plan> {
+    const app = run.intent.app && (await this.apps.known(run.clusterId, run.intent.app));
     return plan({
       id: randomUUID(),
       clusterId: run.clusterId,
@@ -127,8 +132,9 @@ export class PrepareRun {
       absent: contact.absent,
       catalog: await this.artifacts.catalog(),
       unobtainable: await this.artifacts.unobtainable(run.spec),
-      bundles: await this.bundles.read(run.spec.spec.bundles.map((b) => bundleUse(b).name)),
+      bundles: await this.bundles.read([...run.spec.spec.bundles.map((b) => bundleUse(b).name), ...sourceOf(run.intent, app)]),
       intent: run.intent,
+      ...(app === undefined ? {} : { app }),
       dropped: run.dropped,
       serverHosts: this.edges.settings.advertise, // what the operator says, not what this host happens to have: a plan must not change by itself
       now: this.edges.now(),

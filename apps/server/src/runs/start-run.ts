@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { ApplyClusterBody, RunIntent, RunStarted, StartRunBody } from '@strata/model';
+import { type ApplyClusterBody, ofApps, type RunIntent, type RunStarted, type StartRunBody } from '@strata/model';
 import type { ClusterRecord, Work } from '@strata/store';
 import { clusterBusy, conflict, notFound, ProblemError } from '../api/problem';
 import { mustNameNodes, planNode } from '../clusters/apply-cluster';
@@ -29,7 +29,7 @@ export class StartRun {
     const events = await store.transaction(async (work) => {
       const epoch = await work.epochs.next('run');
       const lease = await work.clusters.takeLease({ clusterId: cluster.id, runId, epoch });
-      if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId, (await work.runs.find(lease.holder.runId))?.intent.kind);
+      if (!lease.taken) throw clusterBusy(cluster.name, lease.holder.runId, (await work.runs.find(lease.holder.runId))?.intent);
       const current = await work.clusters.find(cluster.id); // a newer spec may have come since
       const specVersion = draft
         ? await keepDraft(work, this.edges, { cluster, draft, by, kept: !intent.dryRun })
@@ -60,6 +60,10 @@ export class StartRun {
   }
 
   private async mustMakeSense(cluster: ClusterRecord, intent: RunIntent): Promise<void> {
+    if (ofApps(intent.kind) !== (intent.app !== undefined))
+      throw new ProblemError(422, 'app-unnamed', { title: 'not an application', detail: `a run of kind ${intent.kind} ${intent.app ? 'is about no application' : 'names no application'}`, remedy: 'name the application in `intent.app` of a run whose kind ends with -app' });
+    if (ofApps(intent.kind) && cluster.kubeconfig === null)
+      throw conflict('no-kubeconfig', `cluster "${cluster.name}" has no Kubernetes yet, or no more`, 'install it first (strata apply)');
     if (['remove-node', 'add-node', 'migrate-storage'].includes(intent.kind)) {
       if (intent.nodes.length === 0) throw conflict('no-nodes', `${intent.kind} names no node`, 'name the nodes in intent.nodes');
       const rows = await this.edges.store.nodes.list(cluster.id);

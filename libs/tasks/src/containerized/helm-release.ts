@@ -1,13 +1,16 @@
-import { canonicalJson, ChartValues, Gate, ManifestObject, Name, Sha256 } from '@strata/model';
+import { canonicalJson, ChartValues, type Finding, Gate, Made, ManifestObject, Name, Sha256 } from '@strata/model';
 import { z } from 'zod';
 import { defineServerTask, type ServerContext } from '../define-task';
 import { outdated, withRevision } from '../orchestration/revision';
-import type { KubeObject, ObjectRef } from '../ports/cluster';
-import type { Releases, Revision } from '../ports/releases';
+import type { KubeObject } from '../ports/cluster';
+import type { ReleaseRef, Releases, Revision } from '../ports/releases';
 import { shortHash } from '../short-hash';
 import { TaskError } from '../task-error';
 import { awaitGates } from './await-gates';
+import { keepData, claimsThere } from './claims';
 import { closedGate } from './gates';
+import { noteGood, noteRef, readNote } from './release-note';
+import { isHalted, isStopped, isWorkload, placed, stoppedNote, wake, workloadsOf } from './stopped';
 
 const Input = z.strictObject({
   bundle: Name,
@@ -20,41 +23,39 @@ const Input = z.strictObject({
   gates: z.array(Gate),
   onFailure: z.enum(['rollback', 'hold']),
   timeoutMs: z.int(),
+  made: Made.optional(), // noted beside the release when it is proven
 });
 type Input = z.infer<typeof Input>;
-type Context = Pick<ServerContext<Input>, 'cluster' | 'control' | 'input' | 'clock' | 'signal' | 'progress' | 'log'>;
+/** What every step that deals with a release knows of it. */
+export type OfRelease = ReleaseRef & { timeoutMs: number; gates: readonly Gate[] };
+export type ReleaseContext<I extends OfRelease = OfRelease> = Pick<ServerContext<I>, 'cluster' | 'control' | 'input' | 'clock' | 'signal' | 'progress' | 'log'>;
+type Context = ReleaseContext<Input>;
+type Few = Pick<ReleaseContext, 'cluster' | 'control' | 'input'>;
 
 /** Says in Helm's own history which content a revision was made of. */
 const descriptionOf = ({ bundle, chart, digest, values }: Input): string => `${bundle} ${chart} ${shortHash(canonicalJson({ digest, values }))}`;
 const isPending = ({ status }: Revision): boolean => status.startsWith('pending-') || status === 'uninstalling';
 
-const limitsOf = ({ input, signal }: Pick<Context, 'input' | 'signal'>): { timeoutMs: number; signal: AbortSignal } => ({ timeoutMs: input.timeoutMs, signal });
+export const limitsOf = ({ input, signal }: Pick<ReleaseContext, 'input' | 'signal'>): { timeoutMs: number; signal: AbortSignal } => ({ timeoutMs: input.timeoutMs, signal });
 /** The newest revision, whatever became of it. */
-const newest = async ({ control, input }: Pick<Context, 'control' | 'input'>): Promise<Revision | undefined> => (await control.releases.history(input)).at(-1);
-/** To a revision that was proven, or away where there is none. */
-async function backTo(c: Pick<Context, 'control' | 'input' | 'signal'>, good: number): Promise<void> {
-  if (good > 0) await c.control.releases.rollback(c.input, good, limitsOf(c));
-  else await c.control.releases.uninstall(c.input, limitsOf(c));
+export const newest = async ({ control, input }: Pick<Few, 'control' | 'input'>): Promise<Revision | undefined> => (await control.releases.history(input)).at(-1);
+/** To a revision that was proven, or away where there is none; claims that were there before it stay. */
+export async function backTo(c: Few & Pick<ReleaseContext, 'signal'>, good: number, data: readonly string[] = []): Promise<void> {
+  if (good > 0) {
+    await keepData(c, c.input);
+    await c.control.releases.rollback(c.input, good, limitsOf(c));
+    for (const o of await workloadsOf(c.cluster, c.control.releases, c.input)) await wake(c.cluster, o);
+  } else await c.control.releases.uninstall(c.input, limitsOf(c), { keep: data });
 }
+export const goodRevision = async ({ cluster, input }: Pick<Few, 'cluster' | 'input'>): Promise<number> => (await readNote(cluster, input)).good;
 
-/** The last revision whose gates were all open, as we know it: a note beside the release. */
-const noteRef = ({ release, namespace }: Input): ObjectRef => ({ apiVersion: 'v1', kind: 'ConfigMap', namespace, name: `strata-release-${release}` });
-async function goodRevision({ cluster, input }: Pick<Context, 'cluster' | 'input'>): Promise<number> {
-  const data = (await cluster.get(noteRef(input)))?.['data'] as { good?: string } | undefined;
-  return Number(data?.good ?? 0);
-}
-async function noteGood({ cluster, input }: Pick<Context, 'cluster' | 'input'>, revision: number): Promise<void> {
-  const { apiVersion, kind, name, namespace } = noteRef(input);
-  const labels = { 'app.kubernetes.io/managed-by': 'strata' };
-  await cluster.apply([{ apiVersion, kind, metadata: { name, namespace: namespace ?? 'default', labels }, data: { good: String(revision) } }]);
-}
-
-const workloads = new Set(['Deployment', 'DaemonSet', 'StatefulSet']);
-/** What a release makes is waited for without being asked: its workloads, its Jobs, its definitions. */
-async function ownGates(releases: Releases, input: Input): Promise<Gate[]> {
-  const objects = await releases.objects(input);
-  return objects.flatMap(({ apiVersion, kind, name, namespace = input.namespace }): Gate[] => {
-    if (workloads.has(kind)) return [{ rollout: { apiVersion, kind: kind as 'Deployment', name, namespace } }];
+/** What a release makes is waited for without being asked: its workloads (but those that were stopped), its Jobs, its definitions. */
+export async function ownGates({ cluster, control: { releases }, input: of }: Few): Promise<Gate[]> {
+  const halted = (await workloadsOf(cluster, releases, of)).filter(isHalted);
+  return (await releases.objects(of)).flatMap((ref): Gate[] => {
+    const { apiVersion, kind, name, namespace = of.namespace } = placed(ref, of);
+    if (halted.some((o) => o.kind === kind && o.metadata.name === name)) return [];
+    if (isWorkload(kind) && kind !== 'CronJob') return [{ rollout: { apiVersion, kind: kind as 'Deployment', name, namespace } }];
     if (kind === 'Job') return [{ complete: { name, namespace } }];
     return kind === 'CustomResourceDefinition' ? [{ established: name }] : [];
   });
@@ -67,8 +68,11 @@ async function missing(c: Pick<Context, 'cluster' | 'control' | 'input'>, last: 
   if (!last) return `the release ${input.release} is not there`;
   if (last.status !== 'deployed') return `the release ${input.release} is ${last.status}`;
   if (last.description !== descriptionOf(input)) return `the release ${input.release} was made of other content`;
-  if ((await goodRevision(c)) !== last.revision) return `the release ${input.release} was not proven yet`;
-  const gates = [...(await ownGates(control.releases, input)), ...input.gates];
+  const note = await readNote(cluster, input);
+  if (note.good !== last.revision) return `the release ${input.release} was not proven yet`;
+  if (input.made && canonicalJson(note.made.get(last.revision) ?? null) !== canonicalJson(input.made)) return `it is not noted what the release ${input.release} was made of`;
+  if (isStopped(await workloadsOf(cluster, control.releases, input))) return null; // as it was asked to be: `strata app stop`
+  const gates = [...(await ownGates(c)), ...input.gates];
   return (await outdated(cluster, resources(input))) ?? (await closedGate(cluster, gates))?.words ?? null;
 }
 
@@ -80,15 +84,20 @@ export const helmRelease = defineServerTask({
   name: 'helm.release', version: 1, layer: 'containerized', timeout: '100m', attempts: 2,
   title: 'A chart of a bundle is released, and what it makes works',
   input: Input,
-  before: z.strictObject({ good: z.int() }), // the revision that was proven before; 0: there was none
+  before: z.strictObject({
+    good: z.int(), // the revision that was proven before; 0: there was none
+    data: z.array(z.string()).default([]), // claims that were there before: they stay, whatever happens to the release
+  }),
   output: z.strictObject({ revision: z.int() }),
   async check(c) {
     const last = await newest(c);
     const reason = await missing(c, last);
-    return reason === null ? { state: 'satisfied', output: { revision: last?.revision ?? 0 } } : { state: 'unsatisfied', reason, before: { good: await goodRevision(c) } };
+    if (reason !== null) return { state: 'unsatisfied', reason, before: { good: await goodRevision(c), data: await claimsThere(c.cluster, c.input) } };
+    return { state: 'satisfied', output: { revision: last?.revision ?? 0 }, findings: await stoppedFinding(c) };
   },
   async apply(c) {
-    const last = await recovered(c);
+    const { data } = c.before;
+    const last = await recovered(c, data);
     const same = last?.status === 'deployed' && last.description === descriptionOf(c.input);
     const proven = same && (await goodRevision(c)) === last.revision;
     try {
@@ -97,13 +106,13 @@ export const helmRelease = defineServerTask({
     } catch (error) {
       // an API that does not answer proves nothing: the step is tried again, and finds what is there
       const judged = error instanceof TaskError && ['gate-closed', 'helm-failed'].includes(error.code);
-      if (judged && !proven && c.input.onFailure === 'rollback' && !c.signal.aborted) throw await gaveBack(c, error);
+      if (judged && !proven && c.input.onFailure === 'rollback' && !c.signal.aborted) throw await gaveBack(c, error, data);
       throw error;
     }
   },
   async undo(c) {
     const good = (await newest(c)) === undefined ? 0 : c.before.good;
-    await backTo(c, good);
+    await backTo(c, good, c.before.data);
     if (good === 0) await c.cluster.delete(noteRef(c.input));
   },
 }); // prettier-ignore
@@ -111,38 +120,58 @@ export const helmRelease = defineServerTask({
 async function upgrade(c: Context): Promise<void> {
   c.progress(null, `Helm releases ${c.input.release}`);
   const { bundle, chart, digest, values } = c.input;
+  await keepData(c, c.input);
   await c.control.releases.upgrade(c.input, { bundle, chart, digest, values, description: descriptionOf(c.input) }, limitsOf(c));
+  await wakeAll(c);
+}
+/** A new revision runs, also of an application that was stopped: whoever wants other content of it wants it to work, and it cannot be proven otherwise. */
+export async function wakeAll(c: Pick<ReleaseContext, 'cluster' | 'control' | 'input' | 'progress' | 'log'>): Promise<void> {
+  const stopped = (await workloadsOf(c.cluster, c.control.releases, c.input)).filter((o) => stoppedNote(o) !== null);
+  if (stopped.length === 0) return;
+  const words = `${c.input.release} was stopped, and is started with this revision`;
+  c.progress(null, words);
+  c.log(words);
+  for (const o of stopped) await wake(c.cluster, o);
+}
+/** What an apply says of a release that is as planned, but stopped: it stays so. */
+async function stoppedFinding({ cluster, control, input }: Pick<Context, 'cluster' | 'control' | 'input'>): Promise<Finding[]> {
+  if (!isStopped(await workloadsOf(cluster, control.releases, input))) return [];
+  const message = `${input.namespace}/${input.release} is stopped, and stays so`;
+  return [{ severity: 'info', code: 'app.stopped', message, remedy: `strata app start ${input.release} --namespace ${input.namespace}` }];
 }
 /** All that the release makes works; an operator's resources come when it does itself. */
 async function prove(c: Context): Promise<void> {
-  const { cluster, control, input } = c;
+  const { cluster, input } = c;
   const wait = { what: `release ${input.release} of ${input.bundle} to work`, timeoutMs: input.timeoutMs };
-  await awaitGates(c, { ...wait, gates: await ownGates(control.releases, input) });
+  await awaitGates(c, { ...wait, gates: await ownGates(c) });
   if ((await outdated(cluster, resources(input))) !== null) await cluster.apply(resources(input).map(withRevision));
   await awaitGates(c, { ...wait, gates: input.gates });
-  await noteNewestGood(c);
+  await noteNewestGood(c, input.made);
 }
-async function noteNewestGood(c: Context): Promise<void> {
+/** Notes that the newest revision works; `made`: of what, or as which proven one. */
+export async function noteNewestGood(c: Few, made: Made | number | undefined): Promise<void> {
   const last = await newest(c);
-  if (last) await noteGood(c, last.revision);
+  if (!last) return;
+  const of = typeof made === 'number' ? (await readNote(c.cluster, c.input)).made.get(made) : made;
+  await noteGood(c.cluster, c.input, { revision: last.revision, made: of });
 }
 
 /** Takes a release that did not come up back to the last proven revision. @returns the error with what was done about it */
-async function gaveBack(c: Context, error: TaskError): Promise<TaskError> {
+export async function gaveBack(c: ReleaseContext, error: TaskError, data: readonly string[]): Promise<TaskError> {
   const { input, log, progress } = c;
-  const words = await backToGood(c);
+  const words = await backToGood(c, data);
   progress(null, `${input.release}: ${words}`);
   log(`release ${input.release}: ${words}`);
   return new TaskError(error.code, `${error.message}; ${words}`, { remedy: error.remedy, cause: error });
 }
-async function backToGood(c: Context): Promise<string> {
+async function backToGood(c: ReleaseContext, data: readonly string[]): Promise<string> {
   const good = await goodRevision(c);
   const last = await newest(c);
   if (!last) return 'nothing of it was installed';
   if (last.revision === good && last.status === 'deployed') return `revision ${good}, which works, was not touched`; // Helm refused before it changed anything
-  await backTo(c, good);
+  await backTo(c, good, data);
   if (good === 0) return 'it was taken away again: no revision of it ever worked';
-  await noteNewestGood(c);
+  await noteNewestGood(c, good);
   return `it went back to revision ${good}, the last one that worked`;
 }
 
@@ -151,7 +180,7 @@ async function backToGood(c: Context): Promise<string> {
  * to stay unchanged for the whole time that whoever wrote it was given, and longer orders of ours than this one are over (one server, one run of a cluster,
  * one attempt of a step).
  */
-async function recovered(c: Context): Promise<Revision | undefined> {
+export async function recovered(c: ReleaseContext, data: readonly string[]): Promise<Revision | undefined> {
   const { control: { releases }, input, clock, signal, progress, log } = c;
   const last = await newest(c);
   if (!last || !isPending(last)) return last;
@@ -169,6 +198,6 @@ async function recovered(c: Context): Promise<Revision | undefined> {
   if (!after || !isPending(after)) return after;
   const good = await goodRevision(c);
   log(`release ${input.release} was left ${last.status} by somebody who is gone; it goes ${good > 0 ? `back to revision ${good}` : 'away first'}`);
-  await backTo(c, good);
+  await backTo(c, good, data);
   return newest(c);
 } // prettier-ignore

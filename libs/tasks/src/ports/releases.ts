@@ -29,8 +29,8 @@ export interface Releases {
   /** Installs or upgrades; it waits for hooks, not for workloads. */
   upgrade(of: ReleaseRef, what: ChartRef & { values: ChartValues; description: string }, limits: Limits): Promise<void>;
   rollback(of: ReleaseRef, revision: number, limits: Limits): Promise<void>;
-  /** With what its hooks left. Fine if it is not there. */
-  uninstall(of: ReleaseRef, limits: Limits): Promise<void>;
+  /** With what its hooks left. Fine if it is not there. `keep`: objects that stay, as `KIND/NAME`. */
+  uninstall(of: ReleaseRef, limits: Limits, options?: { keep?: readonly string[] }): Promise<void>;
   /** What the newest revision consists of. */
   objects(of: ReleaseRef): Promise<ObjectRef[]>;
   /** Helm's own record of a revision: when it was written last, by whom ever. Null where there is none. */

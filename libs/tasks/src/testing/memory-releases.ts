@@ -10,6 +10,7 @@ interface Kept extends Revision {
   at: number;
 }
 const keyOf = ({ release, namespace }: ReleaseRef): string => `${namespace}/${release}`;
+const refKey = (o: KubeObject): string => `${o.kind}/${o.metadata.name}`;
 
 /** Helm in memory: it keeps revisions, and puts what a chart makes into the cluster. */
 export class MemoryReleases implements Releases {
@@ -37,8 +38,8 @@ export class MemoryReleases implements Releases {
     if (!to) throw new TaskError('helm-failed', `helm rollback ${of.release}: release has no ${revision} version`, { remedy: 'see its history' });
     await this.add(of, to.objects, { status: 'deployed', description: `Rollback to ${revision}` });
   }
-  async uninstall(of: ReleaseRef): Promise<void> {
-    for (const object of this.of(of).at(-1)?.objects ?? []) await this.cluster.delete(refOf(object));
+  async uninstall(of: ReleaseRef, _: unknown, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
+    for (const object of this.of(of).at(-1)?.objects ?? []) if (!keep.includes(`${object.kind}/${object.metadata.name}`)) await this.cluster.delete(refOf(object));
     this.kept.delete(keyOf(of));
   }
   objects = (of: ReleaseRef): Promise<ObjectRef[]> => Promise.resolve((this.of(of).at(-1)?.objects ?? []).map(refOf));
@@ -50,9 +51,19 @@ export class MemoryReleases implements Releases {
   private async add(of: ReleaseRef, objects: KubeObject[], { status, description }: { status: string; description: string }): Promise<void> {
     const all = this.of(of);
     for (const r of all) if (r.status === 'deployed' && status === 'deployed') r.status = 'superseded';
+    const before = all.at(-1)?.objects ?? [];
     all.push({ revision: (all.at(-1)?.revision ?? 0) + 1, status, description, objects, at: this.now });
     this.kept.set(keyOf(of), all);
-    await this.cluster.apply(objects);
+    for (const object of objects) await this.put(object);
+    for (const object of before) if (!objects.some((o) => refKey(o) === refKey(object))) await this.drop(object);
+  }
+  /** As Helm does it: annotations of others stay. */
+  private async put(object: KubeObject): Promise<void> {
+    const annotations = { ...(await this.cluster.get(refOf(object)))?.metadata.annotations, ...object.metadata.annotations };
+    await this.cluster.apply([Object.keys(annotations).length === 0 ? object : { ...object, metadata: { ...object.metadata, annotations } }]);
+  }
+  private async drop(object: KubeObject): Promise<void> {
+    if ((await this.cluster.get(refOf(object)))?.metadata.annotations?.['helm.sh/resource-policy'] !== 'keep') await this.cluster.delete(refOf(object));
   }
   private of(of: ReleaseRef): Kept[] {
     return this.kept.get(keyOf(of)) ?? [];

@@ -1,0 +1,92 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ReleaseBook, type SeenRelease } from '@strata/cluster';
+import { type AppRef, type AppsView, type AppView, type AvailableApps, bundleUse, isChart, releaseOf } from '@strata/model';
+import type { AppKnown } from '@strata/planner';
+import { type Cluster, TaskError, troubleOf } from '@strata/tasks';
+import type { ClusterRecord } from '@strata/store';
+import { conflict, ProblemError } from '../api/problem';
+import { Bundles } from '../artifacts/bundles';
+import { ClusterEdges } from '../clusters/cluster-edges';
+import { ShowClusters } from '../clusters/show-clusters';
+import { Edges } from '../serve/edges';
+import { appView } from './app-state';
+
+/** So many broken workloads are asked why; each is several questions to the API. */
+const mostCauses = 10;
+
+/** The applications of a cluster, as the cluster itself tells: what is in no database of ours cannot be wrong there. */
+@Injectable()
+export class ShowApps {
+  @Inject() private readonly edges!: Edges;
+  @Inject() private readonly clusters!: ShowClusters;
+  @Inject() private readonly reach!: ClusterEdges;
+  @Inject() private readonly bundles!: Bundles;
+
+  /** @throws ProblemError 404, 409 before there is a Kubernetes to ask, 503 while it does not answer */
+  async run(idOrName: string): Promise<AppsView> {
+    const cluster = await this.clusters.record(idOrName);
+    if (cluster.kubeconfig === null)
+      throw conflict('no-kubeconfig', `cluster "${cluster.name}" has no Kubernetes yet, or no more`, 'install it first (strata apply), or wait until its control plane is up');
+    const seen = await answered(async () => (await this.book(cluster.id)).look());
+    const spec = await this.ofSpec(cluster);
+    const api = await this.reach.of(cluster.id);
+    let causes = mostCauses;
+    const apps: AppView[] = [];
+    for (const release of seen) {
+      const view = appView(release, spec.has(keyOf(release)));
+      const cause = view.state === 'degraded' && causes-- > 0 ? await causeOf(api, release) : null;
+      apps.push(cause === null ? view : { ...view, why: `${view.why ?? ''}; ${cause}` });
+    }
+    return { cluster: cluster.name, apps };
+  } // prettier-ignore
+
+  /** What could be installed from the server's bundles. */
+  async available(): Promise<AvailableApps> {
+    const all = Object.entries(await this.bundles.all());
+    return {
+      apps: all.flatMap(([bundle, { version, components }]) =>
+        components.flatMap(({ component: m }) => (m.kind === 'application' ? [{ bundle, component: m.name, version, release: releaseOf(m), namespace: m.namespace, needs: m.needs }] : [])),
+      ),
+      broken: all.flatMap(([bundle, { broken }]) => (broken === undefined ? [] : [{ bundle, why: broken }])),
+    };
+  } // prettier-ignore
+
+  /** What a plan has to know of one application; null where there is none. @throws TaskError when the cluster does not answer */
+  async known(clusterId: string, of: AppRef): Promise<AppKnown | null> {
+    const [seen] = await (await this.book(clusterId)).look(of);
+    if (!seen) return null;
+    const view = appView(seen, false);
+    const { note, revisions } = seen;
+    return {
+      revision: view.revision, revisions: revisions.map((r) => r.revision), proven: view.proven, good: note.good,
+      made: note.made.get(view.revision) ?? note.made.get(note.good) ?? null, stopped: view.state === 'stopped',
+    }; // prettier-ignore
+  }
+
+  private async book(clusterId: string): Promise<ReleaseBook> {
+    return new ReleaseBook(await this.reach.kubeconfig(clusterId));
+  }
+  /** Releases that the cluster's spec makes, as NAMESPACE/NAME. */
+  private async ofSpec(cluster: ClusterRecord): Promise<Set<string>> {
+    const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
+    const names = (spec?.spec.bundles ?? []).map((b) => bundleUse(b).name);
+    const contents = Object.values(await this.bundles.read(names));
+    const charts = contents.flatMap((c) => c.components.map((m) => m.component).filter(isChart));
+    return new Set(charts.map((m) => keyOf({ namespace: m.namespace, name: releaseOf(m) })));
+  }
+}
+const keyOf = ({ namespace, name }: AppRef): string => `${namespace}/${name}`;
+
+/** Pod, container and cause of the first workload that does not work; null where nothing of it can be told. */
+async function causeOf(cluster: Cluster, { namespace, workloads }: SeenRelease): Promise<string | null> {
+  const broken = workloads.find((w) => w.missing !== null);
+  return broken ? troubleOf(cluster, { apiVersion: broken.apiVersion, kind: broken.kind, name: broken.name, namespace }).catch(() => null) : null; // the state is told all the same
+}
+async function answered<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof TaskError)) throw error;
+    throw new ProblemError(503, error.code, { title: 'the cluster does not answer', detail: error.message, remedy: error.remedy, cause: error });
+  }
+}

@@ -1,0 +1,89 @@
+import type { V1ObjectMeta } from '@kubernetes/client-node';
+import { type KubeObject, noteLabels, noteOf, type ReleaseNote, releaseOfNote, stoppedNote } from '@strata/tasks';
+import { Connection, must } from './connection';
+import { rolloutOf, type Workload } from './rollout';
+
+/** One revision, as Helm's own record of it says. */
+export interface SeenRevision {
+  revision: number;
+  status: string;
+  at: number; // when it was written last; ms since 1970
+}
+export interface SeenWorkload {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  /** What is missing for it to work; null: nothing. */
+  missing: string | null;
+  /** Since when it is stopped by us; null: it is not. */
+  stoppedAt: number | null;
+}
+/** A release as the cluster itself tells of it. */
+export interface SeenRelease {
+  name: string;
+  namespace: string;
+  revisions: SeenRevision[]; // oldest first, one at least
+  note: ReleaseNote;
+  workloads: SeenWorkload[];
+}
+const kinds = [['apps/v1', 'Deployment'], ['apps/v1', 'StatefulSet'], ['apps/v1', 'DaemonSet'], ['batch/v1', 'CronJob']] as const; // prettier-ignore
+const keyOf = (namespace = 'default', name = ''): string => `${namespace}/${name}`;
+
+/** What is released in a cluster, by Helm's own records, our notes beside them, and the workloads: without what the records hold, which is much. */
+export class ReleaseBook {
+  private readonly connection: Connection;
+
+  constructor(kubeconfig: string) {
+    this.connection = new Connection(kubeconfig);
+  }
+
+  /** `of`: only this one. @throws TaskError when the API does not answer */
+  async look(of?: { namespace: string; name: string }): Promise<SeenRelease[]> {
+    const records = await this.connection.heads(of ? `/api/v1/namespaces/${of.namespace}/secrets?labelSelector=owner%3Dhelm%2Cname%3D${of.name}` : '/api/v1/secrets?labelSelector=owner%3Dhelm');
+    const releases = new Map<string, SeenRelease>();
+    for (const m of records) {
+      const { name, version, status = 'unknown' } = m.labels ?? {};
+      if (name === undefined || m.namespace === undefined) continue;
+      const key = keyOf(m.namespace, name);
+      const known = releases.get(key) ?? { name, namespace: m.namespace, revisions: [], note: noteOf(null), workloads: [] };
+      known.revisions.push({ revision: Number(version), status, at: writtenAt(m) });
+      releases.set(key, known);
+    }
+    if (releases.size === 0) return [];
+    await this.addNotes(releases, of?.namespace);
+    await this.addWorkloads(releases, of?.namespace);
+    for (const r of releases.values()) r.revisions.sort((a, b) => a.revision - b.revision);
+    return [...releases.values()].sort((a, b) => keyOf(a.namespace, a.name).localeCompare(keyOf(b.namespace, b.name)));
+  } // prettier-ignore
+
+  private async addNotes(releases: ReadonlyMap<string, SeenRelease>, namespace: string | undefined): Promise<void> {
+    const labelSelector = Object.entries(noteLabels).map(([k, v]) => `${k}=${v}`).join(','); // prettier-ignore
+    const { core } = this.connection;
+    const { items } = await must('list the notes of releases', () => (namespace === undefined ? core.listConfigMapForAllNamespaces({ labelSelector }) : core.listNamespacedConfigMap({ namespace, labelSelector })));
+    for (const item of items) {
+      const name = releaseOfNote(item.metadata?.name ?? '');
+      const release = name === null ? undefined : releases.get(keyOf(item.metadata?.namespace, name));
+      if (release) release.note = noteOf(item as unknown as KubeObject);
+    }
+  } // prettier-ignore
+  private async addWorkloads(releases: ReadonlyMap<string, SeenRelease>, namespace: string | undefined): Promise<void> {
+    for (const [apiVersion, kind] of kinds) {
+      const { items } = await must(`list each ${kind}`, () => this.connection.objects.list(apiVersion, kind, namespace));
+      for (const o of items) {
+        const { annotations = {}, name = '' } = o.metadata ?? {};
+        const release = releases.get(keyOf(annotations['meta.helm.sh/release-namespace'], annotations['meta.helm.sh/release-name']));
+        release?.workloads.push({ apiVersion, kind, name, ...stateOf({ ...o, kind } as unknown as KubeObject) });
+      }
+    }
+  }
+}
+const writtenAt = (m: V1ObjectMeta): number => {
+  const seconds = Number(m.labels?.['modifiedAt'] ?? m.labels?.['createdAt'] ?? 0);
+  return Math.max(seconds * 1000, new Date(m.creationTimestamp ?? 0).getTime());
+};
+function stateOf(o: KubeObject): Pick<SeenWorkload, 'missing' | 'stoppedAt'> {
+  const stopped = stoppedNote(o);
+  if (stopped !== null || o.kind === 'CronJob') return { missing: null, stoppedAt: stopped?.at ?? null };
+  const { complete, message } = rolloutOf(o as Workload);
+  return { missing: complete ? null : message, stoppedAt: null };
+}

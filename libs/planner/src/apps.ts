@@ -1,0 +1,186 @@
+import { type AppWish, type CatalogEntry, type Component, type Gate, isChart, type Made, milliseconds, releaseOf, userOf } from '@strata/model';
+import { appRemove, appRestart, appStart, appStop, helmRelease, helmRollback, manifestsApply, nativeTasks } from '@strata/tasks';
+import { mergedValues } from './bundles';
+import { entryOf, type PlanContext } from './context';
+import type { Distribution } from './distribution';
+import { fetch } from './fetch';
+import { obtain } from './install';
+import { PlanRefused } from './refused';
+import type { BundleContent, PlanRequest } from './request';
+import { artifact, obtaining, type Line, type Steps } from './steps';
+import { namespaceObjects } from './user-namespace';
+
+type Chart = Extract<Component, { chart: string }>;
+interface Asked {
+  on: Steps;
+  c: PlanContext;
+  d: Distribution;
+  request: PlanRequest;
+  wish: AppWish;
+}
+/** How long a stop, a start or a way back may take, where no component says otherwise. */
+const usualMs = 5 * 60_000;
+const inWords = ({ namespace, name }: AppWish): string => `${namespace}/${name}`;
+const keyOf = ({ namespace, name }: AppWish): string => `${namespace}.${name}`;
+
+/** One application: installed, changed, stopped, started, or taken away. Gives warnings. @throws PlanRefused */
+export function apps(on: Steps, { c, d, request }: { c: PlanContext; d: Distribution; request: PlanRequest }): string[] {
+  const wish = request.intent.app;
+  if (!wish) throw new PlanRefused('app.unnamed', 'it is not said which application is meant', 'name it in `intent.app`');
+  const a: Asked = { on, c, d, request, wish };
+  switch (request.intent.kind) {
+    case 'install-app':
+      return install(a);
+    case 'upgrade-app':
+      return upgrade(a);
+    case 'rollback-app':
+      return rollback(a);
+    case 'remove-app':
+      return remove(a);
+    default:
+      return power(a);
+  }
+}
+
+function install(a: Asked): string[] {
+  const { wish, request, c } = a;
+  if (wish.bundle === undefined || wish.component === undefined)
+    throw new PlanRefused('app.unnamed', 'it is not said what is to be installed', 'name it as BUNDLE/COMPONENT: strata app list --available');
+  mustNotBeOfSpec(a);
+  if (request.app) throw new PlanRefused('app.exists', `there is a release ${wish.name} in ${wish.namespace} already`, `change it with \`strata app upgrade ${wish.name} --namespace ${wish.namespace}\`, or give this one another --name`); // prettier-ignore
+  const { content, component, digest } = componentOf(a, wish.bundle, wish.component);
+  const inSpec = c.bundles.some((b) => b.name === wish.bundle);
+  if (component.needs.length > 0 && !inSpec)
+    throw new PlanRefused('app.needs', `${wish.bundle}/${wish.component} needs ${component.needs.join(', ')} of its bundle, which this cluster does not have`, `add ${wish.bundle} to \`bundles\` in the spec and apply it first`); // prettier-ignore
+  const made: Made = { bundle: wish.bundle, component: wish.component, version: content.version, given: wish.values ?? {} };
+  return release(a, { content, component, digest, made });
+}
+
+function upgrade(a: Asked): string[] {
+  const { wish } = a;
+  mustNotBeOfSpec(a);
+  const known = mustBeThere(a);
+  const from = { bundle: wish.bundle ?? known.made?.bundle, component: wish.component ?? known.made?.component };
+  if (from.bundle === undefined || from.component === undefined)
+    throw new PlanRefused('app.unknown-source', `it is not noted which component of which bundle ${inWords(wish)} was made of`, 'say it: strata app upgrade NAME --from BUNDLE/COMPONENT');
+  const given = wish.resetValues === true ? (wish.values ?? {}) : mergedValues(known.made?.given ?? {}, wish.values ?? {});
+  const { content, component, digest } = componentOf(a, from.bundle, from.component);
+  const warnings = release(a, { content, component, digest, made: { bundle: from.bundle, component: from.component, version: content.version, given } });
+  return known.stopped ? [...warnings, `${inWords(wish)} is stopped: a new revision starts it`] : warnings;
+} // prettier-ignore
+
+function rollback({ on, wish, request, ...a }: Asked): string[] {
+  mustNotBeOfSpec({ on, wish, request, ...a });
+  const known = mustBeThere({ on, wish, request, ...a });
+  const others = known.revisions.filter((n) => n !== known.revision);
+  const proven = known.proven.filter((n) => others.includes(n));
+  const to = wish.revision ?? (known.good !== known.revision && others.includes(known.good) ? known.good : proven.at(-1));
+  if (to === undefined || !others.includes(to)) {
+    const what = wish.revision === undefined ? 'has no earlier revision that worked' : `has no earlier revision ${wish.revision}`;
+    const remedy = others.length === 0 ? 'there is none to go back to' : `name one with --to: ${others.map((n) => (known.proven.includes(n) ? `${n} (worked)` : String(n))).join(', ')}`;
+    throw new PlanRefused('app.no-revision', `${inWords(wish)} ${what}`, remedy);
+  }
+  on.phase('activate');
+  const input = { release: wish.name, namespace: wish.namespace, to, from: known.revision, timeoutMs: usualMs };
+  obtainHelm(on, a.c).step(helmRollback, input, { as: keyOf(wish), title: `${inWords(wish)} is as in revision ${to}` });
+  return known.stopped ? [`${inWords(wish)} is stopped: going back starts it`] : [];
+} // prettier-ignore
+
+function remove(a: Asked): string[] {
+  const { on, wish, request, c } = a;
+  mustNotBeOfSpec(a);
+  if (wish.deleteData !== true && wish.deleteNamespace !== true) mustBeThere(a);
+  on.phase('activate');
+  const title = `${inWords(wish)} is gone${wish.deleteData === true ? ', and its data' : '; its data stay'}`;
+  const input = { release: wish.name, namespace: wish.namespace, timeoutMs: usualMs, deleteData: wish.deleteData === true, deleteNamespace: wish.deleteNamespace === true };
+  obtainHelm(on, c).step(appRemove, input, { as: keyOf(wish), title });
+  return request.app ? [] : [`there is no release ${wish.name} in ${wish.namespace} any more: only what it left is deleted`];
+} // prettier-ignore
+
+/** stop, start, restart: also of what the spec's bundles made. */
+function power(a: Asked): string[] {
+  const { on, wish, request, c } = a;
+  mustBeThere(a);
+  on.phase('activate');
+  const [line, of] = [obtainHelm(on, c), { release: wish.name, namespace: wish.namespace, timeoutMs: usualMs }];
+  const as = keyOf(wish);
+  if (request.intent.kind === 'stop-app') line.step(appStop, { ...of, at: c.now }, { as, title: `${inWords(wish)} is stopped, and keeps its data` });
+  else if (request.intent.kind === 'start-app') line.step(appStart, of, { as, title: `${inWords(wish)} runs again` });
+  else line.step(appRestart, { ...of, run: request.id }, { as, title: `every pod of ${inWords(wish)} is made anew` });
+  return [];
+}
+
+/** What every plan of an application ends with: its images on the nodes, its namespace, and the release. */
+function release(a: Asked, what: { content: BundleContent; component: Chart; digest: string; made: Made }): string[] {
+  const { on, c, wish } = a;
+  const { content, component: of, digest, made } = what;
+  const images = content.images.map((i) => entryOf(c.catalog, i.name, i.version));
+  const line = obtainHelm(on, c);
+  imagesOn(a, line, images);
+  on.phase('activate');
+  const user = userOf(wish.namespace);
+  if (user !== null) {
+    const title = `the namespace of ${user} is there, with its limits and fences`;
+    line.step(manifestsApply, { bundle: 'apps', objects: namespaceObjects(c, user), gates: [] }, { as: wish.namespace, title });
+  }
+  const { gates, onFailure, timeout, chart, values } = of;
+  line.step(
+    helmRelease,
+    {
+      bundle: made.bundle, release: wish.name, namespace: wish.namespace, chart, digest, values: mergedValues(values, made.given), resources: [],
+      gates: gates.map((g) => inNamespace(g, of.namespace, wish.namespace)), onFailure, timeoutMs: milliseconds(timeout), made,
+    },
+    { as: keyOf(wish), title: `${inWords(wish)} of ${made.bundle}/${made.component} ${made.version} works` },
+  ); // prettier-ignore
+  const away = images.length === 0 ? [] : c.absent.filter((name) => a.request.enrolled.has(name));
+  return away.length === 0 ? [] : [`${away.join(', ')} cannot be reached and gets no images of it now: its pods there wait until the same command is given again`];
+} // prettier-ignore
+
+function obtainHelm(on: Steps, c: PlanContext): Line {
+  on.phase('download');
+  obtain(on, entryOf(c.catalog, 'helm'), c);
+  return on.line(null, ...obtaining(['helm']));
+}
+/** Each node has them before a pod starts. */
+function imagesOn({ on, c, d, wish }: Asked, line: Line, images: readonly CatalogEntry[]): void {
+  if (images.length === 0) return;
+  if (!d.ownRuntime)
+    throw new PlanRefused('k3s.bundles', 'applications with images on K3s are not supported yet: they cannot be brought into its own container runtime', 'set spec.distribution.kind: kubernetes'); // prettier-ignore
+  for (const image of images) obtain(on, image, c);
+  on.phase('prepare');
+  const names = images.map((i) => i.name);
+  for (const n of c.nodes) {
+    const node = on.line(n.name);
+    fetch(node, keyOf(wish), names);
+    const place = n.runtime === 'own' ? {} : { place: n.runtime };
+    node.step(nativeTasks.imagesImport, { images: names.map(artifact), ...place }, { as: keyOf(wish), title: `the images of ${inWords(wish)} are in the container runtime` });
+    line.after(node);
+  }
+} // prettier-ignore
+
+/** A gate about the component's own namespace is about the one that it is installed in. */
+function inNamespace(gate: Gate, was: string, is: string): Gate {
+  const [[kind, of]] = Object.entries(gate) as [[string, unknown]];
+  if (typeof of !== 'object' || of === null || (of as { namespace?: string }).namespace !== was) return gate;
+  return { [kind]: { ...of, namespace: is } } as Gate;
+}
+
+function componentOf({ request }: Asked, bundle: string, name: string): { content: BundleContent; component: Chart; digest: string } {
+  const content = request.bundles[bundle];
+  if (!content) throw new PlanRefused('unknown-bundle', `there is no bundle "${bundle}"`, `take one of these: ${Object.keys(request.bundles).join(', ') || 'none'}; strata app list --available`); // prettier-ignore
+  if (content.broken !== undefined) throw new PlanRefused('bundle.invalid', `the bundle "${bundle}" cannot be used: ${content.broken}`, 'correct the file at that place; `strata bundle lint` names all there is'); // prettier-ignore
+  const apps = content.components.filter((m) => m.component.kind === 'application');
+  const found = apps.find((m) => m.component.name === name);
+  if (found && isChart(found.component)) return { content, component: found.component, digest: found.digest ?? '' };
+  throw new PlanRefused('app.unknown', `the bundle "${bundle}" has no application "${name}"`, `take one of these: ${apps.map((m) => `${bundle}/${m.component.name}`).join(', ') || 'it has none'}`); // prettier-ignore
+}
+function mustBeThere({ request, wish }: Asked): NonNullable<PlanRequest['app']> {
+  if (request.app) return request.app;
+  throw new PlanRefused('app.absent', `there is no application ${wish.name} in ${wish.namespace}`, 'see which there are: strata app list');
+}
+/** What the spec says, an apply would make again. */
+function mustNotBeOfSpec({ c, wish }: Asked): void {
+  const bundle = c.bundles.find((b) => b.content.components.some(({ component: m }) => isChart(m) && releaseOf(m) === wish.name && m.namespace === wish.namespace));
+  if (bundle)
+    throw new PlanRefused('app.of-spec', `${inWords(wish)} is of the bundle "${bundle.name}" in the cluster's spec, which the next apply would hold against this`, 'change the spec (its values, or leave the bundle out) and apply it; stop, start, restart and logs work as they are'); // prettier-ignore
+}
