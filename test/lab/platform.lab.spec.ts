@@ -32,13 +32,13 @@ const namespace = (name: string): object => ({ apiVersion: 'v1', kind: 'Namespac
 /** A pod of busybox; `serves`: a web server with these words. */
 const pod = (at: string, of: { node?: string; serves?: string; volumes?: object[]; mounts?: object[] } = {}): object => {
   const [space, name] = at.split('/');
-  const script = of.serves === undefined ? 'exec sleep 36000' : `mkdir -p /tmp/www; echo ${of.serves} > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
+  const script = of.serves === undefined ? 'exec sleep 36000' : `mkdir /tmp/www; echo ${of.serves} > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
   return {
     apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: space, labels: { app: name } },
     spec: {
       ...(of.node === undefined ? {} : { nodeName: of.node }), terminationGracePeriodSeconds: 1,
-      containers: [{ name: 'main', image: 'strata.local/busybox:1', imagePullPolicy: 'IfNotPresent', command: ['sh', '-c', script], volumeMounts: of.mounts ?? [] }],
-      volumes: of.volumes ?? [],
+      containers: [{ name: 'main', image: 'strata.local/busybox:1', imagePullPolicy: 'IfNotPresent', command: ['sh', '-c', script], volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...(of.mounts ?? [])] }],
+      volumes: [{ name: 'tmp', emptyDir: {} }, ...(of.volumes ?? [])],
     },
   };
 }; // prettier-ignore
