@@ -29,16 +29,16 @@ async function create(...items: object[]): Promise<void> {
   await kubectl('apply', '-f', file);
 }
 const namespace = (name: string): object => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-/** A pod of busybox; `serves`: a web server with these words. */
-const pod = (at: string, of: { node?: string; serves?: string; volumes?: object[]; mounts?: object[] } = {}): object => {
+/** A pod of busybox; `serves`: a web server with these words; `says`: what it has in its log. */
+const pod = (at: string, of: { node?: string; serves?: string; says?: string; volumes?: object[]; mounts?: object[] } = {}): object => {
   const [space, name] = at.split('/');
-  const script = of.serves === undefined ? 'exec sleep 36000' : `mkdir -p /tmp/www; echo ${of.serves} > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
+  const script = of.serves === undefined ? `echo ${of.says ?? ''}; exec sleep 36000` : `mkdir /tmp/www; echo ${of.serves} > /tmp/www/index.html; exec httpd -f -p 8080 -h /tmp/www`;
   return {
     apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: space, labels: { app: name } },
     spec: {
       ...(of.node === undefined ? {} : { nodeName: of.node }), terminationGracePeriodSeconds: 1,
-      containers: [{ name: 'main', image: 'strata.local/busybox:1', imagePullPolicy: 'IfNotPresent', command: ['sh', '-c', script], volumeMounts: of.mounts ?? [] }],
-      volumes: of.volumes ?? [],
+      containers: [{ name: 'main', image: 'strata.local/busybox:1', imagePullPolicy: 'IfNotPresent', command: ['sh', '-c', script], volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }, ...(of.mounts ?? [])] }],
+      volumes: [{ name: 'tmp', emptyDir: {} }, ...(of.volumes ?? [])],
     },
   };
 }; // prettier-ignore
@@ -156,10 +156,8 @@ test('sealed-secrets: a secret that is gone is opened again by an operator that 
 }, long); // prettier-ignore
 
 test('log-tail: what a pod says is in the log of its node, with its name', async () => {
-  await create(pod('default/says', { node: 'n2', serves: 'x' }));
-  await runs('default/says');
   const mark = `mark-${Date.now()}`;
-  await inPod('default/says', `echo ${mark} > /proc/1/fd/1`);
+  await create(pod('default/says', { node: 'n2', says: mark }));
   const tail = await kubectl('-n', 'platform', 'get', 'pods', '-l', 'app=log-tail', '--field-selector', 'spec.nodeName=n2', '-o', 'name');
   await until('the line', 60_000, async () => (await kubectl('-n', 'platform', 'logs', tail.trim(), '--tail=200')).includes(`default/says/main: ${mark}\n`));
 }, long); // prettier-ignore
