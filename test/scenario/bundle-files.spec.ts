@@ -11,7 +11,7 @@ let own: string;
 beforeAll(async () => {
   maker = await startServer();
   // no mirror, no recipe, no address: whatever it installs from came in a file
-  taker = await startServer({ mirrorDirs: '', bundleDir: '/nonexistent' });
+  taker = await startServer({ mirrorDirs: '/nonexistent', bundleDir: '/nonexistent' });
 });
 afterAll(async () => {
   await endServer(maker);

@@ -1,6 +1,7 @@
 export { addressOf } from './addresses';
 export { checkPlan, PlanFaulty } from './check-plan';
 export { needed, type Wanted } from './needed';
+export { packagesToPack } from './os-packages';
 export { plan } from './plan';
 export { type Precheck, precheckSteps } from './prechecks';
 export { PlanRefused } from './refused';
