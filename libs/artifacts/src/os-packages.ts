@@ -39,7 +39,8 @@ export async function packOsPackages(store: ArtifactStore, names: readonly strin
     await apt('reading the lists of packages', 'update');
     await apt(`fetching packages for ${os.id} ${os.version}`, 'install', '-y', '--download-only', '--no-install-recommends', '--', ...names);
     const list: string[] = [];
-    for (const file of (await readdir(join(cache, 'archives'))).filter((f) => f.endsWith('.deb')).sort()) list.push(await take(join(cache, 'archives', file), out));
+    for (const file of (await readdir(join(cache, 'archives'))).filter((f) => f.endsWith('.deb')).sort())
+      list.push(await take(join(cache, 'archives', file), out));
     await writeFile(join(out, 'Packages'), list.join('\n'));
     say(`packing ${list.length} packages`);
     const blob = await store.putStream(folderTar(out));

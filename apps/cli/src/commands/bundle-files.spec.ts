@@ -36,7 +36,12 @@ const bundle = async (...args: string[]): Promise<string> => {
 
 test('inspect says what is in a file and who signed it, without a server', async () => {
   const said = await bundle('inspect', file);
-  for (const line of [/^site 1\.0\.0: 1 artifacts; whole and unchanged/, `signed by ${key}`, /file +helm +4\.0\.0 +0\.0 MB/, /good until 2030-06-01T00:00:00Z$/m])
+  for (const line of [
+    /^site 1\.0\.0: 1 artifacts; whole and unchanged/,
+    `signed by ${key}`,
+    /file +helm +4\.0\.0 +0\.0 MB/,
+    /good until 2030-06-01T00:00:00Z$/m,
+  ])
     expect(said).toMatch(line);
   expect(JSON.parse(await bundle('inspect', file, '-o', 'json'))).toMatchObject({ signer: key, name: 'site', artifacts: [{ name: 'helm' }] });
 });

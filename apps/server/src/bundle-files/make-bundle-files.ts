@@ -2,7 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { bundleFile, type BundleFileContent, bundleFileManifest, packBundle, packOsPackages, wayOut } from '@strata/artifacts';
-import { type ArchiveArtifact, type Artifact, type BundleFileMaking, type BundleFileManifest, bundleUse, type CatalogEntry, type ClusterSpec, type CreateBundleFile } from '@strata/model';
+import {
+  type ArchiveArtifact,
+  type Artifact,
+  type BundleFileMaking,
+  type BundleFileManifest,
+  bundleUse,
+  type CatalogEntry,
+  type ClusterSpec,
+  type CreateBundleFile,
+} from '@strata/model';
 import { type BundleContent, needed, packagesToPack, PlanRefused } from '@strata/planner';
 import { conflict, notFound, ProblemError } from '../api/problem';
 import { Bundles } from '../artifacts/bundles';
@@ -33,7 +42,13 @@ export class MakeBundleFiles {
     const names = [...new Set([...(wish.spec?.spec.bundles ?? []).map((b) => bundleUse(b).name), ...wish.bundles])];
     const found = await this.bundles.read(names);
     const entries = await this.entries(wish, mustBeGood(names, found));
-    const view: BundleFileMaking = { id: randomUUID(), state: 'obtaining', note: 'looking at what is in the store', done: 0, total: entries.length + (wantsPackages(wish.spec) ? 1 : 0) };
+    const view: BundleFileMaking = {
+      id: randomUUID(),
+      state: 'obtaining',
+      note: 'looking at what is in the store',
+      done: 0,
+      total: entries.length + (wantsPackages(wish.spec) ? 1 : 0),
+    };
     const making: Making = { view, manifest: null, by };
     this.makings.set(view.id, making);
     for (const id of [...this.makings.keys()].slice(0, -mostKept)) this.makings.delete(id);
@@ -100,7 +115,14 @@ export class MakeBundleFiles {
     for (const name of names) packed.push(await packBundle(this.artifacts.store, await this.bundles.folder(name)));
     const created = new Date(Math.floor(this.edges.now() / 1000) * 1000);
     const content: BundleFileContent = {
-      ...{ name: wish.name, version: wish.version, strata: serverVersion, artifacts, bundles: packed, catalog: [...entries, ...ofSystem.map((a) => ({ ...a, approximateSize: a.blob.size }))].map(fromFile) },
+      ...{
+        name: wish.name,
+        version: wish.version,
+        strata: serverVersion,
+        artifacts,
+        bundles: packed,
+        catalog: [...entries, ...ofSystem.map((a) => ({ ...a, approximateSize: a.blob.size }))].map(fromFile),
+      },
       ...{ created: created.toISOString(), expires: new Date(created.getTime() + wish.validMs).toISOString() },
     };
     const manifest = bundleFileManifest(content);
