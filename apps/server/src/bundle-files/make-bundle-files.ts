@@ -22,7 +22,6 @@ import { serverVersion } from '../serve/version';
 interface Making {
   view: BundleFileMaking;
   manifest: BundleFileManifest | null;
-  by: string;
 }
 const mostKept = 8;
 
@@ -38,7 +37,7 @@ export class MakeBundleFiles {
   private readonly makings = new Map<string, Making>();
 
   /** Begins; `show` says how far it is. @throws ProblemError for what there is not */
-  async start(wish: CreateBundleFile, by: string): Promise<BundleFileMaking> {
+  async start(wish: CreateBundleFile): Promise<BundleFileMaking> {
     const names = [...new Set([...(wish.spec?.spec.bundles ?? []).map((b) => bundleUse(b).name), ...wish.bundles])];
     const found = await this.bundles.read(names);
     const entries = await this.entries(wish, mustBeGood(names, found));
@@ -49,7 +48,7 @@ export class MakeBundleFiles {
       done: 0,
       total: entries.length + (wantsPackages(wish.spec) ? 1 : 0),
     };
-    const making: Making = { view, manifest: null, by };
+    const making: Making = { view, manifest: null };
     this.makings.set(view.id, making);
     for (const id of [...this.makings.keys()].slice(0, -mostKept)) this.makings.delete(id);
     void this.make(making, wish, { entries, names }).catch((error: unknown) => {
