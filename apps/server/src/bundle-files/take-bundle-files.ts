@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { BundleFileRefused, compareVersions, takeBundleFile, type TakenFile } from '@strata/artifacts';
 import { artifactKey, type BundleFilePushed, type BundleFileTaken, CatalogEntry } from '@strata/model';
