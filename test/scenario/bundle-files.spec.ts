@@ -11,7 +11,7 @@ let own: string;
 beforeAll(async () => {
   maker = await startServer();
   // no mirror, no recipe, no address: whatever it installs from came in a file
-  taker = await startServer({ mirrorDirs: '', bundleDir: '/nonexistent' });
+  taker = await startServer({ mirrorDirs: '/nonexistent', bundleDir: '/nonexistent' });
 });
 afterAll(async () => {
   await endServer(maker);
@@ -19,7 +19,8 @@ afterAll(async () => {
 });
 
 const said = ({ code, stdout, stderr }: Ran): { code: number; text: string } => ({ code, text: stdout + stderr });
-const strata = async (server: TestServer, ...args: string[]): Promise<{ code: number; text: string }> => said(await server.strata(args, { timeoutMs: 120_000 }));
+const strata = async (server: TestServer, ...args: string[]): Promise<{ code: number; text: string }> =>
+  said(await server.strata(args, { timeoutMs: 120_000 }));
 /** Killed, and back at work. */
 async function killed(server: TestServer): Promise<void> {
   await server.backAs('server', server.kill('server'));
@@ -60,7 +61,11 @@ test('made on one server, a file is all that another needs: refused as unknown, 
 test('a file that was changed on the way, cut, or is old, is refused by the server and nothing stays of it', async () => {
   const dir = dirname(maker.dir);
   const [one, two] = [join(dir, 'parts-1.bundle'), join(dir, 'parts-2.bundle')];
-  for (const [version, file] of [['1.0.0', one], ['2.0.0', two]] as const) // prettier-ignore
+  for (const [version, file] of [
+    ['1.0.0', one],
+    ['2.0.0', two],
+  ] as const)
+    // prettier-ignore
     expect(await strata(maker, 'bundle', 'create', `parts@${version}`, '--artifact', 'k3s@1.34.4+k3s1', '-o', file)).toMatchObject({ code: 0 });
   const before = kept();
   const bytes = readFileSync(two);

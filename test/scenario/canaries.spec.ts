@@ -28,7 +28,7 @@ test('no secret is anywhere but in the sealed columns, the files of root and the
     const privateKey = utils.generateKeyPairSync('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 4 }).private;
     canaries.set('private key', privateKey.split('\n')[2] ?? '');
     canaries.set('admin token', server.token);
-    for (const name of ['ca.key', 'order.key', 'box.key']) canaries.set(name, readFileSync(join(server.home, 'secrets', name), 'utf8').split('\n')[1] ?? '');
+    for (const name of ['ca.key', 'order.key', 'box.key', 'bundle.key']) canaries.set(name, readFileSync(join(server.home, 'secrets', name), 'utf8').split('\n')[1] ?? '');
     for (const name of ['master.key', 'plan-seal.key']) canaries.set(name, readFileSync(join(server.home, 'secrets', name)).toString('latin1'));
 
     // secrets of first contact that are kept and tried: a node whose SSH server lets nobody in, and one that is away

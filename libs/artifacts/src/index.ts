@@ -3,6 +3,7 @@ export * from './catalog';
 export * from './failure';
 export { imageTar, type OpenBlob } from './layer-tar';
 export { obtainArtifact, type ObtainOptions } from './obtain';
+export { packOsPackages } from './os-packages';
 export * from './prepare';
 export * from './progress';
 export { chartDigest, readBundle, type ReadBundle } from './read-bundle';

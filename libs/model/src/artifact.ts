@@ -71,4 +71,6 @@ export const Catalog = z.strictObject({
   obtained: z.record(z.string(), Artifact), // key: `name@version`
 });
 export type Catalog = z.infer<typeof Catalog>;
+/** The artifact that holds a release's packages as a flat repository: `os` as in /etc/os-release. */
+export const osPackagesName = (os: { id: string; version: string }): string => `os-packages-${os.id}-${os.version}`;
 export const artifactKey = (a: { name: string; version: string }): string => `${a.name}@${a.version}`;

@@ -107,7 +107,9 @@ export const CreateBundleFile = z
     bundles: z.array(z.string().min(1)).default([]),
     artifacts: z.array(z.strictObject({ name: z.string().min(1), version: Version })).default([]),
   })
-  .refine((b) => b.spec !== undefined || b.bundles.length + b.artifacts.length > 0, { message: 'needs a spec, bundles or artifacts: else there is nothing to pack' }) // prettier-ignore
+  .refine((b) => b.spec !== undefined || b.bundles.length + b.artifacts.length > 0, {
+    message: 'needs a spec, bundles or artifacts: else there is nothing to pack',
+  }) // prettier-ignore
   .meta({ id: 'CreateBundleFile' });
 export type CreateBundleFile = z.infer<typeof CreateBundleFile>;
 

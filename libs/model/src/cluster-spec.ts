@@ -60,6 +60,7 @@ export type DistributionKind = z.infer<typeof DistributionKind>;
 
 export const Native = z.strictObject({
   packages: z.array(PackageName).default(['gcc', 'net-tools']),
+  packagesFrom: z.enum(['machine', 'server']).default('machine'), // its own sources, or what a bundle file brought: docs/bundle-files.md
   dns: z.strictObject({ servers: z.array(Ipv4).default([]), search: z.array(HostOrIp).default([]) }).prefault({}),
   ntp: z.strictObject({ servers: z.array(HostOrIp).default([]), enabled: z.boolean().default(true) }).prefault({}),
   ssh: z

@@ -2,6 +2,7 @@ export { addressOf } from './addresses';
 export { componentWork, type ComponentWork } from './bundles';
 export { checkPlan, PlanFaulty } from './check-plan';
 export { needed, type Wanted } from './needed';
+export { packagesToPack } from './os-packages';
 export { plan } from './plan';
 export { type Precheck, precheckSteps } from './prechecks';
 export { PlanRefused } from './refused';

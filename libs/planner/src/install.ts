@@ -5,6 +5,7 @@ import { entryOf, type PlanContext, type PlannedNode } from './context';
 import type { Distribution, NodeLines } from './distribution';
 import { fetch } from './fetch';
 import { basePackages, dataKinds, heldPackages, openPorts, sysctlSettings, trusted } from './native-settings';
+import { osPackages, packagesFirst } from './os-packages';
 import { precheckSteps } from './prechecks';
 import { artifact, type Steps } from './steps';
 import { authorityOn, metadataAside, outsideFirst, storage, storageAddress, storageArtifacts, volumesClass } from './storage';
@@ -42,7 +43,8 @@ export function machine(on: Steps, n: PlannedNode, { c, d }: { c: PlanContext; d
   begin.step(nativeTasks.kernelModules, { modules: ['overlay', 'br_netfilter', 'nf_conntrack', ...(c.spec.network.backend === 'vxlan' ? ['vxlan'] : [])] });
 
   if (native.dataDir !== undefined) begin.step(nativeTasks.dataPlace, { dataDir: native.dataDir, kinds: dataKinds(n, d.ownRuntime) });
-  begin.step(nativeTasks.outsideConfigure, { ...c.outside, apt: native.apt }); // ahead of the first package
+  packagesFirst(begin, n, c);
+  begin.step(nativeTasks.outsideConfigure, { ...c.outside, apt: native.apt, ...(native.packagesFrom === 'server' ? { packagesFrom: 'server' } : {}) }); // ahead of the first package
 
   const system = begin.fork();
   if (n.spec.hostname === 'set') system.step(nativeTasks.hostnameSet, { name: n.name });
@@ -97,7 +99,7 @@ function imagesFrom({ outside: { proxy }, spec }: PlanContext): { proxy?: NonNul
 
 /** The catalog entries that the cluster needs, each once. */
 export function wanted(c: PlanContext, d: Distribution): CatalogEntry[] {
-  const all = [...d.artifacts(c), ...storageArtifacts(c), ...bundleArtifacts(c)];
+  const all = [...d.artifacts(c), ...storageArtifacts(c), ...bundleArtifacts(c), ...c.nodes.flatMap((n) => osPackages(c, n) ?? [])];
   return [...new Map(all.map((a) => [artifactKey(a), a])).values()];
 }
 /** An entry comes into the store. From others than its vendor only where the spec allows it, and then the plan names them. */

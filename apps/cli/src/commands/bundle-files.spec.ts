@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ArtifactStore, bundleFile, bundleFileManifest, fingerprintOf } from '@strata/artifacts';
 import { CliError } from '../cli-error';
 import { strataProgram } from '../program';
 import { paper } from '../testing/paper';
@@ -13,9 +12,11 @@ let file: string;
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 const raw = publicKey.export({ type: 'spki', format: 'der' }).subarray(12);
 const signer = { publicKey: raw, sign: (bytes: Buffer) => sign(null, bytes, privateKey) };
-const key = fingerprintOf(raw);
+let key: string;
 
 beforeAll(async () => {
+  const { ArtifactStore, bundleFile, bundleFileManifest, fingerprintOf } = await import('@strata/artifacts');
+  key = fingerprintOf(raw);
   dir = mkdtempSync(join(tmpdir(), 'strata-bundle-file-'));
   file = join(dir, 'site.bundle');
   const store = new ArtifactStore(join(dir, 'store'));
@@ -36,7 +37,12 @@ const bundle = async (...args: string[]): Promise<string> => {
 
 test('inspect says what is in a file and who signed it, without a server', async () => {
   const said = await bundle('inspect', file);
-  for (const line of [/^site 1\.0\.0: 1 artifacts; whole and unchanged/, `signed by ${key}`, /file +helm +4\.0\.0 +0\.0 MB/, /good until 2030-06-01T00:00:00Z$/m])
+  for (const line of [
+    /^site 1\.0\.0: 1 artifacts; whole and unchanged/,
+    `signed by ${key}`,
+    /file +helm +4\.0\.0 +0\.0 MB/,
+    /good until 2030-06-01T00:00:00Z$/m,
+  ])
     expect(said).toMatch(line);
   expect(JSON.parse(await bundle('inspect', file, '-o', 'json'))).toMatchObject({ signer: key, name: 'site', artifacts: [{ name: 'helm' }] });
 });

@@ -178,5 +178,6 @@ function fingerprint(text: string): string {
   if (!parsed.success) throw usage(`"${text}" is no fingerprint of a bundle key`, parsed.error.issues[0]?.message);
   return parsed.data;
 }
-const contentOf = (m: BundleFileManifest): string => `${m.artifacts.length} artifacts${m.bundles.length > 0 ? `, bundles ${m.bundles.map(artifactKey).join(', ')}` : ''}`;
+const contentOf = (m: BundleFileManifest): string =>
+  `${m.artifacts.length} artifacts${m.bundles.length > 0 ? `, bundles ${m.bundles.map(artifactKey).join(', ')}` : ''}`;
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -39,8 +39,8 @@ export class BundleFilesController {
   @HttpCode(202)
   @ApiOperation({ operationId: 'createBundleFile', summary: 'Make a bundle file; what is missing in the store is obtained first' })
   @ApiResponse({ status: 202, standardSchema: BundleFileMaking })
-  create(@Body({ schema: CreateBundleFile }) body: CreateBundleFile, @By() by: string): Promise<BundleFileMaking> {
-    return this.making.start(body, by);
+  create(@Body({ schema: CreateBundleFile }) body: CreateBundleFile): Promise<BundleFileMaking> {
+    return this.making.start(body);
   }
 
   @Get('bundle-files/made/:id')

@@ -1,9 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
-import { bundleFile, type BundleFileContent, bundleFileManifest, packBundle } from '@strata/artifacts';
-import { type Artifact, type BundleFileMaking, type BundleFileManifest, bundleUse, type CatalogEntry, type CreateBundleFile } from '@strata/model';
-import { type BundleContent, needed, PlanRefused } from '@strata/planner';
+import { bundleFile, type BundleFileContent, bundleFileManifest, packBundle, packOsPackages, wayOut } from '@strata/artifacts';
+import {
+  type ArchiveArtifact,
+  type Artifact,
+  type BundleFileMaking,
+  type BundleFileManifest,
+  bundleUse,
+  type CatalogEntry,
+  type ClusterSpec,
+  type CreateBundleFile,
+} from '@strata/model';
+import { type BundleContent, needed, packagesToPack, PlanRefused } from '@strata/planner';
 import { conflict, notFound, ProblemError } from '../api/problem';
 import { Bundles } from '../artifacts/bundles';
 import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
@@ -13,7 +22,6 @@ import { serverVersion } from '../serve/version';
 interface Making {
   view: BundleFileMaking;
   manifest: BundleFileManifest | null;
-  by: string;
 }
 const mostKept = 8;
 
@@ -29,12 +37,18 @@ export class MakeBundleFiles {
   private readonly makings = new Map<string, Making>();
 
   /** Begins; `show` says how far it is. @throws ProblemError for what there is not */
-  async start(wish: CreateBundleFile, by: string): Promise<BundleFileMaking> {
+  async start(wish: CreateBundleFile): Promise<BundleFileMaking> {
     const names = [...new Set([...(wish.spec?.spec.bundles ?? []).map((b) => bundleUse(b).name), ...wish.bundles])];
     const found = await this.bundles.read(names);
     const entries = await this.entries(wish, mustBeGood(names, found));
-    const view: BundleFileMaking = { id: randomUUID(), state: 'obtaining', note: 'looking at what is in the store', done: 0, total: entries.length };
-    const making: Making = { view, manifest: null, by };
+    const view: BundleFileMaking = {
+      id: randomUUID(),
+      state: 'obtaining',
+      note: 'looking at what is in the store',
+      done: 0,
+      total: entries.length + (wantsPackages(wish.spec) ? 1 : 0),
+    };
+    const making: Making = { view, manifest: null };
     this.makings.set(view.id, making);
     for (const id of [...this.makings.keys()].slice(0, -mostKept)) this.makings.delete(id);
     void this.make(making, wish, { entries, names }).catch((error: unknown) => {
@@ -73,6 +87,16 @@ export class MakeBundleFiles {
     }
   }
 
+  /** The packages of this host's release, where machines are to get theirs from the server: packed anew each time, as they are now. */
+  private async packages(spec: ClusterSpec, view: BundleFileMaking): Promise<ArchiveArtifact[]> {
+    if (!wantsPackages(spec)) return [];
+    const progress = ({ note }: { note: string }): void => void (view.note = note);
+    const options = { progress, now: this.edges.now(), signal: this.edges.stopping, way: wayOut(this.artifacts.outside(spec)) };
+    const packed = await packOsPackages(this.artifacts.store, packagesToPack(spec), options);
+    view.done += 1;
+    return [packed];
+  }
+
   private async make(making: Making, wish: CreateBundleFile, { entries, names }: { entries: CatalogEntry[]; names: string[] }): Promise<void> {
     const { view } = making;
     const artifacts: Artifact[] = [];
@@ -83,12 +107,21 @@ export class MakeBundleFiles {
       artifacts.push(await this.artifacts.obtain(entry, { progress, signal: this.edges.stopping, unofficial, ...(wish.spec ? { outside: this.artifacts.outside(wish.spec) } : {}) })); // prettier-ignore
       view.done += 1;
     }
+    const ofSystem = wish.spec ? await this.packages(wish.spec, view) : [];
+    artifacts.push(...ofSystem);
     view.note = 'packing';
     const packed = [];
     for (const name of names) packed.push(await packBundle(this.artifacts.store, await this.bundles.folder(name)));
     const created = new Date(Math.floor(this.edges.now() / 1000) * 1000);
     const content: BundleFileContent = {
-      ...{ name: wish.name, version: wish.version, strata: serverVersion, artifacts, bundles: packed, catalog: entries.map(fromFile) },
+      ...{
+        name: wish.name,
+        version: wish.version,
+        strata: serverVersion,
+        artifacts,
+        bundles: packed,
+        catalog: [...entries, ...ofSystem.map((a) => ({ ...a, approximateSize: a.blob.size }))].map(fromFile),
+      },
       ...{ created: created.toISOString(), expires: new Date(created.getTime() + wish.validMs).toISOString() },
     };
     const manifest = bundleFileManifest(content);
@@ -97,8 +130,10 @@ export class MakeBundleFiles {
   }
 }
 
+const wantsPackages = (spec: ClusterSpec | undefined): boolean => spec?.spec.native.packagesFrom === 'server';
+
 /** To a server that does not know it, a pushed entry has one source: a file that is pushed again. */
-const fromFile = (entry: CatalogEntry): CatalogEntry => ({ ...entry, sources: [{ from: 'mirror', path: `${entry.name}-${entry.version}` }] });
+const fromFile = ({ name, version, kind, ref, approximateSize }: Omit<CatalogEntry, 'sources'>): CatalogEntry => ({ name, version, kind, ...(ref !== undefined && { ref }), approximateSize, sources: [{ from: 'mirror', path: `${name}-${version}` }] }); // prettier-ignore
 
 function mustBeGood(names: readonly string[], found: Record<string, BundleContent>): Record<string, BundleContent> {
   for (const name of names) {

@@ -1,14 +1,12 @@
 import type { Readable } from 'node:stream';
-import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { BundleFileRefused, compareVersions, takeBundleFile, type TakenFile } from '@strata/artifacts';
 import { artifactKey, type BundleFilePushed, type BundleFileTaken, CatalogEntry } from '@strata/model';
 import type { BundleFileRecord } from '@strata/store';
 import { z } from 'zod';
-import { ProblemError } from '../api/problem';
+import { conflict, ProblemError } from '../api/problem';
 import { ObtainArtifacts } from '../artifacts/obtain-artifacts';
 import { Edges } from '../serve/edges';
-import { Turns } from '../serve/turns';
 import { serverVersion } from '../serve/version';
 import { TrustBundleKeys } from './trust-bundle-keys';
 
@@ -28,30 +26,30 @@ export class TakeBundleFiles {
   @Inject() private readonly edges!: Edges;
   @Inject() private readonly artifacts!: ObtainArtifacts;
   @Inject() private readonly trust!: TrustBundleKeys;
-  private readonly turns = new Turns();
+  private busy = false;
 
   async all(): Promise<BundleFileTaken[]> {
     return (await this.edges.store.bundleFiles.taken()).map(shown);
   }
 
-  /** @throws ProblemError with the reason, and then nothing was changed */
-  take(source: Readable, by: string): Promise<BundleFilePushed> {
-    return this.turns.take('take', async () => {
-      // reading must not end the request, by which the answer still has to go
-      const pieces = source.iterator({ destroyOnReturn: false }) as AsyncGenerator<Uint8Array>;
-      try {
-        const file = await takeBundleFile(pieces, this.checks(), { store: this.artifacts.store, bundlesDir: this.edges.settings.pushedDir });
-        return { taken: shown(await this.note(file, by)), added: file.added.length, kept: file.kept };
-      } catch (error) {
-        if (!(error instanceof BundleFileRefused)) throw error;
-        await this.edges.store.audit.record({ by, action: 'bundle-file.refuse', object: 'bundle-files', body: { code: error.code, because: error.message } });
-        const { code, message, remedy } = error;
-        throw new ProblemError(422, `bundle-file-${code}`, { title: 'the bundle file is refused', detail: `the bundle file is refused, and nothing of it was kept: ${message}`, remedy, cause: error }); // prettier-ignore
-      } finally {
-        await pieces.return(undefined).catch(() => undefined);
-        source.resume();
-      }
-    });
+  /** One at a time. @throws ProblemError with the reason, and then nothing was changed */
+  async take(source: Readable, by: string): Promise<BundleFilePushed> {
+    if (this.busy) throw conflict('bundle-file-busy', 'another bundle file is just being taken', 'push this one when that is done (strata bundle list)');
+    this.busy = true;
+    // reading must not end the request, by which the answer still has to go
+    const pieces = source.iterator({ destroyOnReturn: false }) as AsyncGenerator<Uint8Array>;
+    try {
+      const file = await takeBundleFile(pieces, this.checks(), { store: this.artifacts.store, bundlesDir: this.edges.settings.pushedDir });
+      return { taken: shown(await this.note(file, by)), added: file.added.length, kept: file.kept };
+    } catch (error) {
+      if (!(error instanceof BundleFileRefused)) throw error;
+      await this.edges.store.audit.record({ by, action: 'bundle-file.refuse', object: 'bundle-files', body: { code: error.code, because: error.message } });
+      throw refused(error);
+    } finally {
+      this.busy = false;
+      await pieces.return(undefined).catch(() => undefined);
+      source.resume();
+    }
   }
 
   private checks(): Parameters<typeof takeBundleFile>[1] {
@@ -78,6 +76,14 @@ export class TakeBundleFiles {
     return record;
   }
 }
+
+const refused = (error: BundleFileRefused): ProblemError =>
+  new ProblemError(422, `bundle-file-${error.code}`, {
+    title: 'the bundle file is refused',
+    detail: `the bundle file is refused, and nothing of it was kept: ${error.message}`,
+    remedy: error.remedy,
+    cause: error,
+  });
 
 function shown({ name, version, digest, signer, summary, by, at }: BundleFileRecord): BundleFileTaken {
   const { catalog: _, ...brought } = Summary.parse(summary);

@@ -30,7 +30,13 @@ export class TestServer {
     const settings: Settings = {
       ...{ home, advertise: ['127.0.0.1'], database: await postgres.database(), redis: { url: redis.url } },
       listen: { api: at, agents: at, enrollment: at, artifacts: at },
-      ...{ agentFile: join(home, 'agent'), catalogDir: join(home, 'catalog'), bundleDir: join(home, 'bundles'), pushedDir: join(home, 'pushed-bundles'), artifactDir: join(home, 'artifacts') },
+      ...{
+        agentFile: join(home, 'agent'),
+        catalogDir: join(home, 'catalog'),
+        bundleDir: join(home, 'bundles'),
+        pushedDir: join(home, 'pushed-bundles'),
+        artifactDir: join(home, 'artifacts'),
+      },
       ...{ mirrorDirs: [], logLevel: process.env.TEST_LOG ?? 'silent' },
       ...change,
     };

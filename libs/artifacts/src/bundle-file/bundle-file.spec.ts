@@ -4,7 +4,19 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { bundleFileLimits } from '@strata/model';
 import { ArtifactStore } from '../store';
-import { entriesOf, fileOf, listing, makeBundleFile, type Made, newSigner, oursForm, type RawEntry, resigned, shopFolder, tarOf } from '../testing/bundle-files';
+import {
+  entriesOf,
+  fileOf,
+  listing,
+  makeBundleFile,
+  type Made,
+  newSigner,
+  oursForm,
+  type RawEntry,
+  resigned,
+  shopFolder,
+  tarOf,
+} from '../testing/bundle-files';
 import { type BundleFileChecks, BundleFileRefused, bundleFile, fingerprintOf, packBundle, readBundleFile, takeBundleFile } from './index';
 import { signatureBytes } from './signature';
 
@@ -188,7 +200,11 @@ test('a file that has no room is refused ahead of its first blob; a source that 
 test('a bundle of a version that is here with other files is refused', async () => {
   await take(made.bytes);
   const before = listing(join(dir, 'to'));
-  const bytes = signed((m) => ({ ...m, version: '1.3.0', bundles: m.bundles.map((b) => ({ ...b, files: [...b.files, { ...b.files[0], path: 'notes.txt' }] })) }));
+  const bytes = signed((m) => ({
+    ...m,
+    version: '1.3.0',
+    bundles: m.bundles.map((b) => ({ ...b, files: [...b.files, { ...b.files[0], path: 'notes.txt' }] })),
+  }));
   expect(await refusal(bytes)).toMatchObject({ code: 'other-content', message: expect.stringContaining('shop 1.0.0 already') as string });
   expect(listing(join(dir, 'to'))).toEqual(before);
 });
@@ -202,7 +218,9 @@ test('a packed chart in a chart that unpacks to far more than a chart has is ref
     return (await makeBundleFile(new ArtifactStore(join(dir, 'bombs')), ours, { folder })).bytes;
   };
   const before = listing(join(dir, 'to'));
-  expect((await refusal(await file(gzipSync(Buffer.alloc(80 << 20))))).message).toMatch(/part-1\.0\.0\.tgz of the bundle "shop" in it unpacks to more than 67108864 bytes/);
+  expect((await refusal(await file(gzipSync(Buffer.alloc(80 << 20))))).message).toMatch(
+    /part-1\.0\.0\.tgz of the bundle "shop" in it unpacks to more than 67108864 bytes/,
+  );
   expect((await refusal(await file(Buffer.from('no archive')))).message).toMatch(/cannot be unpacked/);
   expect(listing(join(dir, 'to'))).toEqual(before);
   expect(await take(await file(gzipSync(Buffer.alloc(1000))))).toMatchObject({ kept: [] });
@@ -210,6 +228,9 @@ test('a packed chart in a chart that unpacks to far more than a chart has is ref
 
 test('a look needs no trust, and reads all of it', async () => {
   const { trusted: _, taken: __, ...look } = checks({ now: Date.parse(made.manifest.created) + day });
-  expect(await readBundleFile(pieces(made.bytes, 7), look)).toMatchObject({ signer: fingerprintOf(ours.publicKey), manifest: { name: 'site', version: '1.2.0' } });
+  expect(await readBundleFile(pieces(made.bytes, 7), look)).toMatchObject({
+    signer: fingerprintOf(ours.publicKey),
+    manifest: { name: 'site', version: '1.2.0' },
+  });
   await expect(readBundleFile(pieces(flipped(/^blobs/)), look)).rejects.toThrow('has sha256');
 });

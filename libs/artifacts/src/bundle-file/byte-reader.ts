@@ -11,7 +11,7 @@ export class ByteReader {
 
   /** The next `count` bytes, one piece at a time. @throws BundleFileRefused where the stream ends before */
   async *pieces(count: number, what: string): AsyncGenerator<Buffer> {
-    for (let left = count; left > 0; ) {
+    for (let left = count; left > 0;) {
       if (this.rest.length === 0 && !(await this.more())) throw damaged('truncated', `the file ends within ${what}: ${left} bytes of ${count} are missing`);
       const piece = this.rest.subarray(0, left);
       this.rest = this.rest.subarray(piece.length);

@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
@@ -81,7 +81,8 @@ async function stageFolders(bundles: readonly PackedBundle[], bundlesDir: string
       const [from, to] = [join(incoming, bundle.name), join(bundlesDir, bundle.name, bundle.version)];
       await writeFolder(from, bundle, staged);
       await mustBeUsable(from, bundle);
-      for (const { path } of bundle.files.filter((f) => /\.t?gz$/.test(f.path))) await mustUnpackWithin(join(from, path), `${path} of the bundle "${bundle.name}" in it`);
+      for (const { path } of bundle.files.filter((f) => /\.t?gz$/.test(f.path)))
+        await mustUnpackWithin(join(from, path), `${path} of the bundle "${bundle.name}" in it`);
       if (!(await isThere(to, bundle))) ready.push({ from, to });
     }
     return { ready, clear };

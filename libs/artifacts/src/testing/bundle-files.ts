@@ -64,7 +64,7 @@ export interface RawEntry {
 /** The entries of a tar of ours, to be changed and put together again. */
 export function entriesOf(bytes: Buffer): RawEntry[] {
   const found: RawEntry[] = [];
-  for (let at = 0; bytes[at] !== 0; ) {
+  for (let at = 0; bytes[at] !== 0;) {
     const { path = '', size = 0 } = new Header(bytes, at);
     found.push({ path, body: bytes.subarray(at + 512, at + 512 + size) });
     at += 512 + Math.ceil(size / 512) * 512;

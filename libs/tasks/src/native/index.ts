@@ -16,6 +16,7 @@ export { localfsLayout } from './localfs-layout';
 export { ntpConfigure } from './ntp-configure';
 export { outsideConfigure } from './outside-configure';
 export { packagesInstall } from './packages-install';
+export { packagesSource } from './packages-source';
 export { precheckClock } from './precheck-clock';
 export { precheckCloudInit } from './precheck-cloud-init';
 export { precheckDns } from './precheck-dns';

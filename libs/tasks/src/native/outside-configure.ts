@@ -48,6 +48,7 @@ export const outsideConfigure = defineTask({
     proxy: ProxyInput,
     certificates: z.array(CertificatePem),
     apt: z.strictObject({ mirror: MirrorUrl.optional(), securityMirror: MirrorUrl.optional() }),
+    packagesFrom: z.literal('server').optional(),
   }),
   before: z.strictObject({ images: FileImages, bundle: FileImages, dnf: FileImages, anchors: FileImages }),
   output: z.strictObject({}),

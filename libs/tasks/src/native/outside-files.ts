@@ -4,10 +4,14 @@ import type { Host } from '../ports/host';
 /** What the package managers are told. Pure text from typed settings, and the few looks that it is made from. */
 export interface OutsideSettings extends Outside {
   apt: { mirror?: string | undefined; securityMirror?: string | undefined };
+  /** `server`: packages lie in a folder of this machine, and no source is asked. */
+  packagesFrom?: 'server' | undefined;
 }
 export const aptConfig = '/etc/apt/apt.conf.d/99strata';
 export const aptSources = '/etc/apt/strata.list';
 export const dnfConfig = '/etc/dnf/dnf.conf';
+/** What `packages.source` puts there. apt reads it as another user, so it is no part of our own, closed folder. */
+export const packagesFolder = '/var/lib/strata-packages';
 const head = 'Written by Strata';
 
 export interface AptFacts {
@@ -26,7 +30,7 @@ export function aptConfigText(s: OutsideSettings, facts: AptFacts): string | nul
     ...(proxy === null ? [] : [`Acquire::http::Proxy "${proxy.http}";`, `Acquire::https::Proxy "${proxy.https}";`]),
     ...direct.flatMap((name) => [`Acquire::http::Proxy::${name} "DIRECT";`, `Acquire::https::Proxy::${name} "DIRECT";`]),
     // the machine's own sources are left as they are, and not read
-    ...(s.apt.mirror === undefined ? [] : [`Dir::Etc::sourcelist "${aptSources}";`, 'Dir::Etc::sourceparts "/dev/null";']),
+    ...(s.apt.mirror === undefined && s.packagesFrom === undefined ? [] : [`Dir::Etc::sourcelist "${aptSources}";`, 'Dir::Etc::sourceparts "/dev/null";']),
   ];
   return lines.length === 0 ? null : `// ${head}\n${lines.join('\n')}\n`;
 }
@@ -34,6 +38,8 @@ export function aptConfigText(s: OutsideSettings, facts: AptFacts): string | nul
 /** The mirror as apt's sources, or null without one. */
 export function aptSourcesText(s: OutsideSettings, { release: { id, codename }, keyring }: AptFacts): string | null {
   const { mirror, securityMirror } = s.apt;
+  // by its digest in a signed order, so no key of the distribution is asked
+  if (s.packagesFrom === 'server') return `# ${head}\ndeb [trusted=yes] file:${packagesFolder} ./\n`;
   if (mirror === undefined) return null;
   const parts = id === 'debian' ? 'main' : 'main universe';
   const line = (url: string, suite: string): string => `deb ${keyring === null ? '' : `[signed-by=${keyring}] `}${url.replace(/\/$/, '')} ${suite} ${parts}\n`;

@@ -85,3 +85,33 @@ test.each([
   expect(host.files.text(`${registries}/docker.io/hosts.toml`)).toBeNull();
   expect(host.files.text(`${registries}/quay.io/hosts.toml`)).toBe('of somebody');
 });
+
+describe('packages from the server', () => {
+  const source = taskNamed('packages.source');
+  const archive = (mark: string) => ({ kind: 'archive', name: 'os-packages-debian-12', version: '2026.11.29', blob: { sha256: mark.repeat(64), size: 1 } });
+  const give = async (host: MemoryHost, mark: string, ...files: string[]): Promise<string> => {
+    host.files.blobs.add(mark.repeat(64));
+    host.files.members.set('Packages', files.map((f) => `Package: p\nFilename: ./${f}\n`).join('\n'));
+    return (await tryTask(source, { host }, { input: { archive: archive(mark) } })).outcome;
+  };
+  test('they lie in a folder, and what a newer file does not have any more goes; again nothing is changed', async () => {
+    const host = debian();
+    expect(await give(host, 'a', 'chrony_1.deb', 'socat_1.deb')).toBe('changed');
+    expect(await give(host, 'a', 'chrony_1.deb', 'socat_1.deb')).toBe('satisfied');
+    expect(await give(host, 'b', 'chrony_2.deb')).toBe('changed');
+    expect(host.files.names('/var/lib/strata-packages').sort()).toEqual(['.strata', 'Packages', 'chrony_2.deb']);
+  });
+  test.each(['../../etc/cron.d/x', '/etc/passwd', 'a b.deb', '.strata', 'x.sh'])('a file named %s is refused, and nothing is unpacked for it', async (name) => {
+    const host = debian();
+    expect(await give(host, 'a', 'chrony_1.deb', name)).toBe('failed');
+    expect(host.files.names('/var/lib/strata-packages')).toEqual(['Packages']);
+  });
+  test("apt reads that folder alone, and the machine's own sources again when the spec says so", async () => {
+    const host = debian();
+    expect(await run(host, { ...nothing, packagesFrom: 'server' })).toBe('changed');
+    expect(host.files.text('/etc/apt/strata.list')).toBe('# Written by Strata\ndeb [trusted=yes] file:/var/lib/strata-packages ./\n');
+    expect(host.files.text('/etc/apt/apt.conf.d/99strata')).toContain('Dir::Etc::sourcelist "/etc/apt/strata.list";\nDir::Etc::sourceparts "/dev/null";');
+    expect(await run(host, nothing)).toBe('changed');
+    expect([host.files.text('/etc/apt/strata.list'), host.files.text('/etc/apt/apt.conf.d/99strata')]).toEqual([null, null]);
+  });
+});

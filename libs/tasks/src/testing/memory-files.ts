@@ -49,6 +49,8 @@ export class MemoryFiles implements Files {
   private readonly preimages = new Map<string, string>();
   /** sha256 of the blobs that the node's artifact store holds. */
   readonly blobs = new Set<string>();
+  /** Members of archives whose text matters; the others have any. */
+  readonly members = new Map<string, string>();
 
   constructor(private readonly effects: Effects) {
     for (const path of baseFolders) this.tree.set(path, { kind: 'directory', mode: 0o755, uid: 0, gid: 0 });
@@ -169,7 +171,7 @@ export class MemoryFiles implements Files {
     for (const [member, path] of Object.entries(members))
       await this.effects.run(`files.unpack ${path}`, () => {
         this.needBlob(artifact);
-        this.put(path, `member:${member}:${artifact.blob.sha256}`, options?.mode ?? 0o755);
+        this.put(path, this.members.get(member) ?? `member:${member}:${artifact.blob.sha256}`, options?.mode ?? 0o755);
       });
   }
 

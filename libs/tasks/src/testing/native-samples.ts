@@ -35,6 +35,7 @@ const tunnel = { identity: { $secret: 'sample:identity' }, name: 'home.n3', addr
 export const nativeSamples: readonly TaskSample[] = [
   { task: 'packages.install', input: { packages: ['gcc', 'net-tools', 'socat', 'conntrack'] }, prepare: (h) => h.packages.seed('socat', 'curl') },
   { task: 'packages.install', input: { packages: ['chrony'] } },
+  { task: 'packages.source', input: { archive: sampleArchive('os-packages-debian-12') }, prepare: (h) => { onNode(h, sampleArchive('os-packages-debian-12')); h.files.members.set('Packages', 'Package: chrony\nFilename: ./chrony_0123.deb\n'); } },
   { task: 'hostname.set', input: { name: 'worker-7' } },
   { task: 'hostname.set', input: { name: 'worker-7' }, prepare: (h) => h.files.put('/etc/cloud/cloud.cfg', 'preserve_hostname: false\n') },
   { task: 'hosts.block', input: { entries: [{ address: '10.0.0.11', names: ['api.home.strata.internal', 'n1'] }] } },
