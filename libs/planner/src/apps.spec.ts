@@ -99,3 +99,8 @@ test('a node that is away ends no run of an application degraded; where images a
   expect([p.absent, p.warnings]).toEqual([[], [expect.stringContaining('n2 cannot be reached and gets no images')]]);
   expect(p.steps.filter((s) => s.task === 'images.import').map((s) => s.node)).toEqual(['n1']);
 });
+test('a node that is added gets the images of the applications that are there, as far as the catalog has them', () => {
+  const appImages = [{ name: 'image-web', version: '1.0' }, { name: 'image-gone', version: '1.0' }]; // prettier-ignore
+  const p = plan(requestOf(specOf({ nodes: nodesOf(2) }), { intent: intentOf('add-node', ['n2']), appImages, enrolled: new Map([['n1', 'id-1']]) }));
+  expect(JSON.stringify(p.steps.find((s) => s.key === 'n2/images.import@pods')?.input)).toContain('artifact.obtain@image-web');
+});
