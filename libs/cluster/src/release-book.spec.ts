@@ -14,7 +14,7 @@ beforeEach(async () => {
 }); // prettier-ignore
 afterEach(() => api.stop());
 const answer = (path: string, body: object): void => void api.answers.set(`GET ${path}`, { status: 200, body });
-const record = (name: string, version: number, status: string, at = 0): object => ({
+const record = (name: string, version: number, [status, at]: [string, number]): object => ({
   metadata: { name: `sh.helm.release.v1.${name}.v${version}`, namespace: 'office', labels: { owner: 'helm', name, version: String(version), status, modifiedAt: String(at) } },
 });
 
@@ -23,7 +23,7 @@ test('a cluster without releases has none: its empty list is null', async () => 
   expect(await new ReleaseBook(api.kubeconfig).look()).toEqual([]);
 });
 test('a release is its records, its note and its workloads; what the records hold is not asked for', async () => {
-  answer('/api/v1/secrets', { items: [record('db', 10, 'deployed', 50), record('db', 9, 'superseded', 40), record('web', 1, 'pending-install', 60)] });
+  answer('/api/v1/secrets', { items: [record('db', 10, ['deployed', 50]), record('db', 9, ['superseded', 40]), record('web', 1, ['pending-install', 60])] });
   const made = { bundle: 'office', component: 'db', version: '1.0.0', given: { a: 1 } };
   answer('/api/v1/configmaps', { items: [{ metadata: { name: 'strata-release-db', namespace: 'office' }, data: { good: '10', 'made-10': JSON.stringify(made), 'made-9': 'not json' } }] });
   const annotations = { 'meta.helm.sh/release-name': 'db', 'meta.helm.sh/release-namespace': 'office' };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineServerTask, type ServerContext } from '../define-task';
 import { outdated, withRevision } from '../orchestration/revision';
 import type { KubeObject } from '../ports/cluster';
-import type { ReleaseRef, Releases, Revision } from '../ports/releases';
+import type { ReleaseRef, Revision } from '../ports/releases';
 import { shortHash } from '../short-hash';
 import { TaskError } from '../task-error';
 import { awaitGates } from './await-gates';
