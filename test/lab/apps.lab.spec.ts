@@ -132,7 +132,8 @@ test('without a component that enforces network policies no user gets a namespac
   expect(await kubectl('get', 'namespaces', '-o', 'name')).not.toContain('user-alice');
   const file = await world.specFile({ bundles: ['fences'] });
   expect((await world.server.strata(['apply', '-f', file, '--yes'], { timeoutMs: long })).code).toBe(0);
-  await must('install', 'office/db', '--user', 'alice', '--set', 'claims=false');
+  const ran = await app('install', 'office/db', '--user', 'alice', '--set', 'claims=false');
+  if (ran.code !== 0) throw new Error(`${words(ran).slice(-800)} ${await kubectl('-n', 'user-alice', 'get', 'limitranges,resourcequotas,events', '-o', 'yaml')}`);
   expect((await list()).filter((a) => a.namespace === 'user-alice')).toMatchObject([{ name: 'db', state: 'running' }]);
   const made = await kubectl('-n', 'user-alice', 'get', 'networkpolicies,resourcequotas,limitranges', '-o', 'name');
   for (const one of ['strata-deny', 'strata-same-namespace', 'strata-dns', 'resourcequota/strata', 'limitrange/strata']) expect(made).toContain(one);
