@@ -87,6 +87,17 @@ test('an upgrade that does not come up goes back, says why, and keeps the data',
   expect(await read()).toEqual(['first', 'first']);
 }, long);
 
+test('its logs come, go on while they are followed, and end when nobody listens any more', async () => {
+  expect(await must('logs', 'db')).toContain('db-0 main: greeting {{ .Release.Name }}');
+  expect(await must('logs', 'db', '--tail', '1', '--container', 'main', '-o', 'json')).toContain('"pod":"db-0"');
+  const none = await app('logs', 'db', '--container', 'nobody');
+  expect([none.code, words(none)]).toEqual([1, expect.stringContaining('has a container "nobody"')]);
+  const spoken = world.server.strata(['app', 'logs', 'db', '--follow'], { timeoutMs: 25_000 }).catch((e: unknown) => String(e));
+  await kubectl('-n', 'office', 'delete', 'pod', 'db-0');
+  await until('the new pod', 60_000, async () => (await db())?.state === 'running');
+  expect(JSON.stringify(await spoken).match(/db-0 main: greeting/g)?.length).toBeGreaterThan(1); // the old pod's and the new one's
+}, long);
+
 test('two upgrades at once: the second waits, says for what, and comes', async () => {
   const first = app('upgrade', 'db', '--set', 'greeting=one', '--detach');
   await first;
@@ -121,7 +132,8 @@ test('without a component that enforces network policies no user gets a namespac
   expect(await kubectl('get', 'namespaces', '-o', 'name')).not.toContain('user-alice');
   const file = await world.specFile({ bundles: ['fences'] });
   expect((await world.server.strata(['apply', '-f', file, '--yes'], { timeoutMs: long })).code).toBe(0);
-  await must('install', 'office/db', '--user', 'alice', '--set', 'claims=false');
+  const ran = await app('install', 'office/db', '--user', 'alice', '--set', 'claims=false');
+  if (ran.code !== 0) throw new Error(`${words(ran).slice(-800)} ${await kubectl('-n', 'user-alice', 'get', 'limitranges,resourcequotas,events', '-o', 'yaml')}`);
   expect((await list()).filter((a) => a.namespace === 'user-alice')).toMatchObject([{ name: 'db', state: 'running' }]);
   const made = await kubectl('-n', 'user-alice', 'get', 'networkpolicies,resourcequotas,limitranges', '-o', 'name');
   for (const one of ['strata-deny', 'strata-same-namespace', 'strata-dns', 'resourcequota/strata', 'limitrange/strata']) expect(made).toContain(one);

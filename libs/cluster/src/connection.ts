@@ -65,8 +65,8 @@ export class Connection {
   /** A list without what its items hold: only who they are, and their labels. @throws TaskError */
   async heads(path: string): Promise<V1ObjectMeta[]> {
     const { status, body } = await must(`ask ${path}`, () => this.raw(path, 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1', this.deadlines.callMs));
-    const list = parsed(body) as { items?: { metadata: V1ObjectMeta }[]; message?: string } | null;
-    if (status === 200 && list?.items) return list.items.map((i) => i.metadata);
+    const list = parsed(body) as { items?: { metadata: V1ObjectMeta }[] | null; message?: string } | null;
+    if (status === 200 && list !== null) return (list.items ?? []).map((i) => i.metadata); // an empty list has null
     throw new TaskError('cluster-api', `ask ${path}: the API answered ${status}: ${list?.message ?? ''}`, { remedy: 'look at what the API says, then try again', retry: status >= 500 });
   } // prettier-ignore
   private async raw(path: string, accept?: string, ms = this.deadlines.readyMs): Promise<{ status: number; body: string }> {

@@ -87,7 +87,7 @@ export const AppLogQuery = z.object({
   since: z.coerce.number().int().positive().optional(), // seconds ago
   tail: z.coerce.number().int().min(0).max(10_000).default(200), // of each container
 });
-export type AppLogQuery = z.input<typeof AppLogQuery>;
+export type AppLogQuery = Partial<Record<keyof z.infer<typeof AppLogQuery>, string | number | boolean>>;
 /** One line of a container, or of us about it (`container` null). */
 export const AppLogLine = z.object({ pod: z.string(), container: z.string().nullable(), text: z.string() }).meta({ id: 'AppLogLine' });
 export type AppLogLine = z.infer<typeof AppLogLine>;

@@ -133,7 +133,7 @@ function release(a: Asked, what: { content: BundleContent; component: Chart; dig
     { as: keyOf(wish), title: `${inWords(wish)} of ${made.bundle}/${made.component} ${made.version} works` },
   ); // prettier-ignore
   const away = images.length === 0 ? [] : c.absent.filter((name) => a.request.enrolled.has(name));
-  return away.length === 0 ? [] : [`${away.join(', ')} cannot be reached and gets no images of it now: its pods there wait until the same command is given again`];
+  return away.length === 0 ? [] : [`${away.join(', ')} cannot be reached and gets no images of it now: its pods there wait until \`strata apply\` brings them`];
 } // prettier-ignore
 
 function obtainHelm(on: Steps, c: PlanContext): Line {

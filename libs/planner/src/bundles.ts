@@ -1,4 +1,4 @@
-import { type CatalogEntry, type ChartValues, type Component, type Gate, isChart, milliseconds, releaseOf } from '@strata/model';
+import { artifactKey, type CatalogEntry, type ChartValues, type Component, type Gate, isChart, milliseconds, releaseOf } from '@strata/model';
 import { helmRelease, manifestsApply, type Task } from '@strata/tasks';
 import { entryOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
@@ -23,11 +23,16 @@ export function bundles(on: Steps, c: PlanContext, d: Distribution): void {
     if (ends.length > 0) begin = ends;
   }
 }
-/** Catalog entries of the images of all bundles. */
-export const bundleImages = (c: Pick<PlanContext, 'catalog' | 'bundles'>): CatalogEntry[] =>
-  c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version)));
+/** What of a plan's context says which bundles there are. */
+type Bundles = Pick<PlanContext, 'catalog' | 'bundles'> & Partial<Pick<PlanContext, 'appImages'>>;
+
+/** Catalog entries of the images of all bundles, and of the applications beside them, each once. */
+export function bundleImages(c: Bundles): CatalogEntry[] {
+  const all = [...c.bundles.flatMap((b) => b.content.images.map((i) => entryOf(c.catalog, i.name, i.version))), ...(c.appImages ?? [])];
+  return [...new Map(all.map((e) => [artifactKey(e), e])).values()];
+}
 /** Those, and what releases charts where there are any. */
-export const bundleArtifacts = (c: Pick<PlanContext, 'catalog' | 'bundles'>): CatalogEntry[] => [
+export const bundleArtifacts = (c: Bundles): CatalogEntry[] => [
   ...(c.bundles.some((b) => b.content.components.some((m) => isChart(m.component))) ? [entryOf(c.catalog, helm)] : []),
   ...bundleImages(c),
 ];

@@ -48,6 +48,8 @@ export interface PlanContext {
   absent: string[];
   catalog: Catalog;
   bundles: { name: string; content: BundleContent; values: Readonly<Record<string, ChartValues>> }[];
+  /** Of applications beside the spec's bundles, as far as the catalog has them. */
+  appImages: CatalogEntry[];
   facts: ReadonlyMap<string, Facts>;
   /** How downloads get to the outside: the same for all nodes. */
   outside: Outside;
@@ -96,6 +98,7 @@ export function contextOf(request: PlanRequest): PlanContext {
     whole: request.spec, there: request.intent.kind === 'add-node', tunnel: spec.nodes.some((n) => n.nat), facts: request.facts, spec, cluster, nodes, controlPlane, absent, catalog: request.catalog, now: request.now,
     names: { api: `api.${suffix}`, meta: `meta.${suffix}`, objects: `objects.${suffix}` },
     bundles: spec.bundles.map(bundleUse).map(({ name, values }) => ({ name, values, content: bundleNamed(name, request.bundles) })),
+    appImages: (request.appImages ?? []).flatMap((i) => request.catalog.entries.find((e) => e.name === i.name && e.version === i.version) ?? []),
   }; // prettier-ignore
 }
 function bundleNamed(name: string, bundles: PlanRequest['bundles']): BundleContent {

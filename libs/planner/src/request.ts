@@ -41,6 +41,8 @@ export interface PlanRequest {
   intent: RunIntent;
   /** The application that the intent names; null where there is no such release. */
   app?: AppKnown | null;
+  /** Images of applications that are in the cluster and not of its spec's bundles: each node gets them, too. */
+  appImages?: readonly { name: string; version: string }[];
   /** Names of nodes that are in the cluster, but not in the spec any more. They stay as they are, and the plan says so. */
   dropped?: readonly string[];
   /** Names or addresses under which nodes reach the control server. */

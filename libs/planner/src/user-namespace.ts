@@ -25,16 +25,17 @@ export function namespaceObjects(c: PlanContext, user: string): ManifestObject[]
     );
   const namespace = userNamespace(user);
   const labels = { [userLabel]: user, 'app.kubernetes.io/managed-by': 'strata' };
-  const of = (apiVersion: string, kind: string, name: string, spec: object): ManifestObject => ({ apiVersion, kind, metadata: { name, namespace, labels }, spec });
-  const policy = (name: string, spec: object): ManifestObject => of('networking.k8s.io/v1', 'NetworkPolicy', name, { podSelector: {}, ...spec });
+  const metadata = (name: string): ManifestObject['metadata'] => ({ name, namespace, labels });
+  const limits = (kind: string, spec: object): ManifestObject => ({ apiVersion: 'v1', kind, metadata: metadata('strata'), spec });
+  const policy = (name: string, spec: object): ManifestObject => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: metadata(name), spec: { podSelector: {}, ...spec } });
   const ingress = providers(c, 'ingress').flatMap((m) => (isChart(m) ? [m.namespace] : []));
   return [
     {
       apiVersion: 'v1', kind: 'Namespace',
       metadata: { name: namespace, labels: { ...labels, 'pod-security.kubernetes.io/enforce': 'baseline', 'pod-security.kubernetes.io/warn': 'restricted' } },
     },
-    of('v1', 'ResourceQuota', 'strata', { hard: quota }),
-    of('v1', 'LimitRange', 'strata', { limits: [{ type: 'Container', ...container }] }),
+    limits('ResourceQuota', { hard: quota }),
+    limits('LimitRange', { limits: [{ type: 'Container', ...container }] }),
     policy('strata-deny', { policyTypes: ['Ingress', 'Egress'] }), // what is not allowed below
     policy('strata-same-namespace', { policyTypes: ['Ingress', 'Egress'], ingress: [{ from: [{ podSelector: {} }] }], egress: [{ to: [{ podSelector: {} }] }] }),
     policy('strata-dns', { policyTypes: ['Egress'], egress: [{ to: [{ namespaceSelector: named('kube-system'), podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } }], ports: [{ protocol: 'UDP', port: 53 }, { protocol: 'TCP', port: 53 }] }] }),

@@ -58,21 +58,21 @@ export function addAppCommands(program: Command, cli: Cli): void {
     .option('--reset-values', 'values that were given before are dropped')
     .option('--from <bundle/component>', 'where it comes from now')
     .action((name: string, flags: RunFlags & ValueFlags & { resetValues?: boolean; from?: string }) =>
-      withApp(name, flags, (wish) => ({ ...wish, ...given(flags), ...(flags.from === undefined ? {} : sourceOf(flags.from)), resetValues: flags.resetValues === true }), 'upgrade-app'),
+      change('upgrade-app', { name, flags }, (wish) => ({ ...wish, ...given(flags), ...(flags.from === undefined ? {} : sourceOf(flags.from)), resetValues: flags.resetValues === true })),
     ); // prettier-ignore
   run('rollback', 'as it was in an earlier revision that worked; its data stay as they are')
     .argument('<name>')
     .option('--to <revision>', 'which; else the last one that worked before this one', Number)
     .action((name: string, flags: RunFlags & { to?: number }) => {
       if (flags.to !== undefined && !(Number.isInteger(flags.to) && flags.to > 0)) throw usage('--to takes the number of a revision', 'see which there are: strata app list -o json');
-      return withApp(name, flags, (wish) => ({ ...wish, ...(flags.to === undefined ? {} : { revision: flags.to }) }), 'rollback-app');
+      return change('rollback-app', { name, flags }, (wish) => ({ ...wish, ...(flags.to === undefined ? {} : { revision: flags.to }) }));
     }); // prettier-ignore
   for (const [name, text] of [
     ['stop', 'nothing of it runs any more; its data and settings stay'],
     ['start', 'what was stopped runs again as before'],
     ['restart', 'every pod of it is made anew'],
   ] as const)
-    run(name, text).argument('<name>').action((of: string, flags: RunFlags) => withApp(of, flags, (wish) => wish, `${name}-app`)); // prettier-ignore
+    run(name, text).argument('<name>').action((of: string, flags: RunFlags) => change(`${name}-app`, { name: of, flags }, (wish) => wish)); // prettier-ignore
   withYes(run('remove', 'takes it away; its data stay, unless they are to go too').argument('<name>'))
     .option('--delete-data', 'its claims go as well, and what is in them')
     .option('--delete-namespace', "the user's namespace goes as well, when nothing else is in it")
@@ -101,7 +101,7 @@ export function addAppCommands(program: Command, cli: Cli): void {
       }),
     ); // prettier-ignore
 
-  function withApp(name: string, flags: RunFlags, asked: (wish: AppWish) => AppWish, kind: RunIntent['kind']): Promise<void> {
+  function change(kind: RunIntent['kind'], { name, flags }: { name: string; flags: RunFlags }, asked: (wish: AppWish) => AppWish): Promise<void> {
     return withServer(cli, flags, async (client) => start(cli, client, { kind, wish: asked(await theApp(client, name, flags)), flags }));
   }
 }

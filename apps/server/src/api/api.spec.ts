@@ -35,6 +35,19 @@ test('a wrong body is refused with the path of what is wrong', async () => {
   expect(JSON.stringify(answer.body)).toContain('surprise');
 });
 
+test('a run of an application names it, with values that are data; before there is a Kubernetes there are none', async () => {
+  await server.call('POST', '/v1/clusters', { body: { spec: spec('apps') } });
+  const start = (text: string): ReturnType<TestServer['call']> => server.call('POST', '/v1/clusters/apps/runs', { body: JSON.parse(`{"intent":${text}}`) });
+  expect(await start('{"kind":"stop-app"}')).toMatchObject({ status: 422, body: { code: 'app-unnamed' } });
+  expect(await start('{"kind":"install","app":{"name":"db","namespace":"office"}}')).toMatchObject({ status: 422, body: { code: 'app-unnamed' } });
+  const polluted = await start('{"kind":"install-app","app":{"name":"db","namespace":"office","values":{"a":{"constructor":{"x":1}}}}}');
+  expect([polluted.status, JSON.stringify(polluted.body)]).toEqual([400, expect.stringContaining('cannot be named')]);
+  expect(await start('{"kind":"stop-app","app":{"name":"db","namespace":"office"}}')).toMatchObject({ status: 409, body: { code: 'no-kubeconfig' } });
+  expect(await server.call('GET', '/v1/clusters/apps/apps')).toMatchObject({ status: 409, body: { code: 'no-kubeconfig' } });
+  expect(await server.call('GET', '/v1/clusters/apps/apps/office/db/logs?tail=x')).toMatchObject({ status: 400 });
+  expect(await server.call('GET', '/v1/available-apps')).toMatchObject({ status: 200, body: { apps: [], broken: [] } });
+});
+
 test('an idempotency key gives the same answer, and refuses another body', async () => {
   const headers = { 'idempotency-key': 'k1' };
   const once = await server.call('POST', '/v1/clusters', { body: { spec: spec('idem') }, headers });

@@ -7,6 +7,7 @@ import { FollowAppLogs } from './follow-app-logs';
 import { ShowApps } from './show-apps';
 
 const Ref = z.string().min(1).max(63);
+const AppPath = z.object({ id: Ref, namespace: Name, name: Name });
 
 /** What is there to be seen; whatever changes an application is a run: POST /v1/clusters/:id/runs with `intent.app`. */
 @ApiTags('apps')
@@ -33,12 +34,10 @@ export class AppsController {
   @ApiOperation({ operationId: 'readAppLogs', summary: 'What its containers say: a JSON object a line (application/x-ndjson); empty lines are signs of life' })
   @ApiResponse({ status: 200, standardSchema: AppLogLine })
   async read(
-    @Param('id', { schema: Ref }) id: string,
-    @Param('namespace', { schema: Name }) namespace: string,
-    @Param('name', { schema: Name }) name: string,
+    @Param({ schema: AppPath }) { id, ...of }: z.infer<typeof AppPath>,
     @Query({ schema: AppLogQuery }) query: z.output<typeof AppLogQuery>,
     @Res() response: Response,
   ): Promise<void> {
-    await this.logs.run(id, { namespace, name }, { query, response });
+    await this.logs.run(id, of, { query, response });
   }
 }

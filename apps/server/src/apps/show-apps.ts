@@ -63,6 +63,17 @@ export class ShowApps {
     }; // prettier-ignore
   }
 
+  /** Images of the applications that are in a cluster; none where it has none, or does not answer: a plan must not fail for that. */
+  async images(clusterId: string): Promise<{ name: string; version: string }[]> {
+    try {
+      const made = (await (await this.book(clusterId)).look()).flatMap((r) => r.note.made.get(r.note.good)?.bundle ?? []);
+      return Object.values(await this.bundles.read([...new Set(made)])).flatMap((b) => b.images);
+    } catch (error) {
+      if (error instanceof TaskError) return [];
+      throw error;
+    }
+  }
+
   private async book(clusterId: string): Promise<ReleaseBook> {
     return new ReleaseBook(await this.reach.kubeconfig(clusterId));
   }

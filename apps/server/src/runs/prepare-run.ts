@@ -135,6 +135,7 @@ export class PrepareRun {
       bundles: await this.bundles.read([...run.spec.spec.bundles.map((b) => bundleUse(b).name), ...sourceOf(run.intent, app)]),
       intent: run.intent,
       ...(app === undefined ? {} : { app }),
+      ...(['install', 'add-node', 'finish'].includes(run.intent.kind) ? { appImages: await this.apps.images(run.clusterId) } : {}),
       dropped: run.dropped,
       serverHosts: this.edges.settings.advertise, // what the operator says, not what this host happens to have: a plan must not change by itself
       now: this.edges.now(),

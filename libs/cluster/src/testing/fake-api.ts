@@ -8,6 +8,7 @@ interface Asked {
   method: string;
   path: string;
   type: string;
+  accept: string;
   body: string;
 }
 /** An API server that answers from a table and remembers what it was asked. Its certificate names api.home.strata.internal and no address. */
@@ -31,12 +32,12 @@ export class FakeApi {
       request.on('data', (part: Buffer) => (body += part.toString()));
       request.on('end', () => {
         const path = (request.url ?? '').split('?')[0] ?? '';
-        this.asked.push({ method: request.method ?? '', path: request.url ?? '', type: request.headers['content-type'] ?? '', body });
+        this.asked.push({ method: request.method ?? '', path: request.url ?? '', type: request.headers['content-type'] ?? '', accept: request.headers.accept ?? '', body });
         if (new URL(request.url ?? '', 'https://x').searchParams.get('watch') === 'true') return this.watch(response);
         const answer = this.answers.get(`${request.method} ${path}`) ?? { status: 404, body: { kind: 'Status', message: `${path} not found`, code: 404 } };
         if (answer === 'never') return;
         response.writeHead(answer.status, { 'content-type': 'application/json' });
-        response.end(JSON.stringify(answer.body));
+        response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
       });
     });
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));

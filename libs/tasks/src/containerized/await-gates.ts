@@ -3,6 +3,7 @@ import type { Common } from '../define-task';
 import type { Cluster } from '../ports/cluster';
 import { TaskError } from '../task-error';
 import { closedGate, type ClosedGate } from './gates';
+import { replaceStuck } from './stuck-pods';
 import { troubleOf } from './trouble';
 
 type Context = Pick<Common, 'clock' | 'signal' | 'progress'> & { cluster: Cluster };
@@ -21,6 +22,12 @@ function silent(error: unknown): ClosedGate {
   if (error instanceof TaskError && error.retry) return { words: error.message, workload: null, final: false };
   throw error;
 }
+/** A StatefulSet that is stuck on a broken pod of before is helped over it. */
+async function replaced({ cluster, clock, progress }: Context, { workload }: ClosedGate): Promise<void> {
+  if (workload?.kind !== 'StatefulSet') return;
+  const pod = await replaceStuck(cluster, clock, { name: workload.name, namespace: workload.namespace ?? 'default' }).catch(() => null); // it is looked at again
+  if (pod !== null) progress(null, `${pod}, broken and of an earlier revision, is replaced`);
+}
 /** Waits until all gates are open. @throws TaskError `gate-closed` with the cause when they are not in time, at once where no waiting helps */
 export async function awaitGates(c: Context, wait: { what: string; gates: readonly Gate[]; timeoutMs: number }): Promise<void> {
   const { clock, cluster, signal } = c;
@@ -31,6 +38,7 @@ export async function awaitGates(c: Context, wait: { what: string; gates: readon
     if (closed === null) return;
     const over = closed.final || clock.now() >= end;
     if (over || clock.now() >= causeAt) {
+      await replaced(c, closed);
       const now = await withCause(cluster, closed);
       if (now !== words) c.progress(null, now);
       [words, causeAt] = [now, clock.now() + causeEveryMs];

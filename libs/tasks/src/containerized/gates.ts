@@ -72,6 +72,7 @@ interface Condition {
   status?: string;
   reason?: string;
   message?: string;
+  lastTransitionTime?: string;
 }
 /** The condition of a type in an object's status. */
 export function conditionOf(object: KubeObject, type: string): Condition | undefined {

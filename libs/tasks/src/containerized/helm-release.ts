@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { defineServerTask, type ServerContext } from '../define-task';
 import { outdated, withRevision } from '../orchestration/revision';
 import type { KubeObject } from '../ports/cluster';
-import type { ReleaseRef, Releases, Revision } from '../ports/releases';
+import type { ReleaseRef, Revision } from '../ports/releases';
 import { shortHash } from '../short-hash';
 import { TaskError } from '../task-error';
 import { awaitGates } from './await-gates';
 import { keepData, claimsThere } from './claims';
 import { closedGate } from './gates';
 import { noteGood, noteRef, readNote } from './release-note';
+import { hasSeen, replaceStuck } from './stuck-pods';
 import { isHalted, isStopped, isWorkload, placed, stoppedNote, wake, workloadsOf } from './stopped';
 
 const Input = z.strictObject({
@@ -40,12 +41,23 @@ export const limitsOf = ({ input, signal }: Pick<ReleaseContext, 'input' | 'sign
 /** The newest revision, whatever became of it. */
 export const newest = async ({ control, input }: Pick<Few, 'control' | 'input'>): Promise<Revision | undefined> => (await control.releases.history(input)).at(-1);
 /** To a revision that was proven, or away where there is none; claims that were there before it stay. */
-export async function backTo(c: Few & Pick<ReleaseContext, 'signal'>, good: number, data: readonly string[] = []): Promise<void> {
+export async function backTo(c: Few & Pick<ReleaseContext, 'signal' | 'clock'>, good: number, data: readonly string[] = []): Promise<void> {
   if (good > 0) {
     await keepData(c, c.input);
     await c.control.releases.rollback(c.input, good, limitsOf(c));
-    for (const o of await workloadsOf(c.cluster, c.control.releases, c.input)) await wake(c.cluster, o);
+    const all = await workloadsOf(c.cluster, c.control.releases, c.input);
+    for (const o of all) await wake(c.cluster, o);
+    for (const o of all) if (o.kind === 'StatefulSet') await unstuck(c, { name: o.metadata.name, namespace: o.metadata.namespace ?? c.input.namespace });
   } else await c.control.releases.uninstall(c.input, limitsOf(c), { keep: data });
+}
+/** A StatefulSet that goes back keeps the broken pod of the revision that it leaves, until somebody takes that away. */
+async function unstuck({ cluster, clock, signal }: Pick<ReleaseContext, 'cluster' | 'clock' | 'signal'>, of: { name: string; namespace: string }): Promise<void> {
+  for (let tries = 0; tries < 20; tries++) {
+    const found = await cluster.get({ apiVersion: 'apps/v1', kind: 'StatefulSet', ...of });
+    if (!found || hasSeen(found)) break;
+    await clock.sleep(500, signal);
+  }
+  await replaceStuck(cluster, clock, of);
 }
 export const goodRevision = async ({ cluster, input }: Pick<Few, 'cluster' | 'input'>): Promise<number> => (await readNote(cluster, input)).good;
 

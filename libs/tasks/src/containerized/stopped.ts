@@ -70,7 +70,7 @@ export async function wake(cluster: Cluster, o: KubeObject): Promise<void> {
 export function isHalted(o: KubeObject): boolean {
   if (stoppedNote(o) === null) return false;
   if (o.kind === 'CronJob') return fieldOf(o, 'spec.suspend') === true;
-  if (o.kind === 'DaemonSet') return nowhere in ((fieldOf(o, 'spec.template.spec.nodeSelector') ?? {}) as object);
+  if (o.kind === 'DaemonSet') return Object.hasOwn(fieldOf(o, 'spec.template.spec.nodeSelector') ?? {}, nowhere);
   return fieldOf(o, 'spec.replicas') === 0;
 }
 /** Whether every workload of a release was stopped by us: then it is stopped, and not broken. */
