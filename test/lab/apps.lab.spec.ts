@@ -148,11 +148,12 @@ test('without a component that enforces network policies no user gets a namespac
   expect(await kubectl('get', 'namespaces', '-o', 'name')).not.toContain('user-alice');
   const file = await world.specFile({ bundles: ['fences'] });
   expect((await world.server.strata(['apply', '-f', file, '--yes'], { timeoutMs: long })).code).toBe(0);
-  const ran = await app('install', 'office/db', '--user', 'alice', '--set', 'claims=false');
-  if (ran.code !== 0) throw new Error(`${words(ran).slice(-800)} ${await kubectl('-n', 'user-alice', 'get', 'limitranges,resourcequotas,events', '-o', 'yaml')}`);
+  await must('install', 'office/db', '--user', 'alice', '--set', 'claims=false');
   expect((await list()).filter((a) => a.namespace === 'user-alice')).toMatchObject([{ name: 'db', state: 'running' }]);
   const made = await kubectl('-n', 'user-alice', 'get', 'networkpolicies,resourcequotas,limitranges', '-o', 'name');
   for (const one of ['strata-deny', 'strata-same-namespace', 'strata-dns', 'resourcequota/strata', 'limitrange/strata']) expect(made).toContain(one);
+  const from = await kubectl('-n', 'user-alice', 'get', 'networkpolicy', 'strata-same-namespace', '-o', 'jsonpath={.spec.ingress}');
+  expect(JSON.parse(from)).toEqual([{ from: [{ podSelector: {} }] }]); // a rule without it lets everybody in
   const privileged = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'user-alice' }, spec: { hostPID: true, containers: [{ name: 'c', image: 'strata.local/web:1' }] } };
   await expect(create(privileged)).rejects.toThrow(/violates PodSecurity "baseline/);
   await must('remove', 'db', '--user', 'alice', '--yes', '--delete-namespace');
