@@ -16,7 +16,13 @@ const withReplica = { kind: 'juicefs', metadata: { node: 'n2', replica: 'n3' }, 
 const withExternal = { kind: 'juicefs', metadata: { kind: 'external', url: 'postgres://strata@db.example:5432/strata', passwordFrom: 'prompt' } } as const;
 
 const chart = (of: Parameters<typeof Component.parse>[0]): BundleContent => ({ version: '1.0.0', images: [{ name: 'image-web', version: '1.0' }], components: [{ component: Component.parse(of), objects: [], digest: 'a'.repeat(64) }] }); // prettier-ignore
-const office = chart({ name: 'db', kind: 'application', chart: 'charts/db', namespace: 'office', gates: [{ http: { service: 'db', namespace: 'office', port: 80 } }] });
+const office = chart({
+  name: 'db',
+  kind: 'application',
+  chart: 'charts/db',
+  namespace: 'office',
+  gates: [{ http: { service: 'db', namespace: 'office', port: 80 } }],
+});
 const fences = chart({ name: 'fences', kind: 'chart', chart: 'charts/fences', provides: ['network-policy', 'ingress'], namespace: 'gate' });
 
 const cases: Record<string, PlanRequest> = {

@@ -46,6 +46,20 @@ describe('calls', () => {
     expect(error).toBeInstanceOf(ApiError);
     expect(error).toMatchObject({ code: 'cluster-busy', remedy: 'wait', status: 409, message: 'run r1 is at work' });
   });
+  it('gives the lines of an application as they come, whole where a piece ends within one, and leaves signs of life out', async () => {
+    const line = JSON.stringify({ pod: 'db-0', container: 'main', text: 'Grüße' });
+    answer = (_, response) => {
+      const [bytes, cut] = [Buffer.from(`\n${line}\n\n${line}`), line.indexOf('ü') + 2]; // in the middle of the ü
+      response.writeHead(200).write(bytes.subarray(0, cut));
+      setTimeout(() => response.end(bytes.subarray(cut)), 20);
+    };
+    const lines = [];
+    for await (const l of client.appLogs('home', { namespace: 'office', name: 'db' }, { follow: true, tail: 5 })) lines.push(l);
+    expect(lines).toEqual([JSON.parse(line), JSON.parse(line)]);
+    expect(seen[0]?.url).toBe('/v1/clusters/home/apps/office/db/logs?follow=true&tail=5');
+    answer = json(404, { type: 'x', title: 'not found', status: 404, detail: 'there is no application', remedy: 'see', code: 'not-found' });
+    await expect(client.appLogs('home', { namespace: 'office', name: 'db' }).next()).rejects.toMatchObject({ code: 'not-found' });
+  });
   it('does not take what is not the API for an answer', async () => {
     answer = (_, response) => response.writeHead(200).end('<html>');
     await expect(client.clusters()).rejects.toBeInstanceOf(UnexpectedAnswer);

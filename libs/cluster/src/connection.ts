@@ -1,8 +1,9 @@
 import {
-  ApiException, CertificatesV1Api, type Configuration, CoreV1Api, createConfiguration, HttpMethod, KubeConfig, KubernetesObjectApi, type Middleware,
+  ApiException, CertificatesV1Api, type Configuration, CoreV1Api, createConfiguration, HttpMethod, KubeConfig, type Middleware,
   ServerConfiguration, type V1ObjectMeta,
 } from '@kubernetes/client-node'; // prettier-ignore
 import { TaskError } from '@strata/tasks';
+import { PlainObjects } from './plain-objects';
 
 /** No call of the API may take longer, whatever the network does. */
 export interface Deadlines {
@@ -22,7 +23,7 @@ const deadline = (ms: number): Middleware => ({
 export class Connection {
   readonly core: CoreV1Api;
   readonly certificates: CertificatesV1Api;
-  readonly objects: KubernetesObjectApi;
+  readonly objects: PlainObjects;
   private readonly config: KubeConfig;
   private readonly configuration: Configuration;
 
@@ -46,7 +47,7 @@ export class Connection {
     });
     this.core = new CoreV1Api(this.configuration);
     this.certificates = new CertificatesV1Api(this.configuration);
-    this.objects = new KubernetesObjectApi(this.configuration);
+    this.objects = new PlainObjects(this.configuration);
   }
 
   /** Whether GET `path` answers 200 within a few seconds. */

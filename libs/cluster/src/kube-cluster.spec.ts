@@ -72,6 +72,18 @@ describe('a cluster by its API', () => {
     await deleteBootstrapToken(fake as never, token.id);
     expect(bodies[1]).toContain(`bootstrap-token-${token.id}`);
   });
+  it('sends objects as they are, also what the library has under another name or not at all', async () => {
+    const resources = [{ name: 'networkpolicies', kind: 'NetworkPolicy', namespaced: true, singularName: '', verbs: [] }];
+    api.answers.set('GET /apis/networking.k8s.io/v1', { status: 200, body: { kind: 'APIResourceList', groupVersion: 'networking.k8s.io/v1', resources } });
+    api.answers.set('PATCH /apis/networking.k8s.io/v1/namespaces/office/networkpolicies/p', { status: 200, body: {} });
+    const policy = {
+      apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'p', namespace: 'office' },
+      spec: { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }], default: { a: null }, 'x-kubernetes-later': true },
+    }; // prettier-ignore
+    await cluster().apply([policy]);
+    const sent = api.asked.find((a) => a.method === 'PATCH' && a.path.includes('/networkpolicies/p'));
+    expect([JSON.parse(sent?.body ?? ''), sent?.type]).toEqual([policy, expect.stringContaining('apply-patch')]);
+  });
   it('refuses a text that is no kubeconfig', () => {
     expect(() => connectCluster(': [')).toThrow('cannot be read');
     expect(() => connectCluster('{}')).toThrow();

@@ -29,7 +29,11 @@ const says = (name: string, text: string, status = 200): void => answer(`/api/v1
 async function read(wish: Partial<LogWish> = {}, over: { signal?: AbortSignal; line?: (l: LogLine) => Promise<void> } = {}): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   const line = async (l: LogLine): Promise<void> => Promise.resolve(void lines.push(l));
-  await new PodLogs(api.kubeconfig).read({ namespace: 'office', name: 'db' }, { follow: false, previous: false, tail: 7, ...wish }, { line, signal: stop.signal, ...over });
+  await new PodLogs(api.kubeconfig).read(
+    { namespace: 'office', name: 'db' },
+    { follow: false, previous: false, tail: 7, ...wish },
+    { line, signal: stop.signal, ...over },
+  );
   return lines;
 }
 
@@ -37,7 +41,14 @@ test('lines come of the pods of the release alone, as many as were asked for', a
   says('db-0', 'one\ntwo\n');
   expect(await read({ sinceSeconds: 60 })).toEqual(['one', 'two'].map((text) => ({ pod: 'db-0', container: 'main', text })));
   const asked = new URL(api.asked.find((a) => a.path.includes('/log'))?.path ?? '', 'https://x').searchParams;
-  expect(Object.fromEntries(asked)).toEqual({ container: 'main', follow: 'false', previous: 'false', sinceSeconds: '60', tailLines: '7', limitBytes: '1048576' });
+  expect(Object.fromEntries(asked)).toEqual({
+    container: 'main',
+    follow: 'false',
+    previous: 'false',
+    sinceSeconds: '60',
+    tailLines: '7',
+    limitBytes: '1048576',
+  });
 });
 test('a container that is not there is refused, with those that are', async () => {
   await expect(read({ container: 'nope' })).rejects.toMatchObject({ code: 'no-container', remedy: 'name one of: main' });
@@ -54,7 +65,13 @@ test('a release that is not there is refused', async () => {
 });
 test('a line without end and a crowd of containers are bounded', async () => {
   says('db-0', `${'x'.repeat(100_000)}\n`);
-  pods(pod('db-0', 0, Array.from({ length: 45 }, (_, i) => `c${i}`)));
+  pods(
+    pod(
+      'db-0',
+      0,
+      Array.from({ length: 45 }, (_, i) => `c${i}`),
+    ),
+  );
   const lines = await read();
   expect(Math.max(...lines.map((l) => l.text.length))).toBe(16 * 1024 + 1);
   expect(lines.filter((l) => l.container !== null)).toHaveLength(40);

@@ -15,7 +15,11 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 const answer = (path: string, body: object): void => void api.answers.set(`GET ${path}`, { status: 200, body });
 const record = (name: string, version: number, [status, at]: [string, number]): object => ({
-  metadata: { name: `sh.helm.release.v1.${name}.v${version}`, namespace: 'office', labels: { owner: 'helm', name, version: String(version), status, modifiedAt: String(at) } },
+  metadata: {
+    name: `sh.helm.release.v1.${name}.v${version}`,
+    namespace: 'office',
+    labels: { owner: 'helm', name, version: String(version), status, modifiedAt: String(at) },
+  },
 });
 
 test('a cluster without releases has none: its empty list is null', async () => {

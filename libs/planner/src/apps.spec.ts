@@ -47,12 +47,19 @@ const office = { bundle: 'office', component: 'db' };
 test('an install has the values of the bundle under those that were given, and gates that follow its namespace', () => {
   const made = input(planOf('install-app', { wish: { ...office, namespace: 'mine', values: { size: 9 } } }), 'helm.release');
   expect(made).toMatchObject({ release: 'db', namespace: 'mine', values: { size: 9, keep: true }, made: { version: '1.2.0', given: { size: 9 } } });
-  expect(made.gates).toEqual([{ http: { service: 'db', namespace: 'mine', port: 80, path: '/', status: 200 } }, { complete: { name: 'j', namespace: 'other' } }]);
+  expect(made.gates).toEqual([
+    { http: { service: 'db', namespace: 'mine', port: 80, path: '/', status: 200 } },
+    { complete: { name: 'j', namespace: 'other' } },
+  ]);
 });
 test('an upgrade keeps the values that were given, unless they are dropped', () => {
   const wish = { values: { own: { b: 2 } } };
   expect(input(planOf('upgrade-app', { wish, app: known }), 'helm.release')).toMatchObject({ values: { size: 5, keep: true, own: { a: 1, b: 2 } }, made: { version: '1.2.0', given: { size: 5, own: { a: 1, b: 2 } } } }); // prettier-ignore
-  expect(input(planOf('upgrade-app', { wish: { ...wish, resetValues: true }, app: known }), 'helm.release').values).toEqual({ size: 1, keep: true, own: { b: 2 } });
+  expect(input(planOf('upgrade-app', { wish: { ...wish, resetValues: true }, app: known }), 'helm.release').values).toEqual({
+    size: 1,
+    keep: true,
+    own: { b: 2 },
+  });
   expect(planOf('upgrade-app', { app: { ...known, stopped: true } }).warnings).toEqual(['office/db is stopped: a new revision starts it']);
 });
 test('a rollback goes to the last revision that worked before this one', () => {
@@ -86,10 +93,15 @@ test("a user's namespace is fenced: nobody from other namespaces, no way into th
   const p = planOf('install-app', { wish: { ...office, namespace: 'user-alice' }, spec: ['gate'] });
   const objects = input(p, 'manifests.apply').objects as { kind: string; metadata: { name: string; labels: object }; spec: object }[];
   const policies = new Map(objects.flatMap((o) => (o.kind === 'NetworkPolicy' ? [[o.metadata.name, o.spec] as const] : [])));
-  expect(objects[0]?.metadata).toMatchObject({ name: 'user-alice', labels: { 'pod-security.kubernetes.io/enforce': 'baseline', 'strata.local/user': 'alice' } });
+  expect(objects[0]?.metadata).toMatchObject({
+    name: 'user-alice',
+    labels: { 'pod-security.kubernetes.io/enforce': 'baseline', 'strata.local/user': 'alice' },
+  });
   expect(policies.get('strata-deny')).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] });
   expect(policies.get('strata-outside')).toMatchObject({ egress: [{ to: [{ ipBlock: { except: ['10.244.0.0/16', '10.96.0.0/12'] } }] }] });
-  expect(policies.get('strata-ingress')).toMatchObject({ ingress: [{ from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'gate' } } }] }] });
+  expect(policies.get('strata-ingress')).toMatchObject({
+    ingress: [{ from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'gate' } } }] }],
+  });
   expect(policies.get('strata-control-plane')).toMatchObject({ ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.11/32' } }] }] });
 });
 test('a node that is away ends no run of an application degraded; where images are missed that is said', () => {

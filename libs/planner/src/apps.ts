@@ -180,7 +180,9 @@ function mustBeThere({ request, wish }: Asked): NonNullable<PlanRequest['app']> 
 }
 /** What the spec says, an apply would make again. */
 function mustNotBeOfSpec({ c, wish }: Asked): void {
-  const bundle = c.bundles.find((b) => b.content.components.some(({ component: m }) => isChart(m) && releaseOf(m) === wish.name && m.namespace === wish.namespace));
+  const bundle = c.bundles.find((b) =>
+    b.content.components.some(({ component: m }) => isChart(m) && releaseOf(m) === wish.name && m.namespace === wish.namespace),
+  );
   if (bundle)
     throw new PlanRefused('app.of-spec', `${inWords(wish)} is of the bundle "${bundle.name}" in the cluster's spec, which the next apply would hold against this`, 'change the spec (its values, or leave the bundle out) and apply it; stop, start, restart and logs work as they are'); // prettier-ignore
 }

@@ -12,7 +12,8 @@ export function readValues(files: readonly string[], sets: readonly string[]): C
   let all: ChartValues = {};
   for (const file of files) all = over(all, valuesOf(textOf(file), file));
   for (const set of sets) all = over(all, setOf(set));
-  if (JSON.stringify(all).length > largestValues) throw usage(`the values have more than ${largestValues} bytes`, 'put large data into a ConfigMap or a volume');
+  if (JSON.stringify(all).length > largestValues)
+    throw usage(`the values have more than ${largestValues} bytes`, 'put large data into a ConfigMap or a volume');
   return all;
 }
 function textOf(file: string): string {
@@ -54,7 +55,11 @@ function aliased<T>(make: () => T, at: string): T {
   try {
     return make();
   } catch (error) {
-    throw usage(`${at}: ${error instanceof Error ? error.message : String(error)}`, `write out what the anchors stand for: ${mostAliases} aliases at most`, error);
+    throw usage(
+      `${at}: ${error instanceof Error ? error.message : String(error)}`,
+      `write out what the anchors stand for: ${mostAliases} aliases at most`,
+      error,
+    );
   }
 }
 

@@ -1,13 +1,6 @@
 import type { ApiClient } from '@strata/api-client';
 import { ApiError } from '@strata/api-client';
-import {
-  type ApplyClusterBody,
-  type BucketKey,
-  type ClusterSpec,
-  type ClusterView,
-  type Phase,
-  type RunIntent,
-} from '@strata/model';
+import { type ApplyClusterBody, type BucketKey, type ClusterSpec, type ClusterView, type Phase, type RunIntent } from '@strata/model';
 import type { ServerContext } from '../context/context';
 import { followRun } from '../follow/follow-run';
 import { type Waiting, whenFree } from '../follow/when-free';

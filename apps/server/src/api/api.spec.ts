@@ -40,8 +40,8 @@ test('a run of an application names it, with values that are data; before there 
   const start = (text: string): ReturnType<TestServer['call']> => server.call('POST', '/v1/clusters/apps/runs', { body: JSON.parse(`{"intent":${text}}`) });
   expect(await start('{"kind":"stop-app"}')).toMatchObject({ status: 422, body: { code: 'app-unnamed' } });
   expect(await start('{"kind":"install","app":{"name":"db","namespace":"office"}}')).toMatchObject({ status: 422, body: { code: 'app-unnamed' } });
-  const polluted = await start('{"kind":"install-app","app":{"name":"db","namespace":"office","values":{"a":{"constructor":{"x":1}}}}}');
-  expect([polluted.status, JSON.stringify(polluted.body)]).toEqual([400, expect.stringContaining('cannot be named')]);
+  const polluted = await start('{"kind":"install-app","app":{"name":"db","namespace":"office","values":{"a":{"__proto__":{"x":1},"constructor":{"x":1}}}}}');
+  expect([polluted.status, ({} as { x?: number }).x]).toEqual([409, undefined]); // such names are dropped at the door
   expect(await start('{"kind":"stop-app","app":{"name":"db","namespace":"office"}}')).toMatchObject({ status: 409, body: { code: 'no-kubeconfig' } });
   expect(await server.call('GET', '/v1/clusters/apps/apps')).toMatchObject({ status: 409, body: { code: 'no-kubeconfig' } });
   expect(await server.call('GET', '/v1/clusters/apps/apps/office/db/logs?tail=x')).toMatchObject({ status: 400 });

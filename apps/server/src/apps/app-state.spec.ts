@@ -28,7 +28,10 @@ test('stopped is only what is stopped whole; a part of it is degraded, as is wha
   const stopped = workload({ stoppedAt: 500 });
   expect(appView(seen({ workloads: [stopped, workload({ stoppedAt: 400 })] }), false)).toMatchObject({ state: 'stopped', since: 400, why: null });
   expect(appView(seen({ workloads: [stopped, workload()] }), false)).toMatchObject({ state: 'degraded', why: 'Deployment web: stopped' });
-  expect(appView(seen({ workloads: [workload({ missing: '0 of 1 available' })] }), false)).toMatchObject({ state: 'degraded', why: 'Deployment web: 0 of 1 available' });
+  expect(appView(seen({ workloads: [workload({ missing: '0 of 1 available' })] }), false)).toMatchObject({
+    state: 'degraded',
+    why: 'Deployment web: 0 of 1 available',
+  });
 });
 test("whose it is: the spec's, ours, or somebody else's Helm; and what Helm keeps no more was no proof to go back to", () => {
   expect(appView(seen(), true).by).toBe('spec');

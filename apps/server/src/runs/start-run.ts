@@ -61,7 +61,11 @@ export class StartRun {
 
   private async mustMakeSense(cluster: ClusterRecord, intent: RunIntent): Promise<void> {
     if (ofApps(intent.kind) !== (intent.app !== undefined))
-      throw new ProblemError(422, 'app-unnamed', { title: 'not an application', detail: `a run of kind ${intent.kind} ${intent.app ? 'is about no application' : 'names no application'}`, remedy: 'name the application in `intent.app` of a run whose kind ends with -app' });
+      throw new ProblemError(422, 'app-unnamed', {
+        title: 'not an application',
+        detail: `a run of kind ${intent.kind} ${intent.app ? 'is about no application' : 'names no application'}`,
+        remedy: 'name the application in `intent.app` of a run whose kind ends with -app',
+      });
     if (ofApps(intent.kind) && cluster.kubeconfig === null)
       throw conflict('no-kubeconfig', `cluster "${cluster.name}" has no Kubernetes yet, or no more`, 'install it first (strata apply)');
     if (['remove-node', 'add-node', 'migrate-storage'].includes(intent.kind)) {

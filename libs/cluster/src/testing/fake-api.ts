@@ -32,7 +32,13 @@ export class FakeApi {
       request.on('data', (part: Buffer) => (body += part.toString()));
       request.on('end', () => {
         const path = (request.url ?? '').split('?')[0] ?? '';
-        this.asked.push({ method: request.method ?? '', path: request.url ?? '', type: request.headers['content-type'] ?? '', accept: request.headers.accept ?? '', body });
+        this.asked.push({
+          method: request.method ?? '',
+          path: request.url ?? '',
+          type: request.headers['content-type'] ?? '',
+          accept: request.headers.accept ?? '',
+          body,
+        });
         if (new URL(request.url ?? '', 'https://x').searchParams.get('watch') === 'true') return this.watch(response);
         const answer = this.answers.get(`${request.method} ${path}`) ?? { status: 404, body: { kind: 'Status', message: `${path} not found`, code: 404 } };
         if (answer === 'never') return;

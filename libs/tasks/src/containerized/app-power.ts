@@ -10,7 +10,10 @@ import { ownGates } from './helm-release';
 import { halt, isHalted, isStopped, stillRuns, stoppedNote, wake, workloadsOf } from './stopped';
 
 const Ref = { release: Name, namespace: Name, timeoutMs: z.int() };
-type Context = Pick<ServerContext<{ release: string; namespace: string; timeoutMs: number }>, 'cluster' | 'control' | 'input' | 'clock' | 'signal' | 'progress'>;
+type Context = Pick<
+  ServerContext<{ release: string; namespace: string; timeoutMs: number }>,
+  'cluster' | 'control' | 'input' | 'clock' | 'signal' | 'progress'
+>;
 type Few = Pick<Context, 'cluster' | 'control' | 'input'>;
 
 /** What runs of the release. @throws TaskError where there is no such release */

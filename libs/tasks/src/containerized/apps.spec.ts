@@ -11,7 +11,12 @@ import { noteOf } from './release-note';
 
 const of = { release: 'db', namespace: 'office', timeoutMs: 60_000 };
 const made = (size: number): object => ({ bundle: 'office', component: 'db', version: '1.0.0', given: { size } });
-const workload = (kind: string, spec: object, apiVersion = 'apps/v1'): KubeObject => ({ apiVersion, kind, metadata: { name: 'db', namespace: 'office' }, spec });
+const workload = (kind: string, spec: object, apiVersion = 'apps/v1'): KubeObject => ({
+  apiVersion,
+  kind,
+  metadata: { name: 'db', namespace: 'office' },
+  spec,
+});
 const claim = (name: string): KubeObject => ({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name, namespace: 'office' } });
 
 /** A database with a claim of its chart's, one of its StatefulSet's, and a CronJob. */
@@ -99,7 +104,11 @@ describe('stop and start', () => {
     world.cluster.pods = () => Promise.resolve([{ name: 'db-0', namespace: 'office', node: 'n1', phase: 'Terminating', ready: true, restarts: 0, reason: '' }]);
     await world.cluster.patch(workload('StatefulSet', { selector: { matchLabels: { app: 'db' } } }));
     const { result } = await world.run(appStop, stop);
-    expect(result.failure).toMatchObject({ code: 'still-running', message: expect.stringContaining('StatefulSet db: db-0 still there') as string, retry: true });
+    expect(result.failure).toMatchObject({
+      code: 'still-running',
+      message: expect.stringContaining('StatefulSet db: db-0 still there') as string,
+      retry: true,
+    });
   });
   it.each([appStop, appStart, appRestart])('of what is not there says so', async (task) => {
     expect((await new World().run(task, task === appStart ? of : task === appStop ? stop : { ...of, run: 'r' })).result.failure?.code).toBe('no-app');

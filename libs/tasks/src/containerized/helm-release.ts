@@ -37,9 +37,13 @@ type Few = Pick<ReleaseContext, 'cluster' | 'control' | 'input'>;
 const descriptionOf = ({ bundle, chart, digest, values }: Input): string => `${bundle} ${chart} ${shortHash(canonicalJson({ digest, values }))}`;
 const isPending = ({ status }: Revision): boolean => status.startsWith('pending-') || status === 'uninstalling';
 
-export const limitsOf = ({ input, signal }: Pick<ReleaseContext, 'input' | 'signal'>): { timeoutMs: number; signal: AbortSignal } => ({ timeoutMs: input.timeoutMs, signal });
+export const limitsOf = ({ input, signal }: Pick<ReleaseContext, 'input' | 'signal'>): { timeoutMs: number; signal: AbortSignal } => ({
+  timeoutMs: input.timeoutMs,
+  signal,
+});
 /** The newest revision, whatever became of it. */
-export const newest = async ({ control, input }: Pick<Few, 'control' | 'input'>): Promise<Revision | undefined> => (await control.releases.history(input)).at(-1);
+export const newest = async ({ control, input }: Pick<Few, 'control' | 'input'>): Promise<Revision | undefined> =>
+  (await control.releases.history(input)).at(-1);
 /** To a revision that was proven, or away where there is none; claims that were there before it stay. */
 export async function backTo(c: Few & Pick<ReleaseContext, 'signal' | 'clock'>, good: number, data: readonly string[] = []): Promise<void> {
   if (good > 0) {
@@ -51,7 +55,10 @@ export async function backTo(c: Few & Pick<ReleaseContext, 'signal' | 'clock'>, 
   } else await c.control.releases.uninstall(c.input, limitsOf(c), { keep: data });
 }
 /** A StatefulSet that goes back keeps the broken pod of the revision that it leaves, until somebody takes that away. */
-async function unstuck({ cluster, clock, signal }: Pick<ReleaseContext, 'cluster' | 'clock' | 'signal'>, of: { name: string; namespace: string }): Promise<void> {
+async function unstuck(
+  { cluster, clock, signal }: Pick<ReleaseContext, 'cluster' | 'clock' | 'signal'>,
+  of: { name: string; namespace: string },
+): Promise<void> {
   for (let tries = 0; tries < 20; tries++) {
     const found = await cluster.get({ apiVersion: 'apps/v1', kind: 'StatefulSet', ...of });
     if (!found || hasSeen(found)) break;
@@ -82,7 +89,8 @@ async function missing(c: Pick<Context, 'cluster' | 'control' | 'input'>, last: 
   if (last.description !== descriptionOf(input)) return `the release ${input.release} was made of other content`;
   const note = await readNote(cluster, input);
   if (note.good !== last.revision) return `the release ${input.release} was not proven yet`;
-  if (input.made && canonicalJson(note.made.get(last.revision) ?? null) !== canonicalJson(input.made)) return `it is not noted what the release ${input.release} was made of`;
+  if (input.made && canonicalJson(note.made.get(last.revision) ?? null) !== canonicalJson(input.made))
+    return `it is not noted what the release ${input.release} was made of`;
   if (isStopped(await workloadsOf(cluster, control.releases, input))) return null; // as it was asked to be: `strata app stop`
   const gates = [...(await ownGates(c)), ...input.gates];
   return (await outdated(cluster, resources(input))) ?? (await closedGate(cluster, gates))?.words ?? null;

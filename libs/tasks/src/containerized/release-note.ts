@@ -35,7 +35,10 @@ export const readNote = async (cluster: Pick<Cluster, 'get'>, of: ReleaseRef): P
 export async function noteGood(cluster: Cluster, of: ReleaseRef, { revision, made }: { revision: number; made: Made | undefined }): Promise<void> {
   const all = new Map((await readNote(cluster, of)).made);
   if (made) all.set(revision, made);
-  const newest = [...all].filter(([n]) => n <= revision).sort(([a], [b]) => a - b).slice(-kept); // a higher one is of a release before this one
+  const newest = [...all]
+    .filter(([n]) => n <= revision)
+    .sort(([a], [b]) => a - b)
+    .slice(-kept); // a higher one is of a release before this one
   const { apiVersion, kind, name, namespace } = noteRef(of);
   const data = { good: String(revision), ...Object.fromEntries(newest.map(([n, m]) => [`${madeKey}${n}`, canonicalJson(m)])) };
   await cluster.apply([{ apiVersion, kind, metadata: { name, namespace: namespace ?? 'default', labels: noteLabels }, data }]);

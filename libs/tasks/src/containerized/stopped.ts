@@ -52,8 +52,7 @@ export async function halt(cluster: Cluster, o: KubeObject, at: number): Promise
     const note: Stopped = { at, suspend: fieldOf(o, 'spec.suspend') === true };
     return cluster.patch(annotated(o, JSON.stringify(note), { suspend: true }));
   }
-  if (o.kind === 'DaemonSet')
-    return cluster.patch(annotated(o, JSON.stringify({ at }), { template: { spec: { nodeSelector: { [nowhere]: 'stopped' } } } }));
+  if (o.kind === 'DaemonSet') return cluster.patch(annotated(o, JSON.stringify({ at }), { template: { spec: { nodeSelector: { [nowhere]: 'stopped' } } } }));
   const note: Stopped = { at, replicas: Number(fieldOf(o, 'spec.replicas') ?? 1) };
   await cluster.patch(annotated(o, JSON.stringify(note), { replicas: 0 }));
 }

@@ -29,5 +29,6 @@ const isOf = (pod: KubeObject, name: string): boolean => {
   const owners = fieldOf(pod, 'metadata.ownerReferences');
   return Array.isArray(owners) && (owners as { kind?: string; name?: string }[]).some((o) => o.kind === 'StatefulSet' && o.name === name);
 };
-const since = (pod: KubeObject): number => new Date(conditionOf(pod, 'Ready')?.lastTransitionTime ?? (fieldOf(pod, 'metadata.creationTimestamp') as string | undefined) ?? 0).getTime();
+const since = (pod: KubeObject): number =>
+  new Date(conditionOf(pod, 'Ready')?.lastTransitionTime ?? (fieldOf(pod, 'metadata.creationTimestamp') as string | undefined) ?? 0).getTime();
 const ordinal = (pod: KubeObject): number => Number(/-(\d+)$/.exec(pod.metadata.name)?.[1] ?? 0); // prettier-ignore

@@ -39,7 +39,8 @@ export class MemoryReleases implements Releases {
     await this.add(of, to.objects, { status: 'deployed', description: `Rollback to ${revision}` });
   }
   async uninstall(of: ReleaseRef, _: unknown, { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
-    for (const object of this.of(of).at(-1)?.objects ?? []) if (!keep.includes(`${object.kind}/${object.metadata.name}`)) await this.cluster.delete(refOf(object));
+    for (const object of this.of(of).at(-1)?.objects ?? [])
+      if (!keep.includes(`${object.kind}/${object.metadata.name}`)) await this.cluster.delete(refOf(object));
     this.kept.delete(keyOf(of));
   }
   objects = (of: ReleaseRef): Promise<ObjectRef[]> => Promise.resolve((this.of(of).at(-1)?.objects ?? []).map(refOf));
