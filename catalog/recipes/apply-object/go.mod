@@ -1,3 +1,0 @@
-module apply-object
-
-go 1.26.0
