@@ -26,7 +26,9 @@ while :; do
   n=$((n + 1)); echo $n >/root/written/next
   { echo "$(hostname) $n"; head -c 20000 /dev/urandom; } >/root/written/now
   mkdir -p ${path}/common/$(hostname) && cp /root/written/now ${path}/common/$(hostname)/$n && sync ${path}/common/$(hostname)/$n || { sleep 0.2; continue; }
-  echo "$n $(sha256sum </root/written/now | cut -c1-64)" >>/root/written/acknowledged
+  sum=$(sha256sum </root/written/now | cut -c1-64)
+  [ \${#sum} = 64 ] || exit 1 # the kill came to sha256sum first
+  echo "$n $sum" >>/root/written/acknowledged
   sleep 0.05
 done
 `;
@@ -50,6 +52,10 @@ async function sums(reader: string, of: string): Promise<Map<string, string>> {
 }
 /** A file of which the metadata that are left know that it was made, and nothing of its bytes: it is lost, and nobody's bytes are in it. */
 const empty = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+/** Each file's size, first line (whose it is), and how much of it are zeros. */
+const whatIsIn = (reader: string, of: string, names: readonly string[]): Promise<string> =>
+  sh(reader, `cd ${path}/common/${of} && for f in ${names.join(' ')}; do echo "$f: $(stat -c '%s bytes, inode %i, %y' $f), begins '$(head -c 12 $f | tr -d '\\0' | head -1)', $(tr -d '\\0' <$f | wc -c) bytes that are not zero"; done`, 120_000); // prettier-ignore
+
 /** No file may have other bytes than were acknowledged, on any node. Gives how many acknowledged ones are there, and how many are not. */
 async function checked(): Promise<{ there: number; gone: number; of: Map<string, Set<string>> }> {
   let [there, gone] = [0, 0];
@@ -58,8 +64,8 @@ async function checked(): Promise<{ there: number; gone: number; of: Map<string,
     const wrote = await acknowledged(of);
     for (const reader of nodes) {
       const seen = await sums(reader, of);
-      const wrong = [...wrote].filter(([name, sha]) => ![sha, empty, undefined].includes(seen.get(name))).map(([name]) => `${reader} sees ${of}/${name} wrong`);
-      expect(wrong).toEqual([]);
+      const wrong = [...wrote].filter(([name, sha]) => ![sha, empty, undefined].includes(seen.get(name))).map(([name]) => name);
+      if (wrong.length > 0) throw new Error(`${reader} sees wrong files of ${of}:\n${await whatIsIn(reader, of, wrong)}`);
       found.set(of, new Set([...seen].filter(([, sha]) => sha !== empty).map(([name]) => name)));
     }
     const has = [...wrote.keys()].filter((name) => found.get(of)?.has(name) === true);
