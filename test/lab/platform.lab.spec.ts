@@ -62,11 +62,20 @@ test('what it took, and every component is there', async () => {
   const events = await world.server.api.eventsOf((await newestRun(world)).id);
   const at = (kind: string, step: string): number => events.filter((e) => e.kind === kind && e.step === step).at(-1)?.at ?? NaN;
   const steps = [...new Set(events.flatMap((e) => (e.step?.includes('@platform.') === true ? [e.step] : [])))];
-  expect(steps.map((s) => s.replace(/^.*@platform\./, '')).sort()).toEqual(['ingress', 'local-path', 'log-tail', 'network-policy']);
+  expect(steps.map((s) => s.replace(/^.*@platform\./, '')).sort()).toEqual(['ingress', 'local-path', 'log-tail', 'metrics', 'network-policy']);
   const took = steps.map((s) => `${s.replace(/^.*@platform\./, '')} ${Math.round((at('OrderSettled', s) - at('OrderStarted', s)) / 1000)} s`);
   const all = Math.max(...steps.map((s) => at('OrderSettled', s))) - Math.min(...steps.map((s) => at('OrderStarted', s)));
   process.stdout.write(`    the platform was there after ${Math.round(all / 1000)} s: ${took.join(', ')}\n`);
 }); // prettier-ignore
+
+test('metrics: who asks how much nodes and pods use is answered', async () => {
+  const top = await until('kubectl top', 120_000, async () => {
+    const said = await kubectl('top', 'nodes', '--no-headers').catch(() => '');
+    return said.trim().split('\n').filter((l) => /^n[12] +\d+m .*\d+Mi/.test(l)).length === 2 ? said : null; // prettier-ignore
+  });
+  process.stdout.write(`    ${top.trim().replaceAll('\n', '\n    ')}\n`);
+  expect(await kubectl('top', 'pods', '-A', '--no-headers')).toMatch(/kube-system +etcd-n1 +\d+m +\d+Mi/);
+}, long); // prettier-ignore
 
 test('local-path: a claim without a class has a volume on the node of its pod, and gives it back', async () => {
   expect(await kubectl('get', 'storageclass', 'local-path', '-o', 'jsonpath={.metadata.annotations.storageclass\\.kubernetes\\.io/is-default-class}')).toBe('true');
