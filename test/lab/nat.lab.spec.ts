@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { parse, stringify } from 'yaml';
-import { answersIn, newestRun, newRun, ready, runs, webPods } from './support/cluster';
+import { answersIn, everyAgentConnected, newestRun, newRun, ready, runs, webPods } from './support/cluster';
 import { until } from './support/program';
 import { differences, type Snapshot, snapshot } from './support/snapshot';
 import { World } from './support/world';
@@ -110,10 +110,7 @@ test(
 test(
   'another plan has nothing to do, and after uninstall each machine is what it was',
   async () => {
-    // an agent that has rested starts afresh by itself, and a look in that moment says that it is away
-    type Seen = { name: string; online: boolean }[];
-    const online = async (): Promise<boolean> => (await world.server.api.must<Seen>('GET', `/v1/clusters/${world.cluster}/nodes`)).every((n) => n.online);
-    await until('every agent to be connected', 60_000, online);
+    await everyAgentConnected(world);
     const again = await world.server.strata(['plan', '-f', spec, '--detailed-exitcode'], { timeoutMs: long });
     expect([again.code, again.code === 0 ? '' : again.stdout]).toEqual([0, '']);
     await world.server.must(['uninstall', world.cluster, '--yes'], { timeoutMs: long });

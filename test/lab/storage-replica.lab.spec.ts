@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { newestRun, newRun, runs } from './support/cluster';
+import { everyAgentConnected, newestRun, newRun, runs } from './support/cluster';
 import { until } from './support/program';
 import { RunWatch } from './support/run-watch';
 import { withShared } from './support/shared-spec';
@@ -128,6 +128,7 @@ test('a drill under writes: the replica is the primary, nothing is lost, and an 
   expect([old.code, old.stdout + old.stderr]).toEqual([expect.any(Number), expect.stringMatching(/the metadata of \S+ are on n3, and the spec asks for n2[^]*node: n3, replica: n2/)]);
   expect(old.code).not.toBe(0);
   exchangeInSpec();
+  await everyAgentConnected(world);
   const again = await world.server.strata(['plan', '-f', spec, '--detailed-exitcode'], { timeoutMs: long });
   expect([again.code, again.code === 0 ? '' : again.stdout]).toEqual([0, '']);
 }, long); // prettier-ignore

@@ -62,3 +62,9 @@ export async function answersIn(world: World, pod: string): Promise<string[]> {
   const text = await world.server.kubectl(world.cluster, ['exec', pod, '--', 'sh', '-c', ask]);
   return [...new Set(text.split('\n').flatMap((line) => line.trim().split(/\s+/)[0] || []))].sort();
 }
+/** An agent that has rested starts afresh by itself, and a look in that moment says that it is away: waits until each is connected. */
+export async function everyAgentConnected(world: World): Promise<void> {
+  const online = async (): Promise<boolean> =>
+    (await world.server.api.must<{ online: boolean }[]>('GET', `/v1/clusters/${world.cluster}/nodes`)).every((n) => n.online);
+  await until('every agent to be connected', 60_000, online);
+}
