@@ -15,6 +15,7 @@ export class ClusterReleases {
   @Inject() private readonly artifacts!: ObtainArtifacts;
   @Inject() private readonly bundles!: Bundles;
   @Inject() private readonly clusters!: ClusterEdges;
+  private placing: Promise<string> | null = null;
 
   /** Nothing is asked yet: before a kubeconfig is kept and Helm is in the store, every call fails with what is awaited. */
   of(clusterId: string): Releases {
@@ -23,8 +24,12 @@ export class ClusterReleases {
     return new Helm({ binary: () => this.program(scratch), kubeconfig, scratch, chartDir: (chart) => this.bundles.chartDir(chart) });
   }
 
-  /** The program out of the store, where it can be run. */
-  private async program(scratch: string): Promise<string> {
+  /** The program out of the store, where it can be run. Many releases ask for it at once: it is put there once. */
+  private program(scratch: string): Promise<string> {
+    this.placing ??= this.place(scratch).finally(() => (this.placing = null));
+    return this.placing;
+  }
+  private async place(scratch: string): Promise<string> {
     const artifact = await this.artifacts.obtained({ name: 'helm' });
     if (artifact?.kind !== 'file')
       throw new TaskError('no-helm', `Helm is not in the store of the control server yet`, {

@@ -1,0 +1,22 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ClusterReleases } from './cluster-releases';
+
+let dir: string;
+beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'releases-'))));
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+test('many releases that ask at once have one program, whole', async () => {
+  const blob = join(dir, 'blob');
+  writeFileSync(blob, `#!/bin/sh\necho '[]'\nexit 0\n#${'x'.repeat(20_000_000)}\n`);
+  const releases = Object.assign(new ClusterReleases(), {
+    edges: { settings: { home: dir } },
+    artifacts: { obtained: async () => Promise.resolve({ kind: 'file', blob: { sha256: 'a'.repeat(64) } }), store: { blobPath: () => blob } },
+    clusters: { kubeconfig: async () => Promise.resolve('') },
+    bundles: {},
+  });
+  const asked = Array.from({ length: 6 }, (_, i) => releases.of('c').history({ release: `r${i}`, namespace: 'default' }));
+  expect(await Promise.all(asked)).toEqual(asked.map(() => []));
+  expect(readdirSync(join(dir, 'helm')).filter((name) => name.startsWith('helm-'))).toEqual([`helm-${'a'.repeat(16)}`]);
+});
