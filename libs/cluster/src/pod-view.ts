@@ -26,9 +26,12 @@ export function podView(pod: V1Pod, release: string | null): PodView {
     release: pod.metadata?.labels?.['app.kubernetes.io/instance'] ?? release,
     state: phase !== 'Terminating' && /^[A-Za-z:]+$/.test(reason) ? reason : phase === 'Succeeded' ? 'Completed' : phase,
     ready: { containers: containers.filter((c) => c.ready).length, of: pod.spec?.containers.length ?? 0 },
-    restarts, startedAt: pod.status?.startTime?.getTime() ?? null, trouble: stuck ? troubleIn(pod) : null,
+    restarts, startedAt: timeOf(pod.status?.startTime), trouble: stuck ? troubleIn(pod) : null,
   };
 } // prettier-ignore
+
+/** A list has dates, but what a watch brings are the texts of the API, whatever their type says. */
+const timeOf = (at: Date | string | undefined): number | null => (at === undefined ? null : new Date(at).getTime());
 
 function troubleIn(pod: V1Pod): string | null {
   const unplaced = pod.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');

@@ -13,7 +13,7 @@ afterEach(async () => {
   await api.stop();
 });
 let version = 1;
-const pod = (name: string, phase = 'Running'): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'shop', uid: name, resourceVersion: String((version += 1)) }, spec: { containers: [{ name: 'main' }] }, status: { phase } }); // prettier-ignore
+const pod = (name: string, phase = 'Running'): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'shop', uid: name, resourceVersion: String((version += 1)) }, spec: { containers: [{ name: 'main' }] }, status: { phase, startTime: '2026-11-29T20:00:00Z' } }); // prettier-ignore
 const list = (...names: string[]): void =>
   void api.answers.set('GET /api/v1/pods', { status: 200, body: { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: String((version += 1)) }, items: names.map((n) => pod(n)) } }); // prettier-ignore
 async function begun(everyMs?: number): Promise<void> {
@@ -40,6 +40,7 @@ test('pods come, change and go as the API says', async () => {
   api.tell('ADDED', pod('b', 'Pending'));
   api.tell('MODIFIED', pod('a', 'Failed'));
   await sees('a Failed', 'b Pending');
+  expect((await watch.look()).pods.map((p) => p.startedAt)).toEqual([Date.parse('2026-11-29T20:00:00Z'), Date.parse('2026-11-29T20:00:00Z')]);
   api.tell('DELETED', pod('a'));
   await sees('b Pending');
   expect((await watch.look()).behind).toBeNull();
