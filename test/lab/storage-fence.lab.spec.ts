@@ -21,6 +21,7 @@ const sh = (node: string, script: string, timeoutMs = 60_000): Promise<string> =
 /** Writes a file of its own content after the other, with its name in it, flushed, for as long as it may; a name is never used twice. */
 const writer = `#!/bin/sh
 mkdir -p /root/written
+exec 9>/root/written/lock && flock -n 9 || exit 1 # two of them would give out the same names
 n=$(cat /root/written/next 2>/dev/null || echo 0)
 while :; do
   n=$((n + 1)); echo $n >/root/written/next
@@ -28,7 +29,7 @@ while :; do
   mkdir -p ${path}/common/$(hostname) && cp /root/written/now ${path}/common/$(hostname)/$n && sync ${path}/common/$(hostname)/$n || { sleep 0.2; continue; }
   sum=$(sha256sum </root/written/now | cut -c1-64)
   [ \${#sum} = 64 ] || exit 1 # the kill came to sha256sum first
-  echo "$n $sum" >>/root/written/acknowledged
+  echo "$n $sum $(date +%s.%N) $$" >>/root/written/acknowledged
   sleep 0.05
 done
 `;
@@ -43,7 +44,10 @@ const stopWriters = async (): Promise<void> => {
 };
 async function acknowledged(node: string): Promise<Map<string, string>> {
   const text = await sh(node, 'cat /root/written/acknowledged 2>/dev/null || true');
-  return new Map(text.split('\n').filter(Boolean).map((line) => line.split(' ') as [string, string])); // prettier-ignore
+  const lines = text.split('\n').filter(Boolean).map((line) => line.split(' ')); // prettier-ignore
+  const twice = lines.filter(([name], i) => lines.findIndex(([other]) => other === name) < i);
+  expect(twice).toEqual([]); // or this witness knows nothing
+  return new Map(lines.map(([name = '', sha = '']) => [name, sha]));
 }
 /** Every file that a node sees of another's, by name. */
 async function sums(reader: string, of: string): Promise<Map<string, string>> {
