@@ -21,7 +21,7 @@ const sh = (node: string, script: string, timeoutMs = 60_000): Promise<string> =
 /** Writes a file of its own content after the other, with its name in it, flushed, for as long as it may; a name is never used twice. */
 const writer = `#!/bin/sh
 mkdir -p /root/written
-exec 9>/root/written/lock && flock -n 9 || exit 1 # two of them would give out the same names
+exec 9>/root/written/lock && flock -w 20 9 || exit 1 # two of them would give out the same names
 n=$(cat /root/written/next 2>/dev/null || echo 0)
 while :; do
   n=$((n + 1)); echo $n >/root/written/next
