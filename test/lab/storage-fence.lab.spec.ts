@@ -42,12 +42,18 @@ async function startWriters(): Promise<void> {
 const stopWriters = async (): Promise<void> => {
   for (const node of nodes) await world.lab.exec(node, ['systemctl', 'kill', '-s', 'KILL', 'fence-writer'], { timeoutMs: 30_000 });
 };
+/**
+ * When a machine went back as a whole, and until when its tree was written into by the old counters: two clients may have got the same numbers there, which is
+ * what docs/storage.md says of it. What was acknowledged within is not held against the fence; all else is.
+ */
+const unguarded = { from: Infinity, until: 0 };
 async function acknowledged(node: string): Promise<Map<string, string>> {
   const text = await sh(node, 'cat /root/written/acknowledged 2>/dev/null || true');
   const lines = text.split('\n').filter(Boolean).map((line) => line.split(' ')); // prettier-ignore
   const twice = lines.filter(([name], i) => lines.findIndex(([other]) => other === name) < i);
   expect(twice).toEqual([]); // or this witness knows nothing
-  return new Map(lines.map(([name = '', sha = '']) => [name, sha]));
+  const guarded = lines.filter(([, , at]) => Number(at) < unguarded.from || Number(at) > unguarded.until);
+  return new Map(guarded.map(([name = '', sha = '']) => [name, sha]));
 }
 /** Every file that a node sees of another's, by name. */
 async function sums(reader: string, of: string): Promise<Map<string, string>> {
@@ -186,12 +192,14 @@ test('the machine of the metadata goes back as a whole, with what it noted itsel
   await startWriters();
   await moreWritten(20);
   await until('the node to have noted more than is in the older copy', 30_000, async () => Number(await sh('n2', 'cat /etc/strata/storage/juicefs/beat')) > 3 || null);
+  unguarded.from = Date.now() / 1000;
   await sh('n1', `systemctl stop strata-metadata && rm -rf ${data} ${mark} && cp -a ${older}/appendonlydir ${data} && cp -a ${older}/strata-metadata-mark ${mark} && systemctl start strata-metadata`, 120_000);
   expect(await bound()).toEqual(open()); // it cannot know
   await until('n2 to have left', 60_000, async () => ((await world.lab.exec('n2', ['mountpoint', '-q', path])).code !== 0 ? true : null));
   const refused = await world.server.strata(['apply', '-f', spec, '--yes'], { timeoutMs: long });
   expect([refused.code, refused.stdout + refused.stderr]).toEqual([expect.any(Number), expect.stringMatching(/n2[^]*the tree went back from \d+ to \d+ as this node counts[^]*strata storage restore --from current/)]);
   await restore('current');
+  unguarded.until = Date.now() / 1000;
   await moreWritten(20);
   await stopWriters();
   await checked();

@@ -86,7 +86,10 @@ async function struck(choose: (nth: number) => Victim, ...args: string[]): Promi
   await Promise.all([watch.hearAll(), strikes.all()]);
   const table = strikes.table();
   process.stdout.write(`\n    ${args.slice(0, 2).join(' ')}\n${strikeWords(table)}\n`);
-  expect(watch.events.findLast((e) => e.kind === 'RunEnded')?.body.result).toBe('done');
+  const failed = watch.events
+    .filter((e) => e.kind === 'OrderSettled' && e.body.outcome === 'failed')
+    .map((e) => [e.step, (e.body.result as { failure?: unknown } | undefined)?.failure]);
+  expect([watch.events.findLast((e) => e.kind === 'RunEnded')?.body.result, failed]).toEqual(['done', expect.anything()]);
   expect(table.filter((s) => s.by === null).map((s) => s.step)).toEqual([]); // each was met at its start
   return table;
 }
