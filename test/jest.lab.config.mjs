@@ -8,11 +8,11 @@ export default {
   rootDir: root,
   roots: [`${root}/lab`],
   testMatch: ['**/*.lab.spec.ts'],
-  // The long ones belong to `npm run test:faults`: cancelling an install at each of its steps, an absent node, the ways of joining, canaries all through an install, the shared file system, rollouts that fail, applications and their data.
+  // The long ones belong to `npm run test:faults`: cancelling an install at each of its steps, an absent node, the ways of joining, canaries all through an install, the shared file system, rollouts that fail, applications and their data, the platform (its programs take minutes to compile).
   testPathIgnorePatterns:
     process.env.STRATA_FAULTS === 'all'
       ? []
-      : ['failed-install', 'absent', 'join', 'secrets', 'storage(-\\w+)?', 'rollout', 'apps'].map((n) => `/lab/${n}\\.lab\\.spec\\.ts$`),
+      : ['failed-install', 'absent', 'join', 'secrets', 'storage(-\\w+)?', 'rollout', 'apps', 'platform'].map((n) => `/lab/${n}\\.lab\\.spec\\.ts$`),
   globalSetup: `${root}/lab/support/global-setup.mjs`,
   testTimeout: 600_000,
   maxWorkers: 1,
