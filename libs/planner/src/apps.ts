@@ -1,6 +1,6 @@
-import { type AppWish, type CatalogEntry, type Component, type Gate, isChart, type Made, milliseconds, releaseOf, userOf } from '@strata/model';
+import { type AppWish, type CatalogEntry, type Component, type Gate, isChart, type Made, releaseOf, userOf } from '@strata/model';
 import { appRemove, appRestart, appStart, appStop, helmRelease, helmRollback, manifestsApply, nativeTasks } from '@strata/tasks';
-import { mergedValues } from './bundles';
+import { mergedValues, releaseInput } from './bundles';
 import { entryOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
 import { fetch } from './fetch';
@@ -123,15 +123,10 @@ function release(a: Asked, what: { content: BundleContent; component: Chart; dig
     const title = `the namespace of ${user} is there, with its limits and fences`;
     line.step(manifestsApply, { bundle: 'apps', objects: namespaceObjects(c, user), gates: [] }, { as: wish.namespace, title });
   }
-  const { gates, onFailure, timeout, chart, values } = of;
-  line.step(
-    helmRelease,
-    {
-      bundle: made.bundle, release: wish.name, namespace: wish.namespace, chart, digest, values: mergedValues(values, made.given), resources: [],
-      gates: gates.map((g) => inNamespace(g, of.namespace, wish.namespace)), onFailure, timeoutMs: milliseconds(timeout), made,
-    },
-    { as: keyOf(wish), title: `${inWords(wish)} of ${made.bundle}/${made.component} ${made.version} works` },
-  ); // prettier-ignore
+  // the component as in its bundle, but for its name and place
+  const component = { ...of, release: wish.name, namespace: wish.namespace, gates: of.gates.map((g) => inNamespace(g, of.namespace, wish.namespace)) };
+  const input = releaseInput({ name: made.bundle, content, values: { [of.name]: made.given } }, component, { objects: [], digest });
+  line.step(helmRelease, input, { as: keyOf(wish), title: `${inWords(wish)} of ${made.bundle}/${made.component} ${made.version} works` });
   const away = images.length === 0 ? [] : c.absent.filter((name) => a.request.enrolled.has(name));
   return away.length === 0 ? [] : [`${away.join(', ')} cannot be reached and gets no images of it now: its pods there wait until \`strata apply\` brings them`];
 } // prettier-ignore

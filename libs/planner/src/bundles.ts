@@ -42,22 +42,30 @@ const stepName = (bundle: string, component: Component): string => `${bundle}.${
 const keyOf = (bundle: string, component: Component): string =>
   `cluster/${(isChart(component) ? helmRelease : manifestsApply).name}@${stepName(bundle, component)}`;
 
+type ReleaseInput = NonNullable<(typeof helmRelease)['inputType']>;
 /** A component as what carries it out: by server-side apply or by Helm. */
 export type ComponentWork =
-  | { by: 'apply'; task: Task; input: NonNullable<(typeof manifestsApply)['inputType']> }
-  | { by: 'helm'; task: Task; input: NonNullable<(typeof helmRelease)['inputType']> };
+  { by: 'apply'; task: Task; input: NonNullable<(typeof manifestsApply)['inputType']> } | { by: 'helm'; task: Task; input: ReleaseInput };
 
-/** What a component of a bundle comes to, with the values that the cluster wants. */
-export function componentWork({ name, content: { version }, values }: Bundled, { component: of, objects, digest }: Content): ComponentWork {
-  const shared = { bundle: name, timeoutMs: milliseconds(of.timeout) };
-  if (isChart(of)) {
-    const given = values[of.name] ?? {};
-    const release = { release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: mergedValues(of.values, given) };
-    return { by: 'helm', task: helmRelease, input: { ...shared, ...release, made: { bundle: name, component: of.name, version, given }, onFailure: of.onFailure, gates: of.gates, resources: objects } };
-  }
-  const established = of.kind === 'crds' ? objects.map((o): Gate => ({ established: o.metadata.name })) : [];
-  return { by: 'apply', task: manifestsApply, input: { ...shared, objects, gates: [...established, ...of.gates] } };
+type Chart = Extract<Component, { chart: string }>;
+
+/** A chart of a bundle as Helm is to release it, with the values that the cluster wants. */
+export function releaseInput({ name, content: { version }, values }: Bundled, of: Chart, { objects, digest }: Pick<Content, 'objects' | 'digest'>): ReleaseInput {
+  const given = values[of.name] ?? {};
+  return {
+    bundle: name, release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: mergedValues(of.values, given),
+    made: { bundle: name, component: of.name, version, given }, resources: objects, gates: of.gates, onFailure: of.onFailure, timeoutMs: milliseconds(of.timeout),
+  };
 } // prettier-ignore
+
+/** What a component of a bundle comes to. */
+export function componentWork(bundle: Bundled, content: Content): ComponentWork {
+  const { component: of, objects } = content;
+  if (isChart(of)) return { by: 'helm', task: helmRelease, input: releaseInput(bundle, of, content) };
+  const established = of.kind === 'crds' ? objects.map((o): Gate => ({ established: o.metadata.name })) : [];
+  const input = { bundle: bundle.name, objects, gates: [...established, ...of.gates], timeoutMs: milliseconds(of.timeout) };
+  return { by: 'apply', task: manifestsApply, input };
+}
 
 function component(on: Steps, bundle: Bundled, { content, begin }: { content: Content; begin: string[] }): void {
   const { name, content: { components } } = bundle; // prettier-ignore
