@@ -89,7 +89,8 @@ async function struck(choose: (nth: number) => Victim, ...args: string[]): Promi
   const failed = watch.events
     .filter((e) => e.kind === 'OrderSettled' && e.body.outcome === 'failed')
     .map((e) => [e.step, (e.body.result as { failure?: unknown } | undefined)?.failure]);
-  expect([watch.events.findLast((e) => e.kind === 'RunEnded')?.body.result, failed]).toEqual(['done', expect.anything()]);
+  if (watch.events.findLast((e) => e.kind === 'RunEnded')?.body.result !== 'done')
+    throw new Error(`it ended otherwise than done:\n${JSON.stringify(failed, null, 1)}`);
   expect(table.filter((s) => s.by === null).map((s) => s.step)).toEqual([]); // each was met at its start
   return table;
 }
