@@ -62,7 +62,7 @@ test('what it took, and every component is there', async () => {
   const events = await world.server.api.eventsOf((await newestRun(world)).id);
   const at = (kind: string, step: string): number => events.filter((e) => e.kind === kind && e.step === step).at(-1)?.at ?? NaN;
   const steps = [...new Set(events.flatMap((e) => (e.step?.includes('@platform.') === true ? [e.step] : [])))];
-  expect(steps.map((s) => s.replace(/^.*@platform\./, '')).sort()).toEqual(['ingress', 'local-path', 'log-tail', 'metrics', 'network-policy']);
+  expect(steps.map((s) => s.replace(/^.*@platform\./, '')).sort()).toEqual(['ingress', 'local-path', 'log-tail', 'metrics', 'network-policy', 'sealed-secrets', 'seals']);
   const took = steps.map((s) => `${s.replace(/^.*@platform\./, '')} ${Math.round((at('OrderSettled', s) - at('OrderStarted', s)) / 1000)} s`);
   const all = Math.max(...steps.map((s) => at('OrderSettled', s))) - Math.min(...steps.map((s) => at('OrderStarted', s)));
   process.stdout.write(`    the platform was there after ${Math.round(all / 1000)} s: ${took.join(', ')}\n`);
@@ -144,6 +144,16 @@ describe('network policies', () => {
     await until('strangers to be let in', 60_000, async () => (await answers('strangers/n1', server)).trim() === 'secrets');
   }, long);
 }); // prettier-ignore
+
+test('sealed-secrets: a secret that is gone is opened again by an operator that restarts', async () => {
+  const words = (): Promise<string> => kubectl('-n', 'platform', 'get', 'secret', 'seal-proof', '-o', 'jsonpath={.data.words}').catch(() => '');
+  expect(Buffer.from(await words(), 'base64').toString()).toBe('open');
+  await kubectl('-n', 'platform', 'scale', 'deployment/sealed-secrets', '--replicas=0');
+  await kubectl('-n', 'platform', 'wait', '--for=delete', 'pod', '-l', 'app=sealed-secrets', '--timeout=60s');
+  await kubectl('-n', 'platform', 'delete', 'secret', 'seal-proof');
+  await kubectl('-n', 'platform', 'scale', 'deployment/sealed-secrets', '--replicas=1');
+  await until('the secret to be open again', 90_000, async () => (await words()) === 'b3Blbg==');
+}, long); // prettier-ignore
 
 test('log-tail: what a pod says is in the log of its node, with its name', async () => {
   const mark = `mark-${Date.now()}`;

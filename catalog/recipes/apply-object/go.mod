@@ -1,0 +1,3 @@
+module apply-object
+
+go 1.26.0
