@@ -30,6 +30,7 @@ export function seedRepository(host: MemoryHost): void {
   host.packages.repository.set('gcc', { version: '12.2.0-3', brings: ['cpp', 'libc6-dev'], files: { '/usr/bin/gcc': 'gcc' } });
   host.packages.repository.set('net-tools', { version: '2.10-0.1', files: { '/usr/bin/netstat': 'netstat' } });
   host.packages.repository.set('socat', { version: '1.7.4-4', files: { '/usr/bin/socat': 'socat' } });
+  host.packages.repository.set('ipset', { version: '7.17-1', brings: [], files: { '/usr/sbin/ipset': 'ipset' } });
   host.packages.repository.set('conntrack', { version: '1.4.7-1', brings: ['libnetfilter-conntrack3'], files: { '/usr/sbin/conntrack': 'conntrack' } });
   host.packages.repository.set('nftables', { version: '1.0.6-2', brings: ['libnftables1'], files: { '/usr/sbin/nft': 'nft' } });
   host.packages.repository.set('chrony', {
