@@ -10,7 +10,8 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 test('many releases that ask at once have one program, whole', async () => {
   const blob = join(dir, 'blob');
   writeFileSync(blob, `#!/bin/sh\necho '[]'\nexit 0\n#${'x'.repeat(20_000_000)}\n`);
-  const releases = Object.assign(new ClusterReleases(), {
+  const releases = new ClusterReleases();
+  Object.assign(releases, {
     edges: { settings: { home: dir } },
     artifacts: { obtained: async () => Promise.resolve({ kind: 'file', blob: { sha256: 'a'.repeat(64) } }), store: { blobPath: () => blob } },
     clusters: { kubeconfig: async () => Promise.resolve('') },
