@@ -46,11 +46,7 @@ export class ApiCalls {
     return this.call({ method: 'GET', path, answer });
   }
   protected async call<T>(call: Call<T>): Promise<T> {
-    const text = await this.text(call);
-    const what = `${call.method} ${call.path}`;
-    const parsed = call.answer.safeParse(text === '' ? undefined : jsonOf(text, what));
-    if (!parsed.success) throw new UnexpectedAnswer(`${what}: the answer is not what was expected: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
-    return parsed.data;
+    return parsedAs(call.answer, await this.text(call), `${call.method} ${call.path}`);
   }
   protected async text(call: Pick<Call<unknown>, 'method' | 'path' | 'body' | 'timeoutMs'>): Promise<string> {
     const { method, path } = call;
@@ -71,6 +67,12 @@ export class ApiCalls {
   }
 }
 
+/** An answer as what it is to be. @throws UnexpectedAnswer */
+export function parsedAs<T>(answer: z.ZodType<T>, text: string, what: string): T {
+  const parsed = answer.safeParse(text === '' ? undefined : jsonOf(text, what));
+  if (parsed.success) return parsed.data;
+  throw new UnexpectedAnswer(`${what}: the answer is not what was expected: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
+}
 export function jsonOf(text: string, what: string): unknown {
   try {
     return JSON.parse(text);

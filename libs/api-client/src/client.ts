@@ -34,8 +34,7 @@ import {
   StorageStatus,
 } from '@strata/model';
 import { z } from 'zod';
-import { ApiCalls, jsonOf, refusal } from './calls';
-import { UnexpectedAnswer } from './api-error';
+import { ApiCalls, jsonOf, parsedAs, refusal } from './calls';
 import { type FeedOptions, followEvents, silenceMs } from './run-feed';
 import { linesOf, textOf } from './transport';
 
@@ -222,8 +221,6 @@ export class ApiClient extends ApiCalls {
     const [path, what] = ['/v1/bundle-files', 'POST /v1/bundle-files'];
     const answer = await this.transport.send({ method: 'POST', path, headers: this.headers, stream, timeoutMs: 600_000, signal: this.options.signal });
     if (answer.status >= 400) throw await refusal(answer, what);
-    const parsed = BundleFilePushed.safeParse(jsonOf(await textOf(answer), what));
-    if (!parsed.success) throw new UnexpectedAnswer(`${what}: the answer is not what was expected: ${z.prettifyError(parsed.error)}`, { cause: parsed.error });
-    return parsed.data;
+    return parsedAs(BundleFilePushed, await textOf(answer), what);
   }
 }

@@ -59,6 +59,16 @@ const common = {
 const manifests = z.array(BundleFilePath).min(1);
 export const ChartValues = z.record(z.string(), z.json());
 export type ChartValues = z.infer<typeof ChartValues>;
+/** Values over those that are there: maps are merged, all else is replaced, null takes a value away, as with Helm. */
+export function mergedValues(own: ChartValues, over: ChartValues): ChartValues {
+  const all: ChartValues = { ...own };
+  for (const [key, value] of Object.entries(over)) {
+    const was = all[key];
+    all[key] = isMap(value) && isMap(was) ? mergedValues(was, value) : value;
+  }
+  return all;
+}
+const isMap = (value: unknown): value is ChartValues => typeof value === 'object' && value !== null && !Array.isArray(value);
 const chart = {
   chart: ChartPath,
   release: Name.max(53).optional(), // Helm's own limit; default: the component's name

@@ -1,6 +1,6 @@
-import { type AppWish, type CatalogEntry, type Component, type Gate, isChart, type Made, releaseOf, userOf } from '@strata/model';
+import { type AppWish, type CatalogEntry, type Component, type Gate, isChart, type Made, mergedValues, releaseOf, userOf } from '@strata/model';
 import { appRemove, appRestart, appStart, appStop, helmRelease, helmRollback, manifestsApply, nativeTasks } from '@strata/tasks';
-import { mergedValues, releaseInput } from './bundles';
+import { releaseInput } from './bundles';
 import { entryOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
 import { fetch } from './fetch';

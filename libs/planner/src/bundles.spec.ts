@@ -1,5 +1,4 @@
-import { Bundle, type BundleUse, type Component } from '@strata/model';
-import { mergedValues } from './bundles';
+import { Bundle, type BundleUse, type Component, mergedValues } from '@strata/model';
 import { plan } from './plan';
 import type { BundleContent } from './request';
 import { PlanRefused } from './refused';

@@ -1,4 +1,4 @@
-import { artifactKey, type CatalogEntry, type ChartValues, type Component, type Gate, isChart, milliseconds, releaseOf } from '@strata/model';
+import { artifactKey, type CatalogEntry, type Component, type Gate, isChart, mergedValues, milliseconds, releaseOf } from '@strata/model';
 import { helmRelease, manifestsApply, type Task } from '@strata/tasks';
 import { entryOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
@@ -78,17 +78,6 @@ function component(on: Steps, bundle: Bundled, { content, begin }: { content: Co
   // a step of Helm needs its program; where the store has it already this is over at once
   else line.after(...obtaining([helm])).step(helmRelease, work.input, { ...options, title: `release ${work.input.release} of bundle ${name} works` });
 }
-
-/** The spec's values over the bundle's own: maps are merged, all else is replaced, null takes a value away, as with Helm. */
-export function mergedValues(own: ChartValues, over: ChartValues): ChartValues {
-  const all: ChartValues = { ...own };
-  for (const [key, value] of Object.entries(over)) {
-    const was = all[key];
-    all[key] = isMap(value) && isMap(was) ? mergedValues(was, value) : value;
-  }
-  return all;
-}
-const isMap = (value: unknown): value is ChartValues => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** @throws PlanRefused for values of something that the bundle does not have, or that has none. */
 function mustNameCharts({ name, content, values }: Bundled): void {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type ChartValues, forbiddenKeys, largestValues, valuesIssue } from '@strata/model';
+import { type ChartValues, forbiddenKeys, largestValues, mergedValues, valuesIssue } from '@strata/model';
 import { isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { usage } from '../cli-error';
 
@@ -10,8 +10,8 @@ const remedy = 'write values as a map of names, as in the values.yaml of the cha
 /** The values of files and of `--set`, the later over the earlier. They are data: nothing in them is carried out. @throws CliError with FILE:LINE:COLUMN */
 export function readValues(files: readonly string[], sets: readonly string[]): ChartValues {
   let all: ChartValues = {};
-  for (const file of files) all = over(all, valuesOf(textOf(file), file));
-  for (const set of sets) all = over(all, setOf(set));
+  for (const file of files) all = mergedValues(all, valuesOf(textOf(file), file));
+  for (const set of sets) all = mergedValues(all, setOf(set));
   if (JSON.stringify(all).length > largestValues)
     throw usage(`the values have more than ${largestValues} bytes`, 'put large data into a ConfigMap or a volume');
   return all;
@@ -79,13 +79,3 @@ const split = (set: string): [string, string | undefined] => {
   const i = set.indexOf('=');
   return i < 0 ? [set, undefined] : [set.slice(0, i), set.slice(i + 1)];
 };
-
-function over(own: ChartValues, given: ChartValues): ChartValues {
-  const all: ChartValues = { ...own };
-  for (const [key, value] of Object.entries(given)) {
-    const was = all[key];
-    all[key] = isPlain(value) && isPlain(was) ? over(was, value) : value;
-  }
-  return all;
-}
-const isPlain = (value: unknown): value is ChartValues => typeof value === 'object' && value !== null && !Array.isArray(value);

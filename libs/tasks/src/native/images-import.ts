@@ -9,8 +9,8 @@ interface Look {
   absent: ImageArtifact[];
   unpinned: string[];
 }
-async function look(store: Images, images: readonly ImageArtifact[]): Promise<Look> {
-  const states = await lookAtImages(store, images, true);
+async function look(store: Images, images: readonly ImageArtifact[], whole = true): Promise<Look> {
+  const states = await lookAtImages(store, images, whole);
   const inState = (...wanted: string[]): string[] => states.filter((s) => wanted.includes(s.state)).map((s) => s.ref);
   const absent = inState('absent', 'other', 'broken');
   return { absent: images.filter((i) => absent.includes(i.ref)), unpinned: inState('unpinned') };
@@ -39,7 +39,7 @@ export const imagesImport = defineTask({
       await host.artifacts.fetch(absent, { progress, signal }); // nothing to do unless the store lost one
       await store.import(absent, { progress, signal });
     }
-    const { unpinned } = await look(store, input.images);
+    const { unpinned } = await look(store, input.images, false); // the check that follows asks whether they are whole
     for (const ref of unpinned) await store.pin(ref);
     await keepImages(host, input); // last: the agent brings back what is kept, and an import is under way until here
   },
