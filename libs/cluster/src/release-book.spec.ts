@@ -46,6 +46,12 @@ test('a release is its records, its note and its workloads; what the records hol
   expect(web).toMatchObject({ name: 'web', note: { good: 0 }, workloads: [] });
   expect(api.asked.find((a) => a.path.startsWith('/api/v1/secrets'))).toMatchObject({ accept: expect.stringContaining('PartialObjectMetadataList') as string });
 }); // prettier-ignore
+test('notes alone are asked for without a list of any workload', async () => {
+  answer('/api/v1/secrets', { items: [record('db', 1, ['deployed', 50])] });
+  answer('/api/v1/configmaps', { items: [{ metadata: { name: 'strata-release-db', namespace: 'office' }, data: { good: '1' } }] });
+  expect((await new ReleaseBook(api.kubeconfig).notes()).map((note) => note.good)).toEqual([1]);
+  expect(api.asked.map((a) => a.path.split('?')[0])).toEqual(['/api/v1/secrets', '/api/v1/configmaps']);
+});
 test('an API that says no is an error in its words', async () => {
   api.answers.set('GET /api/v1/secrets', { status: 403, body: { kind: 'Status', message: 'secrets is forbidden', code: 403 } });
   await expect(new ReleaseBook(api.kubeconfig).look()).rejects.toThrow('the API answered 403: secrets is forbidden');

@@ -39,6 +39,16 @@ export class ReleaseBook {
 
   /** `of`: only this one. @throws TaskError when the API does not answer */
   async look(of?: { namespace: string; name: string }): Promise<SeenRelease[]> {
+    const releases = await this.released(of);
+    if (releases.size > 0) await this.addWorkloads(releases, of?.namespace);
+    return [...releases.values()].sort((a, b) => keyOf(a.namespace, a.name).localeCompare(keyOf(b.namespace, b.name)));
+  }
+  /** The notes of all releases that are there: two questions to the API, where a look is six. @throws TaskError when it does not answer */
+  async notes(): Promise<ReleaseNote[]> {
+    return [...(await this.released()).values()].map((r) => r.note);
+  }
+
+  private async released(of?: { namespace: string; name: string }): Promise<Map<string, SeenRelease>> {
     const records = await this.connection.heads(of ? `/api/v1/namespaces/${of.namespace}/secrets?labelSelector=owner%3Dhelm%2Cname%3D${of.name}` : '/api/v1/secrets?labelSelector=owner%3Dhelm');
     const releases = new Map<string, SeenRelease>();
     for (const m of records) {
@@ -49,11 +59,9 @@ export class ReleaseBook {
       known.revisions.push({ revision: Number(version), status, at: writtenAt(m) });
       releases.set(key, known);
     }
-    if (releases.size === 0) return [];
-    await this.addNotes(releases, of?.namespace);
-    await this.addWorkloads(releases, of?.namespace);
+    if (releases.size > 0) await this.addNotes(releases, of?.namespace);
     for (const r of releases.values()) r.revisions.sort((a, b) => a.revision - b.revision);
-    return [...releases.values()].sort((a, b) => keyOf(a.namespace, a.name).localeCompare(keyOf(b.namespace, b.name)));
+    return releases;
   } // prettier-ignore
 
   private async addNotes(releases: ReadonlyMap<string, SeenRelease>, namespace: string | undefined): Promise<void> {

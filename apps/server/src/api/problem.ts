@@ -34,3 +34,10 @@ export const clusterBusy = (cluster: string, runId: string, intent?: RunIntent):
 /** What was asked does not fit the state that things are in. */
 export const conflict = (code: string, detail: string, remedy: string): ProblemError =>
   new ProblemError(409, code, { title: 'not possible now', detail, remedy });
+
+/** There is nobody to ask about what runs in a cluster. */
+export const noKubernetes = (cluster: string): ProblemError =>
+  conflict('no-kubeconfig', `cluster "${cluster}" has no Kubernetes yet, or no more`, 'install it first (strata apply), or wait until its control plane is up');
+/** Its API gave no answer that could be used, in the words of whoever asked it. */
+export const clusterSilent = (error: Error & { code: string; remedy: string }): ProblemError =>
+  new ProblemError(503, error.code, { title: 'the cluster does not answer', detail: error.message, remedy: error.remedy, cause: error });

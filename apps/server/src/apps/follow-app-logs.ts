@@ -4,7 +4,7 @@ import type { AppLogLine, AppLogQuery, AppRef } from '@strata/model';
 import { TaskError } from '@strata/tasks';
 import type { z } from 'zod';
 import type { Response } from '../api/http';
-import { conflict, notFound, ProblemError } from '../api/problem';
+import { clusterSilent, conflict, notFound } from '../api/problem';
 import { ClusterEdges } from '../clusters/cluster-edges';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
@@ -21,8 +21,7 @@ export class FollowAppLogs {
 
   /** Resolves when the stream is over. @throws ProblemError before it began */
   async run(idOrName: string, of: AppRef, how: { query: z.output<typeof AppLogQuery>; response: Response }): Promise<void> {
-    const cluster = await this.clusters.record(idOrName);
-    if (cluster.kubeconfig === null) throw conflict('no-kubeconfig', `cluster "${cluster.name}" has no Kubernetes yet, or no more`, 'install it first (strata apply)');
+    const cluster = await this.clusters.running(idOrName);
     const { query, response } = how;
     const gone = new AbortController();
     const leave = (): void => gone.abort();
@@ -59,7 +58,7 @@ function problemOf(error: unknown, of: AppRef): unknown {
   if (!(error instanceof TaskError)) return error;
   if (error.code === 'no-app') return notFound(`application ${of.name} in ${of.namespace}`, 'strata app list');
   if (error.code === 'no-container') return conflict(error.code, error.message, error.remedy);
-  return new ProblemError(503, error.code, { title: 'the cluster does not answer', detail: error.message, remedy: error.remedy, cause: error });
+  return clusterSilent(error);
 }
 const drained = (response: Response): Promise<void> =>
   new Promise((resolve) => {

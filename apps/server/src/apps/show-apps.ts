@@ -4,7 +4,7 @@ import { type AppRef, type AppsView, type AppView, type AvailableApps, bundleUse
 import type { AppKnown } from '@strata/planner';
 import { type Cluster, TaskError, troubleOf } from '@strata/tasks';
 import type { ClusterRecord } from '@strata/store';
-import { conflict, ProblemError } from '../api/problem';
+import { clusterSilent } from '../api/problem';
 import { Bundles } from '../artifacts/bundles';
 import { ClusterEdges } from '../clusters/cluster-edges';
 import { ShowClusters } from '../clusters/show-clusters';
@@ -24,9 +24,7 @@ export class ShowApps {
 
   /** @throws ProblemError 404, 409 before there is a Kubernetes to ask, 503 while it does not answer */
   async run(idOrName: string): Promise<AppsView> {
-    const cluster = await this.clusters.record(idOrName);
-    if (cluster.kubeconfig === null)
-      throw conflict('no-kubeconfig', `cluster "${cluster.name}" has no Kubernetes yet, or no more`, 'install it first (strata apply), or wait until its control plane is up');
+    const cluster = await this.clusters.running(idOrName);
     const seen = await answered(async () => (await this.book(cluster.id)).look());
     const spec = await this.ofSpec(cluster);
     const api = await this.reach.of(cluster.id);
@@ -66,7 +64,7 @@ export class ShowApps {
   /** Images of the applications that are in a cluster; none where it has none, or does not answer: a plan must not fail for that. */
   async images(clusterId: string): Promise<{ name: string; version: string }[]> {
     try {
-      const made = (await (await this.book(clusterId)).look()).flatMap((r) => r.note.made.get(r.note.good)?.bundle ?? []);
+      const made = (await (await this.book(clusterId)).notes()).flatMap((note) => note.made.get(note.good)?.bundle ?? []);
       return Object.values(await this.bundles.read([...new Set(made)])).flatMap((b) => b.images);
     } catch (error) {
       if (error instanceof TaskError) return [];
@@ -97,7 +95,6 @@ async function answered<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    if (!(error instanceof TaskError)) throw error;
-    throw new ProblemError(503, error.code, { title: 'the cluster does not answer', detail: error.message, remedy: error.remedy, cause: error });
+    throw error instanceof TaskError ? clusterSilent(error) : error;
   }
 }

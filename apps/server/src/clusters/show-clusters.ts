@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { ClusterView } from '@strata/model';
 import type { ClusterRecord } from '@strata/store';
-import { conflict, notFound } from '../api/problem';
+import { conflict, noKubernetes, notFound } from '../api/problem';
 import { Edges } from '../serve/edges';
 import { migrationOf } from './migration-state';
 
@@ -15,6 +15,13 @@ export class ShowClusters {
     const found = await this.edges.store.clusters.find(idOrName);
     if (!found) throw notFound(`cluster "${idOrName}"`, 'see which there are with: strata cluster list');
     return found;
+  }
+
+  /** The same of a cluster that has a Kubernetes to ask. @throws ProblemError 404, 409 */
+  async running(idOrName: string): Promise<ClusterRecord> {
+    const cluster = await this.record(idOrName);
+    if (cluster.kubeconfig === null) throw noKubernetes(cluster.name);
+    return cluster;
   }
 
   async one(idOrName: string): Promise<ClusterView> {

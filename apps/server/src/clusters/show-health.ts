@@ -10,6 +10,7 @@ import { ShowNodes } from '../nodes/show-nodes';
 import { clock } from '../serve/clock';
 import { Edges } from '../serve/edges';
 import { within } from '../serve/within';
+import { wordsOf } from '../serve/words-of';
 import { ClusterEdges } from './cluster-edges';
 import { kubernetesParts, layerOf, nativeParts, podParts } from './health-parts';
 import { ShowClusters } from './show-clusters';
@@ -98,5 +99,3 @@ interface Asked {
   c: BundleContent['components'][number];
   signal: AbortSignal;
 }
-
-const wordsOf = (error: unknown): string => (error instanceof Error ? [error.message, ...(error.cause instanceof Error ? [error.cause.message] : [])].join(': ') : String(error)).slice(0, 400); // prettier-ignore

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { PodWatch } from '@strata/cluster';
 import type { PodsView } from '@strata/model';
-import { conflict } from '../api/problem';
 import { Edges } from '../serve/edges';
 import { ClusterEdges } from './cluster-edges';
 import { ShowClusters } from './show-clusters';
@@ -26,9 +25,7 @@ export class ShowPods {
 
   /** @throws ProblemError 404, or 409 before there is a Kubernetes to ask */
   async run(idOrName: string): Promise<PodsView> {
-    const cluster = await this.clusters.record(idOrName);
-    if (cluster.kubeconfig === null)
-      throw conflict('no-kubeconfig', `cluster "${cluster.name}" has no Kubernetes yet, or no more`, 'install it first (strata apply), or wait until its control plane is up');
+    const cluster = await this.clusters.running(idOrName);
     const { watch, ready } = this.watch(cluster.id, await this.reach.kubeconfig(cluster.id));
     await ready;
     return { cluster: cluster.name, ...(await watch.look()) };

@@ -1,6 +1,7 @@
 import type { Check } from '@strata/model';
 import { Checked, type Cluster, type PodSummary } from '@strata/tasks';
 import { within } from '../serve/within';
+import { wordsOf } from '../serve/words-of';
 
 const deadlineMs = 12_000;
 const most = 5;
@@ -19,8 +20,7 @@ export async function kubernetesSays(cluster: Cluster, names: readonly string[])
     });
     return [api.ok(), ...conditions, ...names.map((name) => podsOf(name, pods))];
   } catch (error) {
-    const cause = error instanceof Error ? [error.message, ...(error.cause instanceof Error ? [error.cause.message] : [])].join(': ') : String(error);
-    return [api.broken({ cause: cause.slice(0, 400), remedy: 'mend what stands before this: the control plane, or the way to it' })];
+    return [api.broken({ cause: wordsOf(error), remedy: 'mend what stands before this: the control plane, or the way to it' })];
   }
 } // prettier-ignore
 

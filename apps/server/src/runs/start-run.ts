@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { type ApplyClusterBody, ofApps, type RunIntent, type RunStarted, type StartRunBody } from '@strata/model';
 import type { ClusterRecord, Work } from '@strata/store';
-import { clusterBusy, conflict, notFound, ProblemError } from '../api/problem';
+import { clusterBusy, conflict, noKubernetes, notFound, ProblemError } from '../api/problem';
 import { mustNameNodes, planNode } from '../clusters/apply-cluster';
 import { migratedSpec, migrationOf, mustFitMigration, mustKeepStorage } from '../clusters/migration-state';
 import { halfSwitch, mustFitSwitch } from '../clusters/switch-state';
@@ -66,8 +66,7 @@ export class StartRun {
         detail: `a run of kind ${intent.kind} ${intent.app ? 'is about no application' : 'names no application'}`,
         remedy: 'name the application in `intent.app` of a run whose kind ends with -app',
       });
-    if (ofApps(intent.kind) && cluster.kubeconfig === null)
-      throw conflict('no-kubeconfig', `cluster "${cluster.name}" has no Kubernetes yet, or no more`, 'install it first (strata apply)');
+    if (ofApps(intent.kind) && cluster.kubeconfig === null) throw noKubernetes(cluster.name);
     if (['remove-node', 'add-node', 'migrate-storage'].includes(intent.kind)) {
       if (intent.nodes.length === 0) throw conflict('no-nodes', `${intent.kind} names no node`, 'name the nodes in intent.nodes');
       const rows = await this.edges.store.nodes.list(cluster.id);

@@ -2,12 +2,12 @@ import { Name } from '@strata/model';
 import { z } from 'zod';
 import { defineServerTask, type ServerContext } from '../define-task';
 import type { KubeObject } from '../ports/cluster';
-import { refOf } from '../orchestration/revision';
 import { TaskError } from '../task-error';
+import { until } from '../wait';
 import { awaitGates } from './await-gates';
 import { fieldOf, closedGate } from './gates';
-import { ownGates } from './helm-release';
-import { halt, isHalted, isStopped, stillRuns, stoppedNote, wake, workloadsOf } from './stopped';
+import { noApp, ownGates } from './helm-release';
+import { halt, headOf, isHalted, isStopped, stillRuns, stoppedNote, wake, workloadsOf } from './stopped';
 
 const Ref = { release: Name, namespace: Name, timeoutMs: z.int() };
 type Context = Pick<
@@ -18,8 +18,7 @@ type Few = Pick<Context, 'cluster' | 'control' | 'input'>;
 
 /** What runs of the release. @throws TaskError where there is no such release */
 async function workloads({ cluster, control, input }: Few): Promise<KubeObject[]> {
-  if ((await control.releases.history(input)).length === 0)
-    throw new TaskError('no-app', `there is no application ${input.release} in ${input.namespace}`, { remedy: 'see which there are: strata app list' });
+  if ((await control.releases.history(input)).length === 0) throw noApp(input);
   return workloadsOf(cluster, control.releases, input);
 }
 const nameOf = (o: KubeObject): string => `${o.kind}/${o.metadata.name}`;
@@ -44,14 +43,15 @@ export const appStop = defineServerTask({
   async apply(c) {
     const { cluster, input, clock, signal, progress } = c;
     for (const o of await workloads(c)) if (!isHalted(o)) await halt(cluster, o, input.at);
-    const end = clock.now() + input.timeoutMs;
-    for (let words: string | null = ''; ; await clock.sleep(500, signal)) {
+    let words = '';
+    const wait = { what: `the pods of ${input.release} to end`, timeoutMs: input.timeoutMs, everyMs: 500, signal, code: 'still-running', remedy: 'see why they do not end (`strata pods`), then retry the step', note: () => words };
+    await until(clock, wait, async () => {
       const now = await stillRuns(cluster, await workloads(c));
-      if (now === null) return;
+      if (now === null) return true;
       if (now !== words) progress(null, now);
       words = now;
-      if (clock.now() >= end) throw new TaskError('still-running', `waited ${Math.round(input.timeoutMs / 1000)} s for the pods of ${input.release} to end; ${now}`, { remedy: 'see why they do not end (`strata pods`), then retry the step', retry: true });
-    }
+      return null;
+    });
   },
   async undo(c) {
     for (const o of await workloads(c)) if (c.before.ran.includes(nameOf(o))) await wake(c.cluster, o);
@@ -99,8 +99,7 @@ export const appRestart = defineServerTask({
   async apply(c) {
     for (const o of await workloads(c)) {
       if (!rolls(o) || restartOf(o) === c.input.run) continue;
-      const { name, namespace } = refOf(o);
-      await c.cluster.patch({ apiVersion: o.apiVersion, kind: o.kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) }, spec: { template: { metadata: { annotations: { [restartedAnnotation]: c.input.run } } } } });
+      await c.cluster.patch({ ...headOf(o), spec: { template: { metadata: { annotations: { [restartedAnnotation]: c.input.run } } } } });
     }
     await works(c);
   },

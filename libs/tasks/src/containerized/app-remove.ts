@@ -2,6 +2,7 @@ import { Name } from '@strata/model';
 import { z } from 'zod';
 import { defineServerTask, type ServerContext } from '../define-task';
 import { TaskError } from '../task-error';
+import { until } from '../wait';
 import { claimRef, claimsOf, dataKeys, markClaims } from './claims';
 import { noteRef } from './release-note';
 
@@ -74,15 +75,19 @@ async function deleteNamespace(c: Parameters<typeof waitFor>[0]): Promise<void> 
   await cluster.delete(namespaceOf(input));
   await waitFor(c, async () => (await cluster.get(namespaceOf(input))) === null, `the namespace ${input.namespace} to be gone`);
 } // prettier-ignore
-async function waitFor(
-  { clock, signal, input, ...c }: Few & Pick<ServerContext<z.infer<typeof Input>>, 'clock' | 'signal' | 'progress'>,
+function waitFor(
+  { clock, signal, input, progress }: Few & Pick<ServerContext<z.infer<typeof Input>>, 'clock' | 'signal' | 'progress'>,
   done: () => Promise<boolean>,
   what: string,
-): Promise<void> {
-  const end = clock.now() + input.timeoutMs;
-  c.progress(null, `waits for ${what}`);
-  while (!(await done())) {
-    if (clock.now() >= end) throw new TaskError('still-there', `waited ${Math.round(input.timeoutMs / 1000)} s for ${what}`, { remedy: 'something still uses it: see `strata pods`, then retry the step', retry: true }); // prettier-ignore
-    await clock.sleep(500, signal);
-  }
+): Promise<boolean> {
+  progress(null, `waits for ${what}`);
+  const wait = {
+    what,
+    timeoutMs: input.timeoutMs,
+    everyMs: 500,
+    signal,
+    code: 'still-there',
+    remedy: 'something still uses it: see `strata pods`, then retry the step',
+  };
+  return until(clock, wait, async () => ((await done()) ? true : null));
 }

@@ -1,7 +1,7 @@
 import type { Cluster, KubeObject, ObjectRef } from '../ports/cluster';
 import type { ReleaseRef, Releases } from '../ports/releases';
 import { fieldOf } from './gates';
-import { placed, workloadsOf } from './stopped';
+import { headOf, placed, workloadsOf } from './stopped';
 
 /** Helm leaves an object with this alone when it would delete it. */
 export const keepAnnotation = 'helm.sh/resource-policy';
@@ -21,8 +21,8 @@ export async function keepData({ cluster, control }: { cluster: Cluster; control
   for (const ref of await dataIn(control.releases, of)) {
     const found = await cluster.get(at(ref, of));
     if (!found || found.metadata.annotations?.[keepAnnotation] !== undefined) continue;
-    const { name, namespace } = found.metadata;
-    await cluster.patch({ apiVersion: ref.apiVersion, kind: ref.kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }), annotations: { [keepAnnotation]: 'keep' } } });
+    const { metadata, ...head } = headOf({ ...found, apiVersion: ref.apiVersion, kind: ref.kind });
+    await cluster.patch({ ...head, metadata: { ...metadata, annotations: { [keepAnnotation]: 'keep' } } });
   }
 } // prettier-ignore
 

@@ -41,6 +41,11 @@ export const limitsOf = ({ input, signal }: Pick<ReleaseContext, 'input' | 'sign
   timeoutMs: input.timeoutMs,
   signal,
 });
+export const noApp = ({ release, namespace }: ReleaseRef): TaskError =>
+  new TaskError('no-app', `there is no application ${release} in ${namespace}`, { remedy: 'see which there are: strata app list' });
+/** Whether a failure says that the content does not work; an API that does not answer proves nothing: the step is tried again, and finds what is there. */
+export const isJudged = (error: unknown): error is TaskError => error instanceof TaskError && ['gate-closed', 'helm-failed'].includes(error.code);
+
 /** The newest revision, whatever became of it. */
 export const newest = async ({ control, input }: Pick<Few, 'control' | 'input'>): Promise<Revision | undefined> =>
   (await control.releases.history(input)).at(-1);
@@ -124,9 +129,7 @@ export const helmRelease = defineServerTask({
       if (!same) await upgrade(c);
       await prove(c);
     } catch (error) {
-      // an API that does not answer proves nothing: the step is tried again, and finds what is there
-      const judged = error instanceof TaskError && ['gate-closed', 'helm-failed'].includes(error.code);
-      if (judged && !proven && c.input.onFailure === 'rollback' && !c.signal.aborted) throw await gaveBack(c, error, data);
+      if (isJudged(error) && !proven && c.input.onFailure === 'rollback' && !c.signal.aborted) throw await gaveBack(c, error, data);
       throw error;
     }
   },

@@ -1,11 +1,10 @@
 import { Gate, Name } from '@strata/model';
 import { z } from 'zod';
 import { defineServerTask } from '../define-task';
-import { TaskError } from '../task-error';
 import { awaitGates } from './await-gates';
 import { claimsThere, keepData } from './claims';
 import { closedGate } from './gates';
-import { backTo, gaveBack, goodRevision, limitsOf, newest, noteNewestGood, ownGates, recovered, wakeAll } from './helm-release';
+import { backTo, gaveBack, goodRevision, isJudged, limitsOf, newest, noApp, noteNewestGood, ownGates, recovered, wakeAll } from './helm-release';
 import { readNote } from './release-note';
 
 /** As Helm says it of a revision that came of a rollback. */
@@ -20,7 +19,7 @@ export const helmRollback = defineServerTask({
   output: z.strictObject({ revision: z.int() }),
   async check(c) {
     const last = await newest(c);
-    if (!last) throw new TaskError('no-app', `there is no application ${c.input.release} in ${c.input.namespace}`, { remedy: 'see which there are: strata app list' });
+    if (!last) throw noApp(c.input);
     const reason = !isBack(last, c.input) ? `${c.input.release} is at revision ${last.revision}` : (await goodRevision(c)) !== last.revision ? 'it was not proven yet' : (await closedGate(c.cluster, await ownGates(c)))?.words ?? null;
     if (reason === null) return { state: 'satisfied', output: { revision: last.revision } };
     return { state: 'unsatisfied', reason, before: { good: await goodRevision(c), data: await claimsThere(c.cluster, c.input) } };
@@ -39,8 +38,7 @@ export const helmRollback = defineServerTask({
       await awaitGates(c, { what: `release ${input.release} to work as in revision ${input.to}`, gates: [...(await ownGates(c)), ...input.gates], timeoutMs: input.timeoutMs });
       await noteNewestGood(c, input.to);
     } catch (error) {
-      const judged = error instanceof TaskError && ['gate-closed', 'helm-failed'].includes(error.code);
-      if (judged && !c.signal.aborted) throw await gaveBack(c, error, c.before.data);
+      if (isJudged(error) && !c.signal.aborted) throw await gaveBack(c, error, c.before.data);
       throw error;
     }
   },

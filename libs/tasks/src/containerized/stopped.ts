@@ -38,12 +38,13 @@ export async function workloadsOf(cluster: Cluster, releases: Releases, of: Rele
 /** A manifest may leave the namespace out; Helm then puts it into the release's. */
 export const placed = (ref: ObjectRef, { namespace }: ReleaseRef): ObjectRef => ({ ...ref, namespace: ref.namespace ?? namespace });
 
-const head = (o: KubeObject): Pick<KubeObject, 'apiVersion' | 'kind'> & { metadata: KubeObject['metadata'] } => {
+/** What a patch of an object has to say of it. */
+export const headOf = (o: KubeObject): Pick<KubeObject, 'apiVersion' | 'kind'> & { metadata: KubeObject['metadata'] } => {
   const { name, namespace } = o.metadata;
   return { apiVersion: o.apiVersion, kind: o.kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) } };
 };
 const annotated = (o: KubeObject, note: string | null, spec: object): KubeObject => {
-  const { metadata, ...rest } = head(o);
+  const { metadata, ...rest } = headOf(o);
   return { ...rest, metadata: { ...metadata, annotations: { [stoppedAnnotation]: note } as Record<string, string> }, spec };
 };
 /** Stops a workload, with the note of how it was, in one write. */
