@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAccountCommands } from './commands/account-commands';
 import { addAppCommands } from './commands/app-commands';
 import { addBundleCommands } from './commands/bundle-commands';
 import { addCareCommands } from './commands/care-commands';
@@ -29,6 +30,7 @@ export function strataProgram(cli: Cli): Command {
   addStorageCommands(program, cli);
   addAppCommands(program, cli);
   addBundleCommands(program, cli);
+  addAccountCommands(program, cli);
   addCareCommands(program, cli);
   addCompletion(program);
   return program;

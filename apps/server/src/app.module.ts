@@ -4,6 +4,8 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { OrderProcessors, QueueModule } from '@strata/queue';
 
+import { AccountsController } from './accounts/accounts.controller';
+import { KeepAccounts } from './accounts/keep-accounts';
 import { BearerGuard } from './api/bearer.guard';
 import { HealthController } from './api/health.controller';
 import { IdempotencyInterceptor } from './api/idempotency.interceptor';
@@ -86,7 +88,7 @@ const clusterCases = [ShowClusters, ShowHealth, ShowPods, ApplyCluster, DeleteCl
 const nodeCases = [ShowNodes, ShowImages, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener, TrustBundleKeys, TakeBundleFiles, MakeBundleFiles];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
-const careCases = [ExamineNodes, KeepLastWords, ShowChanges, GatherSupport, MarkStorage, ProvideVolumes, ShowStorage];
+const careCases = [KeepAccounts, ExamineNodes, KeepLastWords, ShowChanges, GatherSupport, MarkStorage, ProvideVolumes, ShowStorage];
 const runCases = [CheckNodes, ProbePairs, PrepareRun, AdvanceRuns, EndRun, ForgetLook, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
 
 @Global()
@@ -108,7 +110,7 @@ class NodesModule {}
 class RunsModule {}
 @Module({ controllers: [ArtifactsController, BundleFilesController] })
 class ArtifactsModule {}
-@Module({ controllers: [DoctorController, SupportController, StorageController] })
+@Module({ controllers: [DoctorController, SupportController, StorageController, AccountsController] })
 class CareModule {}
 /** What works with the queue. */
 @Module({})

@@ -1,4 +1,6 @@
 import {
+  AccountSetUp,
+  AccountView,
   type AddNodeBody,
   AppLogLine,
   type AppLogQuery,
@@ -17,6 +19,8 @@ import {
   Diagnosis,
   EvidenceSet,
   ImagesView,
+  Invitation,
+  type InviteAccount,
   JoinCommand,
   type LookAtMachines,
   MachinesSeen,
@@ -190,6 +194,21 @@ export class ApiClient extends ApiCalls {
   /** The bytes of an artifact that is one file. Whoever takes them verifies their sha256. */
   async *artifactContent(name: string, version: string): AsyncGenerator<Uint8Array> {
     yield* (await this.bytes(at`/v1/artifacts/${name}/${version}/content`)).body;
+  }
+
+  /** Who may use the server, and who is invited. */
+  accounts(): Promise<AccountView[]> {
+    return this.get('/v1/accounts', z.array(AccountView));
+  }
+  inviteAccount(body: InviteAccount): Promise<Invitation> {
+    return this.call({ method: 'POST', path: '/v1/accounts', body, answer: Invitation });
+  }
+  removeAccount(name: string): Promise<void> {
+    return this.call({ method: 'DELETE', path: at`/v1/accounts/${name}`, answer: nothing });
+  }
+  /** Spends a one-time link; needs no token. */
+  setUpAccount(code: string): Promise<AccountSetUp> {
+    return this.call({ method: 'POST', path: '/v1/setup', body: { code }, answer: AccountSetUp });
   }
 
   /** Whose bundle files the server takes. */

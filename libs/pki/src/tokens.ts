@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-export type TokenKind = 'admin' | 'api' | 'join';
+export type TokenKind = 'admin' | 'api' | 'join' | 'setup';
 
 /** A token of 24 random bytes: `strata_<kind>_<32 url-safe characters>`. `random` is for tests. */
 export const newToken = (kind: TokenKind, random: (bytes: number) => Buffer = randomBytes): string => `strata_${kind}_${random(24).toString('base64url')}`;

@@ -1,3 +1,4 @@
+export type { AccountRecord, Invited } from './accounts';
 export type { AuditEntry } from './audit';
 export type { BundleFileRecord, BundleSignerRecord } from './bundle-files';
 export type { ClusterRecord, ClusterState, LeaseRecord } from './clusters';
@@ -11,5 +12,5 @@ export { isDuplicate, isTransient } from './retry';
 export { migrate, prismaDirectory, schemaDiff } from './schema-engine';
 export type { ServerLock, ServerLockOptions } from './server-lock';
 export { openStore, type Store, type Work } from './store';
-export type { ApiRole, ApiTokenRecord, EnrollTokenRecord, MintedTokenRecord, TokenUse } from './tokens';
+export type { ApiTokenRecord, EnrollTokenRecord, MintedTokenRecord, TokenUse } from './tokens';
 export * from './postgres';

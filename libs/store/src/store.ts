@@ -1,4 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import { Accounts } from './accounts';
 import { Audit } from './audit';
 import { Clusters } from './clusters';
 import { BundleFiles } from './bundle-files';
@@ -27,6 +28,7 @@ export interface Work {
   readonly apiTokens: ApiTokens;
   readonly enrollTokens: EnrollTokens;
   readonly mintedTokens: MintedTokens;
+  readonly accounts: Accounts;
   readonly audit: Audit;
   readonly bundleFiles: BundleFiles;
   readonly idempotency: Idempotency;
@@ -60,6 +62,7 @@ function workOver(db: Db, by: By): Work {
     apiTokens: new ApiTokens(db),
     enrollTokens: new EnrollTokens(db),
     mintedTokens: new MintedTokens(db),
+    accounts: new Accounts(db),
     audit: new Audit(db),
     bundleFiles: new BundleFiles(db),
     idempotency: new Idempotency(db),

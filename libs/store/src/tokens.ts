@@ -1,7 +1,6 @@
-import type { Role } from '@strata/model';
+import type { ApiRole, Role } from '@strata/model';
 import type { Db } from './db';
 
-export type ApiRole = 'viewer' | 'operator' | 'admin';
 export interface ApiTokenRecord {
   hash: string;
   name: string;

@@ -72,30 +72,32 @@ async function enrolledNodes(client: ApiClient, cluster: string): Promise<Set<st
 }
 export const isLocal = (url: string): boolean => ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
 
-/** Starts a run and shows it to its end, or with `detach` only says which it is. `waitMs`: so long a busy cluster is waited for. Sets the exit code. */
+/** Starts a run and shows it to its end, or with `detach` only says which it is. `waitMs`: so long a busy cluster is waited for. Sets the exit code, and gives it; null: not watched. */
 export async function startAndFollow(
   cli: Cli,
   client: ApiClient,
   what: { cluster: string; intent: RunIntent; flags: FollowFlags & { detach?: boolean; wait?: boolean }; waitMs?: number },
-): Promise<void> {
+): Promise<number | null> {
   const waitMs = what.waitMs ?? (what.flags.wait === true ? (what.flags.timeout ?? Infinity) : 0);
   const { runId } = await whenFree(() => client.startRun(what.cluster, what.intent), waiting(cli), waitMs);
-  await followOrTell(cli, client, { runId, flags: what.flags });
+  return followOrTell(cli, client, { runId, flags: what.flags });
 }
 const waiting = (cli: Cli): Waiting => ({
   now: () => performance.now(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   say: (text) => cli.terminal.err(text),
 });
-export async function followOrTell(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags & { detach?: boolean } }): Promise<void> {
+export async function followOrTell(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags & { detach?: boolean } }): Promise<number | null> {
   const { runId } = what;
   if (what.flags.detach !== true) return follow(cli, client, what);
   cli.terminal.out(runId);
   cli.terminal.err(`run ${runId} is at work; watch it: strata runs watch ${runId}`);
+  return null;
 }
-export async function follow(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags }): Promise<void> {
+export async function follow(cli: Cli, client: ApiClient, what: { runId: string; flags: FollowFlags }): Promise<number> {
   const options = { json: what.flags.logFormat === 'json', timeoutMs: what.flags.timeout };
   const { exitCode } = await followRun(client, what.runId, { terminal: cli.terminal, options });
   cli.exit(exitCode);
+  return exitCode;
 }
 export const intentOf = (kind: RunIntent['kind'], rest: Partial<RunIntent> = {}): RunIntent => ({ kind, nodes: [], dryRun: false, force: false, ...rest });

@@ -36,7 +36,9 @@ export function addRunCommands(program: Command, cli: Cli): void {
       ),
     ),
   ).action((run: string | undefined, flags: Flags & FollowFlags) =>
-    withServer(cli, flags, async (client) => follow(cli, client, { runId: await theRun(client, run, flags.cluster), flags })),
+    withServer(cli, flags, async (client) => {
+      await follow(cli, client, { runId: await theRun(client, run, flags.cluster), flags });
+    }),
   );
   withCluster(withContext(runs.command('cancel').argument('[run]').description('begin nothing more, and stop what is under way'))).action(
     (run: string | undefined, flags: Flags) =>

@@ -61,8 +61,18 @@ const applyOptions = (command: Command): Command =>
 function apply(cli: Cli, flags: ApplyFlags & ContextFlags): Promise<void> {
   return withServer(cli, flags, async (client, context) => {
     const cluster = await sendSpec(cli, flags.file, { client, context });
-    await startAndFollow(cli, client, { cluster: cluster.id, intent: intentOf('install', flags.until === undefined ? {} : { until: flags.until }), flags });
+    const code = await startAndFollow(cli, client, {
+      ...{ cluster: cluster.id, flags },
+      intent: intentOf('install', flags.until === undefined ? {} : { until: flags.until }),
+    });
+    if (code === exitCodes.done && cluster.state !== 'ready' && (flags.until ?? 'activate') === 'activate') await nameTheFirst(cli, client);
   });
+}
+
+/** A cluster that is new has nobody yet but whoever has the server's own token. */
+async function nameTheFirst(cli: Cli, client: ApiClient): Promise<void> {
+  const accounts = await client.accounts().catch(() => null); // only an administrator may know
+  if (accounts?.length === 0) cli.terminal.err('nobody but you may use it yet; a one-time link for the first user: strata user invite NAME --role admin');
 }
 
 /** A look at a cluster that is there keeps nothing of the spec; a new one is only given its name. */

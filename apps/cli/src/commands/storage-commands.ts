@@ -12,9 +12,9 @@ export function addStorageCommands(program: Command, cli: Cli): void {
   withFollow(withCluster(withContext(storage.command('verify').description('each node writes into the shared view now, and reads what all others wrote'))))
     .option('--detach', 'do not watch')
     .action((flags: ContextFlags & FollowFlags & { cluster?: string; detach?: boolean }) =>
-      withServer(cli, flags, async (client) =>
-        startAndFollow(cli, client, { cluster: await theCluster(client, flags.cluster), intent: intentOf('verify-storage'), flags }),
-      ),
+      withServer(cli, flags, async (client) => {
+        await startAndFollow(cli, client, { cluster: await theCluster(client, flags.cluster), intent: intentOf('verify-storage'), flags });
+      }),
     );
   withOutput(
     withCluster(withContext(storage.command('status').description('how the storage is on every node now; ends with 1 when something is wrong'))),

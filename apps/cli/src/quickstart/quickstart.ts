@@ -79,8 +79,9 @@ export async function quickstart(options: QuickstartOptions, strata: readonly [s
         ),
       )
     : [];
+  const invited = await invite(cli);
   await timed('is all of it well?', () => must('strata status', cli('status', '--cluster', options.name), { show: true, timeoutMs: 120_000 }));
-  summary({ options, proof, pages, timings, total: performance.now() - began, say });
+  summary({ options, proof, pages, invited, timings, total: performance.now() - began, say });
   return 0;
 }
 
@@ -88,6 +89,7 @@ function summary(s: {
   options: QuickstartOptions;
   proof: Proof;
   pages: string[];
+  invited: string;
   timings: { what: string; ms: number }[];
   total: number;
   say: (line: string) => void;
@@ -96,6 +98,7 @@ function summary(s: {
   say('\nThe cluster works.');
   for (const n of proof.nodes) say(`  ${n.name.padEnd(10)} Ready  ${n.version}   service web answered from: ${(proof.answers[n.name] ?? []).join(', ')}`);
   for (const page of s.pages) say(`  ${page}`);
+  if (s.invited !== '') say(`\nThe first user\n${s.invited.replaceAll(/^/gm, '  ')}`);
   say('\nWhere the time went');
   for (const t of s.timings) say(`  ${seconds(t.ms).padStart(9)}  ${t.what}`);
   say(`  ${seconds(s.total).padStart(9)}  in all`);
@@ -106,6 +109,15 @@ function summary(s: {
   if (!s.options.hosts) say(`  ./strata lab exec --name ${s.options.name} n2 -- systemctl status stratad`);
   say('Take it away again');
   say('  npm run quickstart -- --remove');
+}
+
+/** A link for the first user, where nobody was invited yet: whoever ran this, as administrator. */
+async function invite(cli: (...args: string[]) => [string, ...string[]]): Promise<string> {
+  const known = JSON.parse((await must('strata user list', cli('user', 'list', '-o', 'json'), { timeoutMs: 30_000 })).stdout) as unknown[];
+  if (known.length > 0) return '';
+  const name = (process.env.SUDO_USER ?? process.env.USER ?? '').toLowerCase();
+  const fits = /^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$/.test(name) && name !== 'admin' ? name : 'owner';
+  return (await must('strata user invite', cli('user', 'invite', fits, '--role', 'admin'), { timeoutMs: 30_000 })).stdout.trimEnd();
 }
 
 const hostText = /^(?:([^@\s]+)@)?([A-Za-z0-9.-]+)(?::(\d+))?$/;

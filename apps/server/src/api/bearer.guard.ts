@@ -1,9 +1,10 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import type { ApiRole } from '@strata/model';
 import { hashToken } from '@strata/pki';
 import type { Request } from './http';
 import { Edges } from '../serve/edges';
 import { ProblemError } from './problem';
-import { type ApiRole, allowed, roles, routePolicy } from './route-policy';
+import { allowed, roles, routePolicy } from './route-policy';
 
 /** Who asks. */
 export interface Bearer {

@@ -1,6 +1,7 @@
-/** What a bearer may do. Each role may do what the ones before it may. */
-export const roles = ['viewer', 'operator', 'admin'] as const;
-export type ApiRole = (typeof roles)[number];
+import { ApiRole } from '@strata/model';
+
+/** Each role may do what the ones before it may. */
+export const roles = ApiRole.options;
 
 /** `METHOD /path` of every route, and the least role that may use it. A route that is not here is refused to everybody. */
 export const routePolicy: Readonly<Record<string, ApiRole | 'public'>> = {
@@ -41,6 +42,11 @@ export const routePolicy: Readonly<Record<string, ApiRole | 'public'>> = {
   'GET /v1/runs/:id/steps/:key/logs': 'viewer',
   'GET /v1/artifacts/:name/:version': 'viewer',
   'GET /v1/artifacts/:name/:version/content': 'viewer',
+  'GET /setup': 'public',
+  'POST /v1/setup': 'public', // its body is the right to it: 192 random bits, once
+  'GET /v1/accounts': 'admin',
+  'POST /v1/accounts': 'admin',
+  'DELETE /v1/accounts/:name': 'admin',
   'GET /v1/bundle-files': 'viewer',
   'POST /v1/bundle-files': 'admin',
   'POST /v1/bundle-files/made': 'admin',
