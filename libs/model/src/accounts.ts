@@ -17,9 +17,7 @@ export const InviteAccount = z
 export type InviteAccount = z.input<typeof InviteAccount>;
 
 /** A one-time link: the address of the server, then this path. Whoever has it becomes that account. */
-export const Invitation = z
-  .object({ name: z.string(), role: ApiRole, path: z.string(), expiresAt: z.string() })
-  .meta({ id: 'Invitation' });
+export const Invitation = z.object({ name: z.string(), role: ApiRole, path: z.string(), expiresAt: z.string() }).meta({ id: 'Invitation' });
 export type Invitation = z.infer<typeof Invitation>;
 
 export const AccountView = z

@@ -48,7 +48,11 @@ export function linkOf({ path }: Pick<Invitation, 'path'>, url: string): string 
   return `${new URL(url).origin}${path}`;
 }
 export const invitationText = ({ name, role, link, expiresAt }: Invitation & { link: string }): string =>
-  [`${name} becomes ${role} by opening this link, once, until ${expiresAt}:`, `  ${link}`, '  in a browser, or in a terminal: strata login, then paste it'].join('\n');
+  [
+    `${name} becomes ${role} by opening this link, once, until ${expiresAt}:`,
+    `  ${link}`,
+    '  in a browser, or in a terminal: strata login, then paste it',
+  ].join('\n');
 
 function accountTable(all: readonly AccountView[], now: number): string {
   if (all.length === 0) return 'nobody yet but the server\'s own token: strata user invite NAME'; // prettier-ignore
@@ -62,7 +66,8 @@ async function login(cli: Cli, name: string): Promise<void> {
   const config = readConfig(path) ?? { contexts: {} };
   if (config.contexts[name]) throw usage(`there is a context "${name}" already in ${path}`, 'take another name: strata login --name NAME');
   const link = parseSetUpLink(cli.terminal.interactive ? await cli.terminal.askHidden('setup link: ') : readFileSync(0, 'utf8'));
-  if (!link) throw usage('that is no setup link', 'it looks like https://HOST:PORT/setup#strata_setup_….…, as `strata user invite` prints it; copy the whole line');
+  if (!link)
+    throw usage('that is no setup link', 'it looks like https://HOST:PORT/setup#strata_setup_….…, as `strata user invite` prints it; copy the whole line');
   const client = new ApiClient(await connectTo({ url: link.server, caPin: link.caPin }), { token: '' });
   try {
     const { token, ...who } = await client.setUpAccount(link.code);

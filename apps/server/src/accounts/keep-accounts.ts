@@ -29,7 +29,8 @@ export class KeepAccounts {
       if (done) await work.audit.record({ by, action: 'account.invite', object: `account/${name}`, body: { role, expiresAt: expiresAt.toISOString() } });
       return done;
     });
-    if (!invited) throw conflict('account-set-up', `${name} is set up already`, `to give it another token or role, remove it first: strata user remove ${name}`);
+    if (!invited)
+      throw conflict('account-set-up', `${name} is set up already`, `to give it another token or role, remove it first: strata user remove ${name}`);
     return { name, role, path: setUpPath(code, keys.authority.pin), expiresAt: expiresAt.toISOString() };
   }
 
