@@ -1,33 +1,63 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type KubernetesObject, PatchStrategy } from '@kubernetes/client-node';
-import type { ReleaseRef } from '@strata/tasks';
+import { type ReleaseRef, TaskError } from '@strata/tasks';
 import { isMap, parseDocument } from 'yaml';
-import { type Connection, must } from './connection';
+import { z } from 'zod';
+import { type Connection, must, orNull } from './connection';
 
 const policy = ['metadata', 'annotations', 'helm.sh/resource-policy'];
 /** More than this no record of a release unpacks to. */
 const largest = 64 * 1024 * 1024;
 
+/** What a record says of its revision. Of values and chart, which are most of it, nothing is told. */
+const Told = z.looseObject({
+  version: z.int(),
+  info: z.looseObject({ status: z.string(), description: z.string().default('') }),
+  manifest: z.string().default(''),
+});
+export type HelmRecord = z.infer<typeof Told>;
+
+/** Helm's own record of the newest revision of a release; null where there is none. Two small questions to the API, where Helm's program is a process each time. */
+export async function newestRecord(connection: Connection, { release, namespace }: ReleaseRef): Promise<(HelmRecord & { secret: string; packed: string }) | null> {
+  const all = await connection.heads(`/api/v1/namespaces/${namespace}/secrets?labelSelector=${encodeURIComponent(`owner=helm,name=${release}`)}`);
+  const name = all.sort((a, b) => Number(a.labels?.['version']) - Number(b.labels?.['version'])).at(-1)?.name;
+  if (name === undefined) return null;
+  const secret = await orNull(`read Helm's record ${name}`, () => connection.core.readNamespacedSecret({ name, namespace }));
+  const packed = secret?.data?.['release'];
+  if (packed === undefined) return null; // taken away between the two
+  const told = Told.safeParse(parsed(name, packed));
+  if (!told.success) throw unreadable(name, told.error);
+  return { ...told.data, secret: name, packed };
+}
+function parsed(name: string, packed: string): unknown {
+  try {
+    return JSON.parse(unpacked(packed));
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
+}
+const unreadable = (name: string, cause: unknown): TaskError =>
+  new TaskError('helm-record', `Helm's record ${name} cannot be read`, { remedy: 'see `helm history` of it; delete that Secret if Helm cannot read it either', cause });
+const unpacked = (packed: string): string =>
+  gunzipSync(Buffer.from(Buffer.from(packed, 'base64').toString('latin1'), 'base64'), { maxOutputLength: largest }).toString('utf8');
+
 /**
  * Makes Helm leave these objects (`KIND/NAME`) when it takes the release away. For that it reads its own record of the newest revision, not the objects:
  * so it has to be said there. Nothing else of the record changes.
  */
-export async function keepInRecord({ core, objects }: Connection, of: ReleaseRef, keep: readonly string[]): Promise<void> {
-  const labelSelector = `owner=helm,name=${of.release}`;
-  const { items } = await must(`list Helm's records of ${of.release}`, () => core.listNamespacedSecret({ namespace: of.namespace, labelSelector }));
-  const newest = items.sort((a, b) => Number(a.metadata?.labels?.['version']) - Number(b.metadata?.labels?.['version'])).at(-1);
-  const packed = newest?.data?.['release'];
-  if (!newest || packed === undefined) return;
-  const release = withKept(packed, keep);
-  if (release === packed) return;
-  const patch = { apiVersion: 'v1', kind: 'Secret', metadata: { name: newest.metadata?.name ?? '', namespace: of.namespace }, data: { release } };
+export async function keepInRecord(connection: Connection, of: ReleaseRef, keep: readonly string[]): Promise<void> {
+  const newest = await newestRecord(connection, of);
+  if (!newest) return;
+  const release = withKept(newest.packed, keep);
+  if (release === newest.packed) return;
+  const patch = { apiVersion: 'v1', kind: 'Secret', metadata: { name: newest.secret, namespace: of.namespace }, data: { release } };
   const what = `tell Helm what stays of ${of.release}`;
-  await must(what, () => objects.patch(patch as KubernetesObject, undefined, undefined, undefined, undefined, PatchStrategy.MergePatch));
+  await must(what, () => connection.objects.patch(patch as KubernetesObject, undefined, undefined, undefined, undefined, PatchStrategy.MergePatch));
 }
 
 /** A record as its Secret holds it, with the policy at these objects. */
 export function withKept(packed: string, keep: readonly string[]): string {
-  const text = gunzipSync(Buffer.from(Buffer.from(packed, 'base64').toString('latin1'), 'base64'), { maxOutputLength: largest }).toString('utf8');
+  const text = unpacked(packed);
   const { manifest } = JSON.parse(text) as { manifest?: string };
   if (manifest === undefined) return packed;
   const changed = keptManifest(manifest, keep);

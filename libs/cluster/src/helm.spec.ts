@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { TaskError } from '@strata/tasks';
 import { Helm, refsIn } from './helm';
 import { FakeApi } from './testing/fake-api';
@@ -41,10 +42,26 @@ test('a release is asked for by name; values go by standard input, and nothing o
   expect(read('env')).not.toMatch(/^(HELM_PLUGINS|NODE_OPTIONS)=/m);
   expect(readdirSync(join(dir, 'scratch'))).toEqual([]);
 });
-test('what is not there is an empty history, not a failure', async () => {
-  expect(await helm('echo "Error: release: not found" >&2; exit 1').history(of)).toEqual([]);
-  expect(await helm(`echo '[{"revision":1,"status":"deployed","description":"x","chart":"c"}]'`).history(of)).toEqual([{ revision: 1, status: 'deployed', description: 'x' }]); // prettier-ignore
-});
+test("what is released is read in Helm's own record of the newest revision, without its program; what is not there is nothing", async () => {
+  const api = new FakeApi();
+  await api.start();
+  const at = '/api/v1/namespaces/shop/secrets';
+  const head = (version: number): object => ({ metadata: { name: `sh.helm.release.v1.app.v${version}`, labels: { version: String(version) } } });
+  const record = { version: 10, info: { status: 'pending-upgrade', description: 'demo app' }, manifest: '---\nkind: A\napiVersion: v1\nmetadata: { name: a }\n', chart: {} };
+  const packed = Buffer.from(gzipSync(JSON.stringify(record)).toString('base64')).toString('base64');
+  const app = helm('exit 1', api.kubeconfig);
+  api.answers.set(`GET ${at}`, { status: 200, body: { items: null } });
+  expect([await app.newest(of), await app.objects(of)]).toEqual([null, []]);
+  api.answers.set(`GET ${at}`, { status: 200, body: { items: [head(10), head(9)] } });
+  api.answers.set(`GET ${at}/sh.helm.release.v1.app.v10`, { status: 200, body: { kind: 'Secret', apiVersion: 'v1', data: { release: packed } } });
+  expect(await app.newest(of)).toEqual({ revision: 10, status: 'pending-upgrade', description: 'demo app' });
+  expect(await app.objects(of)).toEqual([{ apiVersion: 'v1', kind: 'A', name: 'a' }]);
+  expect(existsSync(join(dir, 'argv'))).toBe(false);
+  expect(api.asked.find((a) => a.path.startsWith(`${at}?`))).toMatchObject({ path: `${at}?labelSelector=owner%3Dhelm%2Cname%3Dapp`, accept: expect.stringContaining('PartialObjectMetadata') as string });
+  api.answers.set(`GET ${at}/sh.helm.release.v1.app.v10`, { status: 200, body: { kind: 'Secret', apiVersion: 'v1', data: { release: 'bm8=' } } });
+  expect((await failure(app.newest(of))).message).toBe("Helm's record sh.helm.release.v1.app.v10 cannot be read");
+  await api.stop();
+}); // prettier-ignore
 test("a failure has Helm's own words; an API that does not answer may be tried again", async () => {
   const refused = await failure(helm(`echo 'level=WARN msg="x"' >&2; echo "Error: values don't meet the specifications" >&2; exit 1`).rollback(of, 1, limits));
   expect([refused.code, refused.message, refused.retry]).toEqual(['helm-failed', "helm rollback app: values don't meet the specifications", false]);

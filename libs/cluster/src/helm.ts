@@ -4,9 +4,8 @@ import { ManifestObject } from '@strata/model';
 import { type ChartRef, type ObjectRef, refOf, type ReleaseRef, type Releases, type Revision, TaskError } from '@strata/tasks';
 import { execa } from 'execa';
 import { parseAllDocuments } from 'yaml';
-import { z } from 'zod';
 import { Connection, orNull } from './connection';
-import { keepInRecord } from './helm-record';
+import { keepInRecord, newestRecord } from './helm-record';
 
 export interface HelmOptions {
   /** Gives the program, or fails with what to do; asked at each call. */
@@ -18,31 +17,32 @@ export interface HelmOptions {
   /** The folder of a chart whose content is the one that was planned. @throws TaskError where it is not */
   chartDir: (chart: ChartRef) => Promise<string>;
 }
-const kept = 10; // revisions of a release
+const keptRevisions = 10;
 const askMs = 30_000;
 const graceMs = 30_000; // for Helm itself to give up at its own time-out, and to write that down
 const longestOutput = 64 * 1024 * 1024;
 
-const History = z.array(z.looseObject({ revision: z.int(), status: z.string(), description: z.string().default('') }));
 const notThere = /release: not found/;
 /** Lines that say nothing of the cause. */
 const noise = /^(WARNING|Release ".*" does not exist|level=|\s*$)/;
 
-/** Helm's program for one cluster. It finds nothing of whoever runs the server: no plugins, no repositories, no other kubeconfig. */
+/** Helm's program for one cluster, and what it wrote down there: that is read without it. The program finds nothing of whoever runs the server: no plugins, no repositories, no other kubeconfig. */
 export class Helm implements Releases {
+  private kept: { kubeconfig: string; connection: Connection } | null = null;
+
   constructor(private readonly options: HelmOptions) {}
 
-  async history(of: ReleaseRef): Promise<Revision[]> {
-    const text = await this.ask(['history', of.release, '--namespace', of.namespace, '--max', '256', '--output', 'json']);
-    return text === null ? [] : History.parse(JSON.parse(text)).map(({ revision, status, description }) => ({ revision, status, description }));
+  async newest(of: ReleaseRef): Promise<Revision | null> {
+    const record = await newestRecord(await this.connection(), of);
+    return record && { revision: record.version, status: record.info.status, description: record.info.description };
   }
   async upgrade(of: ReleaseRef, what: Parameters<Releases['upgrade']>[1], limits: Parameters<Releases['upgrade']>[2]): Promise<void> {
     const dir = await this.options.chartDir(what);
-    const argv = ['upgrade', of.release, dir, '--install', '--namespace', of.namespace, '--create-namespace', '--history-max', String(kept)];
+    const argv = ['upgrade', of.release, dir, '--install', '--namespace', of.namespace, '--create-namespace', '--history-max', String(keptRevisions)];
     await this.run([...argv, '--description', what.description, '--values', '-', ...timeOut(limits)], { ...limits, input: JSON.stringify(what.values) });
   }
   async rollback(of: ReleaseRef, revision: number, limits: Parameters<Releases['rollback']>[2]): Promise<void> {
-    const argv = ['rollback', of.release, String(revision), '--namespace', of.namespace, '--history-max', String(kept), '--cleanup-on-fail'];
+    const argv = ['rollback', of.release, String(revision), '--namespace', of.namespace, '--history-max', String(keptRevisions), '--cleanup-on-fail'];
     await this.run([...argv, ...timeOut(limits)], limits);
   }
   async uninstall(of: ReleaseRef, limits: Parameters<Releases['uninstall']>[1], { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
@@ -56,8 +56,8 @@ export class Helm implements Releases {
       await orNull(`delete ${kind.kind} ${name}`, () => objects.delete({ ...kind, metadata: { name, namespace } }, undefined, undefined, undefined, undefined, 'Background')); // prettier-ignore
   }
   async objects(of: ReleaseRef): Promise<ObjectRef[]> {
-    const text = await this.ask(['get', 'manifest', of.release, '--namespace', of.namespace]);
-    return text === null ? [] : refsIn(text);
+    const record = await newestRecord(await this.connection(), of);
+    return record === null ? [] : refsIn(record.manifest);
   }
   async written(of: ReleaseRef, revision: number): Promise<{ at: number; version: string } | null> {
     const name = `sh.helm.release.v1.${of.release}.v${revision}`;
@@ -69,8 +69,11 @@ export class Helm implements Releases {
     return { at: Math.max(made, seconds * 1000), version: secret.metadata?.resourceVersion ?? '' };
   }
 
+  /** Kept while the kubeconfig stays the same: connections are reused. */
   private async connection(): Promise<Connection> {
-    return new Connection(await this.options.kubeconfig());
+    const kubeconfig = await this.options.kubeconfig();
+    if (this.kept?.kubeconfig !== kubeconfig) this.kept = { kubeconfig, connection: new Connection(kubeconfig) };
+    return this.kept.connection;
   }
   /** A question; null where there is no such release. */
   private async ask(argv: readonly string[]): Promise<string | null> {

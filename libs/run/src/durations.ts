@@ -31,6 +31,7 @@ export const typicalMs: Readonly<Record<string, number>> = {
   'k3s.server': 20_000,
   'k3s.agent': 15_000,
   'manifests.apply': 12_000,
+  'helm.release': 15_000,
 };
 /** Most tasks of the native layer write a file or two. */
 export const usualMs = 500;

@@ -17,7 +17,7 @@ test('many releases that ask at once have one program, whole', async () => {
     clusters: { kubeconfig: async () => Promise.resolve('') },
     bundles: {},
   });
-  const asked = Array.from({ length: 6 }, (_, i) => releases.of('c').history({ release: `r${i}`, namespace: 'default' }));
-  expect(await Promise.all(asked)).toEqual(asked.map(() => []));
+  const asked = Array.from({ length: 6 }, (_, i) => releases.of('c').rollback({ release: `r${i}`, namespace: 'default' }, 1, { timeoutMs: 5_000, signal: new AbortController().signal }));
+  await Promise.all(asked);
   expect(readdirSync(join(dir, 'helm')).filter((name) => name.startsWith('helm-'))).toEqual([`helm-${'a'.repeat(16)}`]);
 });

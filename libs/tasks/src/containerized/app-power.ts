@@ -18,7 +18,7 @@ type Few = Pick<Context, 'cluster' | 'control' | 'input'>;
 
 /** What runs of the release. @throws TaskError where there is no such release */
 async function workloads({ cluster, control, input }: Few): Promise<KubeObject[]> {
-  if ((await control.releases.history(input)).length === 0) throw noApp(input);
+  if ((await control.releases.newest(input)) === null) throw noApp(input);
   return workloadsOf(cluster, control.releases, input);
 }
 const nameOf = (o: KubeObject): string => `${o.kind}/${o.metadata.name}`;

@@ -20,7 +20,7 @@ export const userLabel = 'strata.local/user';
 
 /** What is left of an application, in words, or null. */
 async function left({ cluster, control, input }: Few): Promise<string | null> {
-  if ((await control.releases.history(input)).length > 0) return `the release ${input.release} is there`;
+  if ((await control.releases.newest(input)) !== null) return `the release ${input.release} is there`;
   if ((await cluster.get(noteRef(input))) !== null) return `the note of ${input.release} is there`;
   const claims = input.deleteData ? await claimsOf(cluster, input) : [];
   if (claims.length > 0) return `its data are there: ${claims.join(', ')}`;
@@ -43,7 +43,7 @@ export const appRemove = defineServerTask({
   },
   async apply(c) {
     const { cluster, control: { releases }, input, progress, log } = c;
-    if ((await releases.history(input)).length > 0) {
+    if ((await releases.newest(input)) !== null) {
       const claims = await markClaims(cluster, releases, input);
       progress(null, `Helm takes ${input.release} away; ${claims.length === 0 ? 'it has no claims' : `its claims are ${claims.join(', ')}`}`);
       await releases.uninstall(input, { timeoutMs: input.timeoutMs, signal: c.signal }, { keep: await dataKeys(releases, input) });

@@ -163,7 +163,7 @@ describe('a release', () => {
     const world = new World();
     await world.run();
     await world.run({}, 'undo');
-    expect([world.statuses(), await world.control.releases.history(of)]).toEqual([[], []]);
+    expect([world.statuses(), await world.control.releases.newest(of)]).toEqual([[], null]);
     await world.run();
     await world.run({ values: { size: 2 } });
     await world.run({ values: { size: 2 } }, 'undo');

@@ -47,8 +47,7 @@ export const noApp = ({ release, namespace }: ReleaseRef): TaskError =>
 export const isJudged = (error: unknown): error is TaskError => error instanceof TaskError && ['gate-closed', 'helm-failed'].includes(error.code);
 
 /** The newest revision, whatever became of it. */
-export const newest = async ({ control, input }: Pick<Few, 'control' | 'input'>): Promise<Revision | undefined> =>
-  (await control.releases.history(input)).at(-1);
+export const newest = ({ control, input }: Pick<Few, 'control' | 'input'>): Promise<Revision | null> => control.releases.newest(input);
 /** To a revision that was proven, or away where there is none; claims that were there before it stay. */
 export async function backTo(c: Few & Pick<ReleaseContext, 'signal' | 'clock'>, good: number, data: readonly string[] = []): Promise<void> {
   if (good > 0) {
@@ -87,7 +86,7 @@ export async function ownGates({ cluster, control: { releases }, input: of }: Fe
 const resources = (input: Input): KubeObject[] => input.resources;
 
 /** What is missing for the release to be as planned, or null. */
-async function missing(c: Pick<Context, 'cluster' | 'control' | 'input'>, last: Revision | undefined): Promise<string | null> {
+async function missing(c: Pick<Context, 'cluster' | 'control' | 'input'>, last: Revision | null): Promise<string | null> {
   const { cluster, control, input } = c;
   if (!last) return `the release ${input.release} is not there`;
   if (last.status !== 'deployed') return `the release ${input.release} is ${last.status}`;
@@ -134,7 +133,7 @@ export const helmRelease = defineServerTask({
     }
   },
   async undo(c) {
-    const good = (await newest(c)) === undefined ? 0 : c.before.good;
+    const good = (await newest(c)) === null ? 0 : c.before.good;
     await backTo(c, good, c.before.data);
     if (good === 0) await c.cluster.delete(noteRef(c.input));
   },
@@ -203,7 +202,7 @@ async function backToGood(c: ReleaseContext, data: readonly string[]): Promise<s
  * to stay unchanged for the whole time that whoever wrote it was given, and longer orders of ours than this one are over (one server, one run of a cluster,
  * one attempt of a step).
  */
-export async function recovered(c: ReleaseContext, data: readonly string[]): Promise<Revision | undefined> {
+export async function recovered(c: ReleaseContext, data: readonly string[]): Promise<Revision | null> {
   const { control: { releases }, input, clock, signal, progress, log } = c;
   const last = await newest(c);
   if (!last || !isPending(last)) return last;

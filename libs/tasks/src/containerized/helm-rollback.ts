@@ -27,7 +27,7 @@ export const helmRollback = defineServerTask({
   async apply(c) {
     const { input } = c;
     const last = await recovered(c, c.before.data);
-    const isThere = last !== undefined && isBack(last, input);
+    const isThere = last !== null && isBack(last, input);
     try {
       if (!isThere) {
         c.progress(null, `Helm takes ${input.release} back to revision ${input.to}`);
@@ -45,7 +45,7 @@ export const helmRollback = defineServerTask({
   async undo(c) {
     const { made } = await readNote(c.cluster, c.input);
     const good = c.before.good;
-    if (good === 0 || (await newest(c)) === undefined) return;
+    if (good === 0 || (await newest(c)) === null) return;
     await backTo(c, good);
     if (made.has(good)) await noteNewestGood(c, good);
   },

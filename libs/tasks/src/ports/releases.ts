@@ -24,8 +24,8 @@ interface Limits {
 
 /** What Helm does in one cluster. Each call ends within its limits. @throws TaskError with Helm's own words */
 export interface Releases {
-  /** Oldest first; empty where there is no such release. */
-  history(of: ReleaseRef): Promise<Revision[]>;
+  /** The newest revision, whatever became of it; null where there is no such release. */
+  newest(of: ReleaseRef): Promise<Revision | null>;
   /** Installs or upgrades; it waits for hooks, not for workloads. */
   upgrade(of: ReleaseRef, what: ChartRef & { values: ChartValues; description: string }, limits: Limits): Promise<void>;
   rollback(of: ReleaseRef, revision: number, limits: Limits): Promise<void>;

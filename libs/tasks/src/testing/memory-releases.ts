@@ -25,8 +25,10 @@ export class MemoryReleases implements Releases {
 
   constructor(private readonly cluster: MemoryCluster) {}
 
-  history = (of: ReleaseRef): Promise<Revision[]> =>
-    Promise.resolve(this.of(of).map(({ revision, status, description }) => ({ revision, status, description })));
+  newest(of: ReleaseRef): Promise<Revision | null> {
+    const last = this.of(of).at(-1);
+    return Promise.resolve(last ? { revision: last.revision, status: last.status, description: last.description } : null);
+  }
   async upgrade(of: ReleaseRef, what: Parameters<Releases['upgrade']>[1]): Promise<void> {
     const refused = this.refuses;
     this.refuses = null;
