@@ -49,6 +49,12 @@ async function mustBeSafe({ host, input }: Context): Promise<void> {
     });
 } // prettier-ignore
 
+/**
+ * Attributes that are not the tree's: JuiceFS notes at its root when it last dumped its metadata, under a name that no other file system takes. With a filter
+ * given, rsync leaves out its own: the `system` attributes, which are ACLs (copied by -A) and what a file system tells of itself.
+ */
+const notOfTheTree = ['--filter=-x lastBackup', '--filter=-x system.*'] as const;
+
 async function rsync({ host, input }: Context, c: Pick<NodeContext<Input>, 'progress' | 'signal'>): Promise<void> {
   const { from, to } = ends(input);
   const keeps = input.source ? reserved.map((name) => `--exclude=/${name}`) : [];
@@ -56,7 +62,7 @@ async function rsync({ host, input }: Context, c: Pick<NodeContext<Input>, 'prog
     const percent = /\s(\d{1,3})%\s/.exec(line)?.[1];
     if (percent !== undefined) c.progress(Math.min(1, Number(percent) / 100), `copying ${from}`);
   };
-  const argv = ['rsync', '-aHAXS', '--numeric-ids', '--delete', '--info=progress2', ...keeps, `${from}/`, `${to}/`] as const;
+  const argv = ['rsync', '-aHAXS', '--numeric-ids', '--delete', '--info=progress2', ...notOfTheTree, ...keeps, `${from}/`, `${to}/`] as const;
   const ran = await host.programs.run([...argv] as [string, ...string[]], { durable: 'copy', timeoutMs: 24 * 3_600_000, onLine: seen, signal: c.signal });
   const quiet = input.pass === 'last' || input.pass === 'back';
   if (ran.code === 0 || (ran.code === 24 && !quiet)) return; // 24: files that vanished while it copied, which the next pass sees
