@@ -1,0 +1,218 @@
+// node bench/rollout.ts [--rounds N] [--kind chart|manifests] [--components N] [--dir DIR] [--keep]: how long components that need each other take, beside their own readiness and beside Helm by hand; and what importing the same images again costs.
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { loadNow } from './measure/cpu.ts';
+import { newestRun, type RunTimes } from './measure/ledger.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = dirname(here);
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '2' },
+    components: { type: 'string', default: '30' },
+    kind: { type: 'string', default: 'chart' },
+    seed: { type: 'string', default: '7' },
+    dir: { type: 'string', default: '/var/lib/strata-bench-rollout' },
+    name: { type: 'string', default: 'benchro' },
+    images: { type: 'boolean', default: false }, // the images of platform, demo and notes too
+    'no-helm': { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+  },
+});
+const { dir, name } = values;
+const home = join(dir, 'server');
+const bundleDir = join(dir, 'bundles');
+const node = join(root, 'node_modules/.bin/node');
+const strata = [node, join(root, 'apps/cli/dist-bundle/strata.cjs')];
+const lab = [node, join(root, 'apps/lab/dist-bundle/lab.cjs')];
+const ours = { XDG_CONFIG_HOME: join(dir, 'config'), XDG_STATE_HOME: join(dir, 'state'), STRATA_HOME: home };
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+function run(argv: readonly string[], { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0] ?? '', argv.slice(1), { env: { ...process.env, ...ours, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (part: Buffer) => (out += part.toString()));
+    child.stderr.on('data', (part: Buffer) => (err += part.toString()));
+    child.stdin.end(input);
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve(out) : reject(new Error(`\`${argv.join(' ')}\` ended with exit status ${code ?? 'signal'}\n${(out + err).slice(-2000)}`)))); // prettier-ignore
+  });
+}
+const inNode = (argv: readonly string[]): readonly string[] => [...lab, 'exec', '--name', name, 'n1', '--', ...argv];
+const kubectl = (...args: string[]): Promise<string> => run(inNode(['kubectl', '--kubeconfig', '/etc/kubernetes/admin.conf', ...args]));
+
+/** Components by name, with what each needs: drawn from a seed (mulberry32), each of up to three of those before it, none farther than ten back. */
+function graph(count: number, seed: number): Map<string, string[]> {
+  let s = seed;
+  const next = (below: number): number => {
+    s = (s + 0x6d2b79f5) | 0;
+    let t = Math.imul(s ^ (s >>> 15), 1 | s);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+  const names = Array.from({ length: count }, (_, i) => `c${String(i + 1).padStart(2, '0')}`);
+  return new Map(
+    names.map((n, i) => [n, i < 4 ? [] : [...new Set(Array.from({ length: 1 + next(3) }, () => names[i - 1 - next(Math.min(i, 10))] ?? ''))].sort()]),
+  );
+}
+/** The longest chain through the graph, where each part takes `cost`: its length, and the parts. */
+function longest(needs: ReadonlyMap<string, string[]>, cost: (n: string) => number): { ms: number; chain: string[] } {
+  const known = new Map<string, { ms: number; chain: string[] }>();
+  for (const [n, of] of needs) {
+    const before = of.map((m) => known.get(m) ?? { ms: 0, chain: [] }).sort((a, b) => b.ms - a.ms)[0] ?? { ms: 0, chain: [] };
+    known.set(n, { ms: before.ms + cost(n), chain: [...before.chain, n] });
+  }
+  return [...known.values()].sort((a, b) => b.ms - a.ms)[0] ?? { ms: 0, chain: [] };
+}
+
+const deployment = (n: string, namespace = ''): string => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${n}${namespace} }
+spec:
+  selector: { matchLabels: { app: ${n} } }
+  template:
+    metadata: { labels: { app: ${n} } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - name: main
+          image: strata.local/web:1
+          imagePullPolicy: IfNotPresent
+          command: [sleep, infinity]
+          resources: { requests: { cpu: 5m, memory: 4Mi } }
+`;
+function writeBundle(needs: ReadonlyMap<string, string[]>): void {
+  const at = join(bundleDir, 'graph');
+  const isChart = values.kind === 'chart';
+  const components = [...needs].map(([n, of]) => {
+    const how = isChart ? `kind: chart, chart: charts/${n}, namespace: graph` : `kind: manifests, manifests: [manifests/${n}.yaml], gates: [{ rollout: { kind: Deployment, name: ${n}, namespace: graph } }]`;
+    return `  - { name: ${n}, ${how}, needs: [${of.join(', ')}] }`;
+  }); // prettier-ignore
+  for (const n of needs.keys()) {
+    const folder = isChart ? join(at, 'charts', n, 'templates') : join(at, 'manifests');
+    mkdirSync(folder, { recursive: true });
+    if (isChart) writeFileSync(join(dirname(folder), 'Chart.yaml'), `apiVersion: v2\nname: ${n}\nversion: 1.0.0\n`);
+    writeFileSync(join(folder, `${n}.yaml`), deployment(n, isChart ? '' : ', namespace: graph'));
+  }
+  writeFileSync(join(at, 'bundle.yaml'), `apiVersion: strata/v1\nkind: Bundle\nmetadata: { name: graph, version: 1.0.0 }\nimages: [{ name: image-web, version: '1.0' }]\ncomponents:\n${components.join('\n')}\n`);
+} // prettier-ignore
+
+interface Seen {
+  made: number;
+  ready: number;
+}
+/** Watches the Deployments of the namespace, by the API of the cluster and nobody of Strata's: when each was made and when it was ready (ms). */
+function watch(): { seen: Map<string, Seen>; stop: () => void } {
+  const seen = new Map<string, Seen>();
+  const argv = inNode(['kubectl', '--kubeconfig', '/etc/kubernetes/admin.conf', 'get', '--raw', '/apis/apps/v1/namespaces/graph/deployments?watch=true']);
+  const child = spawn(argv[0] ?? '', argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const { object: o } = JSON.parse(line) as { object: { metadata: { name: string }; status: { readyReplicas?: number } } };
+    const at = seen.get(o.metadata.name) ?? { made: Date.now(), ready: NaN };
+    if ((o.status.readyReplicas ?? 0) > 0 && Number.isNaN(at.ready)) at.ready = Date.now();
+    seen.set(o.metadata.name, at);
+  });
+  return { seen, stop: () => void child.kill() };
+}
+const emptied = async (): Promise<void> => {
+  await kubectl('delete', 'namespace', 'graph', '--ignore-not-found', '--wait', '--timeout=120s');
+  await kubectl('create', 'namespace', 'graph');
+};
+
+interface Measured {
+  what: string;
+  began: number;
+  ended: number;
+  seen: Map<string, Seen>;
+}
+function tell({ what, began, ended, seen }: Measured, needs: ReadonlyMap<string, string[]>): number {
+  const cost = (n: string): number => (seen.get(n)?.ready ?? NaN) - (seen.get(n)?.made ?? NaN);
+  const { ms, chain } = longest(needs, cost);
+  const all = [...needs.keys()].map(cost).sort((a, b) => a - b);
+  say(
+    `  ${what.padEnd(16)} ${seconds(ended - began)}; ready ${seconds(all[0] ?? NaN)} to ${seconds(all.at(-1) ?? NaN)} after it was made; its critical path ${seconds(ms)} over ${chain.length} (${chain.join(' ')}): ${((ended - began) / ms).toFixed(2)}; load ${loadNow()}`,
+  );
+  return (ended - began) / ms;
+}
+async function byStrata(apply: (bundles: string[]) => Promise<RunTimes>): Promise<Measured> {
+  const watched = watch();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const asked = Date.now();
+  const times = await apply(['graph']);
+  watched.stop();
+  const steps = times.steps.filter((s) => /@graph\./.test(s.step));
+  const [first, last] = [Math.min(...steps.map((s) => s.started)), Math.max(...steps.map((s) => s.ended))];
+  if (steps.some((s) => s.outcome !== 'changed')) throw new Error(`not all were made: ${steps.filter((s) => s.outcome !== 'changed').map((s) => `${s.step} ${s.outcome}`).join(', ')}`); // prettier-ignore
+  return { what: `strata, ${values.kind}`, began: asked + first, ended: asked + last, seen: watched.seen };
+}
+/** Helm by hand: each release as soon as those that it needs are there, `--wait` for its own. */
+async function byHelm(needs: ReadonlyMap<string, string[]>): Promise<Measured> {
+  const helm = readdirSync(join(home, 'helm')).find((n) => n.startsWith('helm-'));
+  const kubeconfig = join(dir, 'kubeconfig');
+  writeFileSync(kubeconfig, await run([...strata, 'kubeconfig', name]), { mode: 0o600 });
+  const watched = watch();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const began = Date.now();
+  const done = new Map<string, Promise<unknown>>();
+  for (const [n, of] of needs) {
+    const argv = [join(home, 'helm', helm ?? ''), 'upgrade', n, join(bundleDir, 'graph/charts', n), '--install', '--namespace', 'graph', '--wait', '--timeout', '5m'];
+    done.set(n, Promise.all(of.map((m) => done.get(m))).then(() => run(argv, { env: { KUBECONFIG: kubeconfig, HOME: dir } })));
+  }
+  await Promise.all(done.values());
+  const ended = Date.now();
+  watched.stop();
+  return { what: 'helm by hand', began, ended, seen: watched.seen };
+} // prettier-ignore
+
+/** What bringing images to a node took: the task's own time. */
+const importMs = ({ steps }: RunTimes): number => steps.filter((s) => /\/(artifacts\.fetch|images\.import)/.test(s.step)).reduce((sum, s) => sum + s.own, 0);
+
+async function clear(): Promise<void> {
+  await run([...lab, 'down', '--name', name]);
+  if (existsSync(home)) await run([...strata, 'down', '--home', home]);
+  rmSync(dir, { recursive: true, force: true });
+}
+async function main(): Promise<void> {
+  await clear();
+  mkdirSync(home, { recursive: true, mode: 0o711 });
+  cpSync(join(root, 'bundles'), bundleDir, { recursive: true });
+  writeFileSync(join(home, 'server.yaml'), `apiPort: 27463\nagentPort: 27464\nartifactPort: 27465\nenrollPort: 27466\nbundleDir: ${bundleDir}\n`, {
+    mode: 0o600,
+  });
+  await run([...strata, 'up', '--home', home, '--no-unit']);
+  await run([...lab, 'up', '--name', name, '--nodes', '1', '--base', 'ready']);
+  try {
+    const needs = graph(Number(values.components), Number(values.seed));
+    writeBundle(needs);
+    const spec = await run([...lab, 'spec', '--name', name]);
+    const apply = async (bundles: string[]): Promise<RunTimes> => {
+      const file = join(dir, 'cluster.yaml');
+      writeFileSync(file, `${spec.trimEnd().replace(/\n {2}bundles:.*$/m, '')}\n  bundles: [${bundles.join(', ')}]\n`, { mode: 0o600 });
+      await run([...strata, 'apply', '-f', file, '--yes']);
+      return newestRun(home);
+    };
+    const bundles = values.images ? ['platform', 'demo', 'notes'] : ['demo'];
+    const first = importMs(await apply(bundles));
+    const again = importMs(await apply(bundles));
+    say(
+      `images of ${bundles.join(', ')}: first ${seconds(first)}, unchanged ${seconds(again)}: ${((100 * again) / first).toFixed(1)} % (limit 5 %); load ${loadNow()}`,
+    );
+    for (let i = 0; i < Number(values.rounds); i++) {
+      say(`round ${i + 1}: ${needs.size} components`);
+      const order = [() => byStrata(apply), ...(values['no-helm'] || values.kind !== 'chart' ? [] : [() => byHelm(needs)])];
+      for (const one of i % 2 === 0 ? order : order.reverse()) {
+        await emptied();
+        tell(await one(), needs);
+      }
+    }
+  } finally {
+    if (!values.keep) await clear();
+  }
+}
+await main();
