@@ -27,6 +27,7 @@ export async function readBundle(dir: string): Promise<ReadBundle> {
     const files = 'manifests' in component ? component.manifests : component.kind === 'operator' ? (component.resources ?? []) : [];
     const objects = (await Promise.all(files.map((f) => manifestsIn(join(dir, f))))).flat();
     if (component.kind === 'crds') mustBeDefinitions(objects, join(dir, files[0] ?? ''));
+    if (isChart(component) && component.perGroup === true) await mustTakeGroups(join(dir, component.chart));
     components.push({ component, objects, digest: isChart(component) ? await chartDigest(join(dir, component.chart)) : null });
   }
   return { bundle, components };
@@ -35,6 +36,12 @@ function mustBeDefinitions(objects: readonly ManifestObject[], file: string): vo
   const other = objects.find((o) => o.kind !== 'CustomResourceDefinition');
   if (other) throw new Error(`${file}:1:1: ${other.kind} ${other.metadata.name} is no definition of a custom resource: put it into a component of kind manifests`);
 } // prettier-ignore
+
+/** @throws Error where a chart that is to take values of groups of nodes has no use for them */
+async function mustTakeGroups(dir: string): Promise<void> {
+  const texts = await Promise.all((await filesBelow(dir, '')).filter((f) => f.startsWith('templates/')).map((f) => readFile(join(dir, f), 'utf8')));
+  if (!texts.some((t) => t.includes('.Values.nodeGroups'))) throw new Error(`${dir}: it is said to take values of groups of nodes (perGroup), but no template has .Values.nodeGroups`); // prettier-ignore
+}
 
 /** The objects of a manifest file, in their order. @throws Error with FILE:LINE:COLUMN */
 async function manifestsIn(file: string): Promise<ManifestObject[]> {

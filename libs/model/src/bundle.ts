@@ -75,6 +75,7 @@ const chart = {
   namespace, // made where it is not there
   values: ChartValues.default({}),
   onFailure: z.enum(['rollback', 'hold']).default('rollback'),
+  perGroup: z.boolean().optional(), // it takes values of its own for groups of nodes, as `nodeGroups`
 } as const;
 /** One part of a bundle that is rolled out, and waited for, by itself. */
 export const Component = z.discriminatedUnion('kind', [
@@ -103,9 +104,14 @@ export const Bundle = z
 export type Bundle = z.infer<typeof Bundle>;
 
 /** A bundle of a cluster, and what the cluster wants otherwise of the charts in it. */
-export const BundleUse = z.union([z.string().min(1), z.strictObject({ name: z.string().min(1), values: z.record(Name, ChartValues).default({}) })]);
+const ValuesOfCharts = z.record(Name, ChartValues);
+export const BundleUse = z.union([
+  z.string().min(1),
+  // groups: over the values, on the nodes of that group
+  z.strictObject({ name: z.string().min(1), values: ValuesOfCharts.default({}), groups: z.record(Name, ValuesOfCharts).default({}) }),
+]);
 export type BundleUse = z.infer<typeof BundleUse>;
-export const bundleUse = (use: BundleUse): { name: string; values: Record<string, ChartValues> } => (typeof use === 'string' ? { name: use, values: {} } : use);
+export const bundleUse = (use: BundleUse): Exclude<BundleUse, string> => (typeof use === 'string' ? { name: use, values: {}, groups: {} } : use);
 
 interface Found {
   path: (string | number)[];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { BundleUse } from './bundle';
-import { Cidr, ClusterName, DataDir, Duration, HostOrIp, Ipv4, NodeName, PackageName, Port, Version } from './names';
+import { BundleUse, bundleUse } from './bundle';
+import { Cidr, ClusterName, DataDir, Duration, HostOrIp, Ipv4, Name, NodeName, PackageName, Port, Version } from './names';
 import { CaSource, MirrorUrl, ProxySpec, RegistryHost } from './outside';
 import { rangeIssues } from './spec-ranges';
 import { storageIssues, StorageSpec } from './storage';
@@ -36,6 +36,7 @@ export const NodeSpec = z
     name: NodeName,
     address: z.union([Ipv4, z.string().regex(/^[a-z][a-z0-9.-]{0,14}$/, 'must be an IPv4 address or the name of an interface')]).optional(),
     role: Role.default('worker'),
+    group: Name.optional(), // nodes of a kind: bundles may have values of their own for them; a label of the node
     labels: z.record(z.string(), z.string()).default({}),
     taints: z.array(Taint).default([]),
     ssh: SshAccess.optional(),
@@ -50,6 +51,13 @@ export const NodeSpec = z
   })
   .meta({ id: 'NodeSpec' });
 export type NodeSpec = z.infer<typeof NodeSpec>;
+/** The label of a node that says of which group it is. */
+export const nodeGroupLabel = 'strata.local/group';
+/** The labels of a node that its spec asks for. */
+export const labelsOf = ({ labels, group }: Pick<NodeSpec, 'labels' | 'group'>): Record<string, string> => ({
+  ...labels,
+  ...(group === undefined ? {} : { [nodeGroupLabel]: group }),
+});
 /** Under which name or address a node is reached by SSH; undefined where the spec says neither. */
 export const sshHost = ({ ssh, address }: Pick<NodeSpec, 'ssh' | 'address'>): string | undefined => ssh?.host ?? address;
 /** Whether two nodes of a spec are one machine, by the place that SSH finds them at. */
@@ -118,6 +126,15 @@ export const ClusterSpec = z
       if (/^\d/.test(n.address ?? '') && sameAddress < j) twice('address', sameAddress, j);
     });
     for (const { path, message } of [...rangeIssues(c.spec), ...storageIssues(c.spec)]) ctx.addIssue({ code: 'custom', path: ['spec', ...path], message });
+    const groups = new Set(c.spec.nodes.flatMap((n) => n.group ?? []));
+    c.spec.bundles.map(bundleUse).forEach((b, i) => {
+      for (const group of Object.keys(b.groups).filter((g) => !groups.has(g)))
+        ctx.addIssue({
+          code: 'custom',
+          path: ['spec', 'bundles', i, 'groups', group],
+          message: `no node has the group "${group}": say \`group: ${group}\` at those that are of it`,
+        });
+    });
     const planes = c.spec.nodes.filter((n) => n.role === 'control-plane').length;
     if (planes === 0) ctx.addIssue({ code: 'custom', path: ['spec', 'nodes'], message: 'no node has the role control-plane: give it to one' });
     if (planes > 1)

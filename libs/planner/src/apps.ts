@@ -125,7 +125,7 @@ function release(a: Asked, what: { content: BundleContent; component: Chart; dig
   }
   // the component as in its bundle, but for its name and place
   const component = { ...of, release: wish.name, namespace: wish.namespace, gates: of.gates.map((g) => inNamespace(g, of.namespace, wish.namespace)) };
-  const input = releaseInput({ name: made.bundle, content, values: { [of.name]: made.given } }, component, { objects: [], digest });
+  const input = releaseInput({ name: made.bundle, content, values: { [of.name]: made.given }, groups: {} }, component, { objects: [], digest });
   line.step(helmRelease, input, { as: keyOf(wish), title: `${inWords(wish)} of ${made.bundle}/${made.component} ${made.version} works` });
   const away = images.length === 0 ? [] : c.absent.filter((name) => a.request.enrolled.has(name));
   return away.length === 0 ? [] : [`${away.join(', ')} cannot be reached and gets no images of it now: its pods there wait until \`strata apply\` brings them`];

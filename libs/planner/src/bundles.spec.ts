@@ -1,4 +1,4 @@
-import { Bundle, type BundleUse, type Component, mergedValues } from '@strata/model';
+import { Bundle, type ClusterSpecInput, type Component, mergedValues } from '@strata/model';
 import { plan } from './plan';
 import type { BundleContent } from './request';
 import { PlanRefused } from './refused';
@@ -18,6 +18,7 @@ const shop = contentOf([
   { name: 'web', kind: 'application', chart: 'charts/web', namespace: 'shop', release: 'front', needs: ['db'], timeout: '90s' },
   { name: 'note', kind: 'manifests', manifests: ['manifests/note.yaml'] },
 ]);
+type BundleUse = NonNullable<ClusterSpecInput['spec']['bundles']>[number];
 const planned = (use: BundleUse, content = shop): ReturnType<typeof plan> =>
   plan(requestOf(specOf({ nodes: nodesOf(2), bundles: [use, 'after'] }), { bundles: { shop: content, after: contentOf([{ name: 'last', kind: 'manifests', manifests: ['manifests/a.yaml'] }]) } })); // prettier-ignore
 const refused = (use: BundleUse, content?: BundleContent): string => {
@@ -54,6 +55,18 @@ describe('bundles in a plan', () => {
     expect(steps.find((s) => s.key === 'cluster/helm.release@shop.db')?.input).toMatchObject({ values: { size: 1, disk: { gib: 9, class: 'fast' } } });
     expect(mergedValues({ a: { b: 1, c: [1, 2] }, d: 1 }, { a: { c: [3] }, d: null })).toEqual({ a: { b: 1, c: [3] }, d: null });
   });
+  it('a group of nodes has values of its own over all others; a chart that is the same everywhere takes none', () => {
+    const tail = contentOf([{ name: 'tail', kind: 'chart', chart: 'charts/tail', perGroup: true, values: { files: 10, every: 5 } }, { name: 'db', kind: 'chart', chart: 'charts/db' }]);
+    const use = { name: 'shop', values: { tail: { files: 20 } }, groups: { gpu: { tail: { every: 1 } } } };
+    const nodes = nodesOf(2).map((n, i) => (i === 1 ? { ...n, group: 'gpu' } : n));
+    const of = (bundle: BundleUse): ReturnType<typeof plan> => plan(requestOf(specOf({ nodes, bundles: [bundle] }), { bundles: { shop: tail } }));
+    const made = of(use).steps;
+    expect(made.find((s) => s.key === 'cluster/helm.release@shop.tail')?.input).toMatchObject({ values: { files: 20, every: 5, nodeGroups: { gpu: { every: 1 } } } });
+    expect(made.find((s) => s.key === 'n2/kubernetes.node-settings')?.input).toMatchObject({ labels: { 'strata.local/group': 'gpu' } });
+    const refusal = (groups: object): unknown => { try { return of({ ...use, groups } as BundleUse); } catch (e) { return e instanceof PlanRefused ? e.message : e; } };
+    expect(refusal({ gpu: { db: {} } })).toMatch(/group of nodes for "db" of the bundle "shop", which is the same on all nodes/);
+    expect(String(refusal({ cpu: { tail: {} } }))).toMatch(/no node has the group \\?"cpu\\?"/);
+  }); // prettier-ignore
   it('nodes get what takes the sets of network policies out again, where something in a bundle enforces them', () => {
     const packages = (content: BundleContent): string => JSON.stringify(planned('shop', content).steps.find((s) => s.key === 'n1/packages.install')?.input);
     expect(packages(shop)).not.toContain('ipset');

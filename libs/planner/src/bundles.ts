@@ -1,4 +1,4 @@
-import { artifactKey, type CatalogEntry, type Component, type Gate, isChart, mergedValues, milliseconds, releaseOf } from '@strata/model';
+import { artifactKey, type CatalogEntry, type ChartValues, type Component, type Gate, isChart, mergedValues, milliseconds, releaseOf } from '@strata/model';
 import { helmRelease, manifestsApply, type Task } from '@strata/tasks';
 import { entryOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
@@ -49,11 +49,13 @@ export type ComponentWork =
 
 type Chart = Extract<Component, { chart: string }>;
 
-/** A chart of a bundle as Helm is to release it, with the values that the cluster wants. */
-export function releaseInput({ name, content: { version }, values }: Bundled, of: Chart, { objects, digest }: Pick<Content, 'objects' | 'digest'>): ReleaseInput {
+/** A chart of a bundle as Helm is to release it, with the values that the cluster wants; what a group of nodes has over them stands below `nodeGroups`. */
+export function releaseInput({ name, content: { version }, values, groups }: Bundled, of: Chart, { objects, digest }: Pick<Content, 'objects' | 'digest'>): ReleaseInput {
   const given = values[of.name] ?? {};
+  const all = mergedValues(of.values, given);
+  const ofGroups = Object.entries(groups).flatMap(([group, own]): [string, ChartValues][] => (own[of.name] === undefined ? [] : [[group, own[of.name] ?? {}]]));
   return {
-    bundle: name, release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: mergedValues(of.values, given),
+    bundle: name, release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: ofGroups.length === 0 ? all : { ...all, nodeGroups: Object.fromEntries(ofGroups) },
     made: { bundle: name, component: of.name, version, given }, resources: objects, gates: of.gates, onFailure: of.onFailure, timeoutMs: milliseconds(of.timeout),
   };
 } // prettier-ignore
@@ -79,14 +81,23 @@ function component(on: Steps, bundle: Bundled, { content, begin }: { content: Co
   else line.after(...obtaining([helm])).step(helmRelease, work.input, { ...options, title: `release ${work.input.release} of bundle ${name} works` });
 }
 
-/** @throws PlanRefused for values of something that the bundle does not have, or that has none. */
-function mustNameCharts({ name, content, values }: Bundled): void {
-  const charts = content.components.map((m) => m.component).filter(isChart).map((m) => m.name); // prettier-ignore
-  const unknown = Object.keys(values).find((key) => !charts.includes(key));
-  if (unknown === undefined) return;
+/** @throws PlanRefused for values of something that the bundle does not have, or that takes none: for all nodes, or for those of a group. */
+function mustNameCharts({ name, content, values, groups }: Bundled): void {
+  const charts = content.components.map((m) => m.component).filter(isChart);
+  const known = (key: string, of: readonly Chart[]): boolean => of.some((m) => m.name === key);
+  const unknown = [values, ...Object.values(groups)].flatMap((v) => Object.keys(v)).find((key) => !known(key, charts));
+  if (unknown !== undefined)
+    throw new PlanRefused(
+      'bundle.no-chart',
+      `the spec has values for "${unknown}" of the bundle "${name}", which has no chart of that name`,
+      charts.length === 0 ? 'leave them out: nothing in this bundle takes values' : `name one of: ${charts.map((m) => m.name).join(', ')}`,
+    );
+  const perGroup = charts.filter((m) => m.perGroup === true);
+  const whole = Object.values(groups).flatMap((v) => Object.keys(v)).find((key) => !known(key, perGroup)); // prettier-ignore
+  if (whole === undefined) return;
   throw new PlanRefused(
-    'bundle.no-chart',
-    `the spec has values for "${unknown}" of the bundle "${name}", which has no chart of that name`,
-    charts.length === 0 ? 'leave them out: nothing in this bundle takes values' : `name one of: ${charts.join(', ')}`,
+    'bundle.not-per-group',
+    `the spec has values of a group of nodes for "${whole}" of the bundle "${name}", which is the same on all nodes`,
+    perGroup.length === 0 ? 'nothing in this bundle takes them: put them into `values`' : `these take them: ${perGroup.map((m) => m.name).join(', ')}`,
   );
 }

@@ -47,7 +47,13 @@ export interface PlanContext {
   controlPlane: { name: string; address: string };
   absent: string[];
   catalog: Catalog;
-  bundles: { name: string; content: BundleContent; values: Readonly<Record<string, ChartValues>> }[];
+  /** `groups`: what the nodes of a group have over the values. */
+  bundles: {
+    name: string;
+    content: BundleContent;
+    values: Readonly<Record<string, ChartValues>>;
+    groups: Readonly<Record<string, Readonly<Record<string, ChartValues>>>>;
+  }[];
   /** Of applications beside the spec's bundles, as far as the catalog has them. */
   appImages: CatalogEntry[];
   facts: ReadonlyMap<string, Facts>;
@@ -97,7 +103,7 @@ export function contextOf(request: PlanRequest): PlanContext {
     outside: outsideOf(spec, [...nodes.map((n) => n.address), ...(request.serverHosts ?? [])]),
     whole: request.spec, there: request.intent.kind === 'add-node', tunnel: spec.nodes.some((n) => n.nat), facts: request.facts, spec, cluster, nodes, controlPlane, absent, catalog: request.catalog, now: request.now,
     names: { api: `api.${suffix}`, meta: `meta.${suffix}`, objects: `objects.${suffix}` },
-    bundles: spec.bundles.map(bundleUse).map(({ name, values }) => ({ name, values, content: bundleNamed(name, request.bundles) })),
+    bundles: spec.bundles.map(bundleUse).map((use) => ({ ...use, content: bundleNamed(use.name, request.bundles) })),
     appImages: (request.appImages ?? []).flatMap((i) => request.catalog.entries.find((e) => e.name === i.name && e.version === i.version) ?? []),
   }; // prettier-ignore
 }

@@ -1,4 +1,4 @@
-import type { CatalogEntry } from '@strata/model';
+import { type CatalogEntry, labelsOf } from '@strata/model';
 import {
   artifactsFetch, k3sAgent, k3sConfigure, k3sInstall, k3sServer, k3sToken, k3sTokenRetire, kubeconfigKeep, kubernetesNodeReady, kubernetesNodeSettings,
   networkReady, nodeAddresses,
@@ -76,7 +76,7 @@ export function k3s(c: PlanContext): Distribution {
   }
   function onceJoined(on: Steps, n: PlannedNode): void {
     const joined = n.role === 'control-plane' ? [keep] : [`${n.name}/k3s.agent`, ...(c.there ? [] : [keep])];
-    const labels = { [`node-role.kubernetes.io/${n.role}`]: n.role === 'control-plane' ? 'true' : '', ...n.spec.labels }; // K3s itself says "true"
+    const labels = { [`node-role.kubernetes.io/${n.role}`]: n.role === 'control-plane' ? 'true' : '', ...labelsOf(n.spec) }; // K3s itself says "true"
     const line = on.line(n.name, ...joined).step(kubernetesNodeReady, { node: n.name });
     line.step(kubernetesNodeSettings, { node: n.name, labels, taints: n.spec.taints });
   }

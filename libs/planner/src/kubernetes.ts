@@ -1,4 +1,4 @@
-import { type CatalogEntry, kubernetesComponents, knownKubernetesVersions } from '@strata/model';
+import { type CatalogEntry, kubernetesComponents, knownKubernetesVersions, labelsOf } from '@strata/model';
 import {
   certificatesRenew,
   etcdSnapshots,
@@ -147,7 +147,7 @@ export function kubernetes(c: PlanContext): Distribution {
 
   function onceJoined(on: Steps, n: PlannedNode): void {
     const joined = n.role === 'control-plane' ? [keep] : [`${n.name}/kubernetes.join`, `${n.name}/kubernetes.admit`];
-    const labels = { [`node-role.kubernetes.io/${n.role}`]: '', ...n.spec.labels };
+    const labels = { [`node-role.kubernetes.io/${n.role}`]: '', ...labelsOf(n.spec) };
     on.line(n.name, ...joined).step(kubernetesNodeSettings, { node: n.name, labels, taints: n.spec.taints });
     on.line(n.name, ...joined, ...there.network).step(kubernetesNodeReady, { node: n.name });
   }
