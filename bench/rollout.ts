@@ -155,7 +155,7 @@ async function byStrata(apply: (bundles: string[]) => Promise<RunTimes>): Promis
 async function byHelm(needs: ReadonlyMap<string, string[]>): Promise<Measured> {
   const helm = readdirSync(join(home, 'helm')).find((n) => n.startsWith('helm-'));
   const kubeconfig = join(dir, 'kubeconfig');
-  writeFileSync(kubeconfig, await run([...strata, 'kubeconfig', name]), { mode: 0o600 });
+  writeFileSync(kubeconfig, await run([...strata, 'kubeconfig', '--cluster', name]), { mode: 0o600 });
   const watched = watch();
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const began = Date.now();
