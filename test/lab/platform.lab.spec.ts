@@ -49,9 +49,9 @@ const inPod = (at: string, script: string): Promise<string> => kubectl('-n', at.
 const addressOf = (at: string): Promise<string> =>
   kubectl('-n', at.split('/')[0] ?? '', 'get', 'pod', at.split('/')[1] ?? '', '-o', 'jsonpath={.status.podIP}');
 /** What a node's port 80 answers to who asks for a host. */
-const asked = (node: string, host: string): Promise<string> =>
+const asked = (node: string, host: string, path = '/'): Promise<string> =>
   new Promise((resolve) => {
-    get({ host: world.lab.node(node).address, port: 80, headers: { host }, timeout: 5_000 }, (r) => {
+    get({ host: world.lab.node(node).address, port: 80, path, headers: { host }, timeout: 5_000 }, (r) => {
       let body = '';
       r.on('data', (d: Buffer) => (body += d.toString()));
       r.on('end', () => resolve(`${r.statusCode} ${body.trim()}`));
@@ -144,6 +144,26 @@ describe('network policies', () => {
     await until('strangers to be let in', 60_000, async () => (await answers('strangers/n1', server)).trim() === 'secrets');
   }, long);
 }); // prettier-ignore
+
+test('users: whoever installs for two of them gives each a namespace that the other cannot reach, and the ingress both', async () => {
+  for (const user of ['alice', 'bob']) {
+    const ran = await world.server.strata(['app', 'install', 'notes/board', '--user', user, '--set', `path=/${user}`, '--set', `title=${user}s`], { timeoutMs: long });
+    expect([ran.code, ran.code === 0 ? '' : ran.stdout.slice(-2_000) + ran.stderr]).toEqual([0, '']);
+  }
+  for (const user of ['alice', 'bob']) await until(`the board of ${user}`, 60_000, async () => (await asked('n2', 'any.test', `/${user}/`)).startsWith('200 '));
+  await create(...nodes.flatMap((node) => ['alice', 'bob'].map((user) => pod(`user-${user}/from-${node}`, { node }))));
+  await runs(...nodes.flatMap((node) => ['alice', 'bob'].map((user) => `user-${user}/from-${node}`)));
+  const service = await kubectl('-n', 'user-alice', 'get', 'service', 'board', '-o', 'jsonpath={.spec.clusterIP}');
+  const there = await kubectl('-n', 'user-alice', 'get', 'pod', '-l', 'app.kubernetes.io/instance=board', '-o', 'jsonpath={.items[0].status.podIP}');
+  const places = [`http://${service}/healthz`, `http://${there}:8080/healthz`, 'http://board.user-alice/healthz'];
+  for (const node of nodes)
+    for (const url of places)
+      for (const user of ['alice', 'bob']) {
+        const said = await inPod(`user-${user}/from-${node}`, `timeout 3 wget -qO- ${url} 2>&1 || true`);
+        expect([user, node, url, said.includes('ok')]).toEqual([user, node, url, user === 'alice']);
+      }
+  expect(await inPod('user-bob/from-n1', 'nslookup board.user-alice.svc.cluster.local 2>&1 || true')).toContain(service); // it was the network that refused, not the name
+}, long); // prettier-ignore
 
 test('sealed-secrets: a secret that is gone is opened again by an operator that restarts', async () => {
   const words = (): Promise<string> => kubectl('-n', 'platform', 'get', 'secret', 'seal-proof', '-o', 'jsonpath={.data.words}').catch(() => '');
