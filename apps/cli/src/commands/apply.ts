@@ -4,6 +4,7 @@ import { type ApplyClusterBody, type BucketKey, type ClusterSpec, type ClusterVi
 import type { ServerContext } from '../context/context';
 import { followRun } from '../follow/follow-run';
 import { type Waiting, whenFree } from '../follow/when-free';
+import { withEnvironmentMirrors } from '../spec/environment-mirrors';
 import { readSpecFile } from '../spec/read-spec';
 import { SecretCollector } from '../ssh/collect-secrets';
 import type { Cli, FollowFlags } from './cli';
@@ -22,7 +23,9 @@ export async function sendSpec(cli: Cli, file: string, server: { client: ApiClie
 
 /** The spec of a file, with what opens its machines: asked for only where a machine has no agent yet. */
 export async function readSpec(cli: Cli, file: string, server: { client: ApiClient; context: ServerContext }): Promise<ApplyClusterBody> {
-  const { spec, written } = readSpecFile(file);
+  const { spec: ofFile, written } = readSpecFile(file);
+  const { spec, note } = withEnvironmentMirrors(ofFile, cli.env);
+  if (note !== null) cli.terminal.err(note);
   const enrolled = await enrolledNodes(server.client, spec.metadata.name);
   const collector = new SecretCollector({ env: cli.env, terminal: cli.terminal, serverIsLocal: isLocal(server.context.url) });
   const nodes = [];
