@@ -189,9 +189,11 @@ test('an older copy of its files, put there while nobody looked, is known by its
 test('the machine of the metadata goes back as a whole, with what it noted itself: the other node leaves by itself', async () => {
   const [data, mark, older] = ['/var/lib/strata-metadata/appendonlydir', '/var/lib/strata-metadata-mark', '/root/older-machine'];
   await sh('n1', `systemctl stop strata-metadata && mkdir ${older} && cp -a ${data} ${mark} ${older} && systemctl start strata-metadata`, 120_000);
+  const noted = async (): Promise<number> => Number(await sh('n2', 'cat /etc/strata/storage/juicefs/beat'));
+  const then = await noted();
   await startWriters();
   await moreWritten(20);
-  await until('the node to have noted more than is in the older copy', 30_000, async () => Number(await sh('n2', 'cat /etc/strata/storage/juicefs/beat')) > 3 || null);
+  await until('the node to have noted more than is in the older copy', 60_000, async () => (await noted()) > then + 1 || null);
   unguarded.from = Date.now() / 1000;
   await sh('n1', `systemctl stop strata-metadata && rm -rf ${data} ${mark} && cp -a ${older}/appendonlydir ${data} && cp -a ${older}/strata-metadata-mark ${mark} && systemctl start strata-metadata`, 120_000);
   expect(await bound()).toEqual(open()); // it cannot know
