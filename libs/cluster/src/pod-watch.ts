@@ -8,6 +8,7 @@ import { podView, workloadOf } from './pod-view';
 const relistMs = 4 * 60_000;
 const backOffMs = [1_000, 2_000, 5_000, 15_000, 30_000];
 const ownersEveryMs = 10_000;
+const { compare } = new Intl.Collator(); // of thousands of names, many times as fast as localeCompare
 /** Whose release is looked up: what else has pods (nodes, Jobs) Helm notes nothing at, or names in a label of the pods. */
 const noted = ['Deployment', 'StatefulSet', 'DaemonSet'];
 
@@ -62,7 +63,7 @@ export class PodWatch {
       return podView(p, { release: of && (this.releases.get(keyOf(of, namespace)) || null), usage: usages.get(`${namespace}/${name}`) ?? null });
     });
     const order = (p: PodView): string => `${p.namespace}/${p.name}`;
-    return { heardAt: this.heard, behind: this.trouble, pods: views.sort((a, b) => order(a).localeCompare(order(b))) };
+    return { heardAt: this.heard, behind: this.trouble, pods: views.sort((a, b) => compare(order(a), order(b))) };
   }
 
   /** A list and a watch of their own: what was known before stays until the new list is there. */

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { ApiError, ConnectionError, type ApiClient, type Reconnecting } from '@strata/api-client';
 import type { PodNews, PodView } from '@strata/model';
 import { paper } from '../testing/paper';
@@ -58,6 +59,23 @@ test('a connection that breaks is told of when it is not there again at once, an
   const steps: Step[] = [all(), (o) => o.onReconnect?.('lost', 1, 50), (o) => o.onConnected?.(), (o) => o.onReconnect?.('lost', 1, 50), (o) => o.onReconnect?.('refused', 2, 250), (o) => o.onConnected?.()]; // prettier-ignore
   expect((await watched(steps)).err).toEqual(['the server does not answer (refused); trying again until it does', 'the server answers again']);
   expect((await watched(steps, { json: true })).err).toEqual([JSON.stringify({ kind: 'reconnecting', attempt: 2, why: 'refused', inMs: 250 })]);
+});
+test('on a terminal: the table as it is, painted again, and what is wrong with the connection below it', async () => {
+  const painted: string[] = [];
+  const stdout = jest.spyOn(process.stdout, 'write').mockImplementation((text) => painted.push(String(text)) > 0);
+  try {
+    const { cli } = paper();
+    const live = { ...cli, terminal: { ...cli.terminal, live: true, size: { columns: 100, rows: 20 } } };
+    const steps: Step[] = [all(pod('a'), pod('b')), gone('a'), (o) => o.onReconnect?.('refused', 2, 250)];
+    const left = watchPods(client(steps, () => setTimeout(interrupt, 700)), { cluster: 'home', wanted: () => true, json: false }, live); // prettier-ignore
+    await expect(left).rejects.toMatchObject({ what: { exitCode: 130 } });
+  } finally {
+    stdout.mockRestore();
+  }
+  const text = painted.join('');
+  expect(text).toContain('shop       b    n1');
+  expect(text).toContain('the server does not answer (refused); trying again');
+  expect(text).not.toMatch(/shop +a/);
 });
 test('a refusal ends it', async () => {
   const refusal = new ApiError({ type: 'x', title: 'x', status: 409, detail: 'no Kubernetes', remedy: 'install', code: 'no-kubeconfig' }, 'GET');

@@ -14,6 +14,7 @@ export interface PodsWish {
   json: boolean;
 }
 const frameEveryMs = 500;
+const { compare } = new Intl.Collator();
 
 /**
  * Shows pods as they change: a table that is painted again on a terminal, else the table once and then a line for each change. It never ends by itself.
@@ -49,7 +50,7 @@ export class PodPicture {
   constructor(private readonly wanted: (pod: PodView) => boolean) {}
 
   get view(): PodsView {
-    return { ...this.head, pods: [...this.pods.values()].sort((a, b) => keyOf(a).localeCompare(keyOf(b))) };
+    return { ...this.head, pods: [...this.pods.values()].sort((a, b) => compare(keyOf(a), keyOf(b))) };
   }
   /** Gives what of it is of those that are wanted. */
   take(news: PodNews): Change[] {
@@ -87,9 +88,10 @@ const jsonScreen = ({ terminal }: Cli): Screen => ({
 });
 
 /** What a pod uses changes all the time, and is no line. */
-function lineScreen({ terminal, now }: Cli): Screen {
+function lineScreen(cli: Cli): Screen {
+  const { terminal } = cli;
   let lines: Map<string, string> | null = null;
-  const say = (words: string): void => terminal.out(`${new Date(now()).toISOString().slice(11, 19)}  ${words}`);
+  const say = (words: string): void => terminal.out(`${new Date(cli.now()).toISOString().slice(11, 19)}  ${words}`);
   const sayPod = (known: Map<string, string>, pod: PodView): void => {
     const line = podLine(pod);
     if (known.get(keyOf(pod)) !== line) say(line);
@@ -105,7 +107,7 @@ function lineScreen({ terminal, now }: Cli): Screen {
       if (lines === null) {
         const { view } = picture;
         lines = new Map(view.pods.map((p) => [keyOf(p), podLine(p)]));
-        return terminal.out(podsText(view, now()));
+        return terminal.out(podsText(view, cli.now()));
       }
       if (event === 'state') return say(data.behind === null ? 'as of now again' : `not of now any more: ${data.behind}`);
       if (event === 'pod') return sayPod(lines, data);
@@ -123,12 +125,13 @@ function lineScreen({ terminal, now }: Cli): Screen {
   };
 }
 
-function liveScreen({ terminal, now }: Cli): Screen {
+function liveScreen(cli: Cli): Screen {
+  const { terminal } = cli;
   const frame = liveFrame();
   let seen: PodPicture | null = null;
   let broken = '';
   const draw = (): void => {
-    if (seen !== null && terminal.size.rows > 0) frame.show(podsFrame(seen.view, { now: now(), ...terminal.size, broken }));
+    if (seen !== null && terminal.size.rows > 0) frame.show(podsFrame(seen.view, { now: cli.now(), ...terminal.size, broken }));
   };
   const timer = setInterval(draw, frameEveryMs);
   return {

@@ -30,14 +30,42 @@ test('the watch that falls behind and catches up is told, and not how often it w
   changes.take(seen([pod('a')]));
   expect(since(changes, id)).toEqual([['state', '{"heardAt":7,"behind":null}']]);
 });
-test.each<[string, PodUsage | null, PodUsage | null, boolean]>([
-  ['hardly', { cpuMillis: 3, memoryBytes: 2 ** 30 }, { cpuMillis: 7, memoryBytes: 2 ** 30 + 2 ** 20 }, false],
-  ['much in processor', { cpuMillis: 3, memoryBytes: 5 }, { cpuMillis: 8, memoryBytes: 5 }, true],
-  ['much in memory', { cpuMillis: 3, memoryBytes: 5 }, { cpuMillis: 3, memoryBytes: 5 + 2 ** 20 }, true],
-  ['a twentieth of much', { cpuMillis: 2000, memoryBytes: 5 }, { cpuMillis: 2099, memoryBytes: 5 }, false],
-  ['from being measured', { cpuMillis: 3, memoryBytes: 5 }, null, true],
-  ['to being measured', null, { cpuMillis: 0, memoryBytes: 0 }, true],
-])('what a pod uses and moved %s', (_, before, now, told) => {
+test.each<[string, [PodUsage | null, PodUsage | null], boolean]>([
+  [
+    'hardly',
+    [
+      { cpuMillis: 3, memoryBytes: 2 ** 30 },
+      { cpuMillis: 7, memoryBytes: 2 ** 30 + 2 ** 20 },
+    ],
+    false,
+  ],
+  [
+    'much in processor',
+    [
+      { cpuMillis: 3, memoryBytes: 5 },
+      { cpuMillis: 8, memoryBytes: 5 },
+    ],
+    true,
+  ],
+  [
+    'much in memory',
+    [
+      { cpuMillis: 3, memoryBytes: 5 },
+      { cpuMillis: 3, memoryBytes: 5 + 2 ** 20 },
+    ],
+    true,
+  ],
+  [
+    'a twentieth of much',
+    [
+      { cpuMillis: 2000, memoryBytes: 5 },
+      { cpuMillis: 2099, memoryBytes: 5 },
+    ],
+    false,
+  ],
+  ['from being measured', [{ cpuMillis: 3, memoryBytes: 5 }, null], true],
+  ['to being measured', [null, { cpuMillis: 0, memoryBytes: 0 }], true],
+])('what a pod uses and moved %s', (_, [before, now], told) => {
   const changes = new PodChanges();
   changes.take(seen([pod('a', { usage: before })]));
   expect(changes.take(seen([pod('a', { usage: now })]))).toBe(told);

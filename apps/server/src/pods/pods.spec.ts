@@ -48,8 +48,9 @@ function listen(lastEventId?: string, paused = false): Promise<Stream> {
           const messages = (text + part.toString()).split('\n\n');
           text = messages.pop() ?? '';
           for (const m of messages) {
-            const { event, id = '', data } = Object.fromEntries(m.split('\n').map((l) => l.split(/: (.*)/s))) as { event?: string; id?: string; data?: string };
-            if (event !== undefined) stream.news.push({ ...PodNews.parse({ event, data: JSON.parse(data ?? '') }), id });
+            const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, 'm').exec(m)?.[1];
+            const [event, id = '', data = ''] = ['event', 'id', 'data'].map(field);
+            if (event !== undefined) stream.news.push({ ...PodNews.parse({ event, data: JSON.parse(data) as unknown }), id });
           }
         });
         if (paused) a.pause();
