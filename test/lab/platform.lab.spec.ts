@@ -77,6 +77,40 @@ test('metrics: who asks how much nodes and pods use is answered', async () => {
   expect(await kubectl('top', 'pods', '-A', '--no-headers')).toMatch(/kube-system +etcd-n1 +\d+m +\d+Mi/);
 }, long); // prettier-ignore
 
+interface Pods {
+  pods: { namespace: string; name: string; layer: string; usage: { cpuMillis: number; memoryBytes: number } | null }[];
+}
+test('strata pods: what each uses, what Kubernetes tells of one, and what it says', async () => {
+  const pods = async (...more: string[]): Promise<Pods['pods']> => (JSON.parse(await world.server.must(['pods', '--cluster', world.cluster, '-o', 'json', ...more])) as Pods).pods;
+  await create(pod('default/talks', { node: 'n2', says: 'first words' }));
+  await runs('default/talks');
+  // the server asks who measures each 15 s, or after a minute where nobody did; a new pod is measured after its second look
+  const measured = await until('pods to have usage', 240_000, async () => {
+    const all = await pods();
+    const some = ['kube-system/etcd-n1', 'default/talks'].map((at) => all.find((p) => `${p.namespace}/${p.name}` === at)?.usage ?? null);
+    return some.every((u) => u !== null) ? some : null;
+  });
+  process.stdout.write(`    etcd and a pod that sleeps use: ${JSON.stringify(measured)}\n`);
+  expect(measured[0]?.memoryBytes).toBeGreaterThan(2 ** 20);
+  expect(await world.server.must(['pods', '--cluster', world.cluster])).toMatch(/CPU +MEMORY\n/);
+  const of = async (...filter: string[]): Promise<string[]> => [...new Set((await pods(...filter)).map((p) => p.layer))];
+  expect([await of('--layer', 'orchestration'), await of('--layer', 'containerized')]).toEqual([['orchestration'], ['containerized']]);
+
+  const told = JSON.parse(await world.server.must(['pods', 'events', 'default/talks', '--cluster', world.cluster, '-o', 'json'])) as { events: { reason: string; at: number; type: string }[] };
+  expect(told.events.map((e) => e.reason)).toEqual(expect.arrayContaining(['Pulled', 'Created', 'Started']));
+  expect(told.events.map((e) => e.at)).toEqual(told.events.map((e) => e.at).sort((a, b) => a - b));
+  expect(await world.server.must(['pods', 'logs', 'default/talks', '--cluster', world.cluster])).toBe('talks main: first words\n');
+  const nobody = await world.server.strata(['pods', 'logs', 'default/nobody', '--cluster', world.cluster]);
+  expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('there is no pod nobody in default')]);
+
+  const watching = world.server.strata(['pods', '--cluster', world.cluster, '-n', 'default', '--watch', '-o', 'json'], { timeoutMs: 30_000 });
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  await kubectl('delete', 'pod/talks', '--wait=true');
+  const { stdout } = await watching; // killed after its time: it does not end by itself
+  const news = stdout.trim().split('\n').map((l) => JSON.parse(l) as { event: string; data: { name?: string } });
+  expect([news[0]?.event, news.some((n) => n.event === 'gone' && n.data.name === 'talks')]).toEqual(['pods', true]);
+}, long); // prettier-ignore
+
 test('local-path: a claim without a class has a volume on the node of its pod, and gives it back', async () => {
   expect(await kubectl('get', 'storageclass', 'local-path', '-o', 'jsonpath={.metadata.annotations.storageclass\\.kubernetes\\.io/is-default-class}')).toBe('true');
   await create(

@@ -18,7 +18,7 @@ test('all that was promised is there', () => {
   const document = cliDocument(strataProgram(paper().cli));
   for (const command of [
     'up', 'down', 'init', 'schema', 'validate', 'plan', 'apply', 'precheck', 'download', 'prepare', 'install', 'activate', 'node add', 'node list', 'node show <name>', 'node remove <name>',
-    'node join-command <name>', 'runs list', 'runs show [run]', 'runs watch [run]', 'runs cancel [run]', 'runs resume [run]', 'runs retry <run> <step>', 'logs <run> <step>', 'status', 'pods', 'images',
+    'node join-command <name>', 'runs list', 'runs show [run]', 'runs watch [run]', 'runs cancel [run]', 'runs resume [run]', 'runs retry <run> <step>', 'logs <run> <step>', 'status', 'pods', 'pods events <namespace/name>', 'pods logs <namespace/name>', 'images',
     'cluster list', 'cluster show [name]', 'cluster delete <name>', 'kubeconfig', 'kubectl [args…]', 'uninstall [cluster]', 'lab [args…]', 'quickstart', 'version', 'completion <shell>', 'doctor [node]', 'support', 'node changes <name>', 'bundle lint <folder>', 'bundle schema',
   ]) expect(document).toContain(`| \`strata ${command}\` |`); // prettier-ignore
 });

@@ -12,7 +12,8 @@ export function cliDocument(program: Command): string {
 function leaves(command: Command, path: string): { path: string; command: Command }[] {
   const here = path === '' ? command.name() : `${path} ${command.name()}`;
   const visible = command.commands.filter((c) => c.name() !== 'help' && c.name() !== 'complete');
-  return visible.length === 0 ? [{ path: here, command }] : visible.flatMap((c) => leaves(c, here));
+  const itself = visible.length === 0 || (path !== '' && command.options.length > 0); // `pods` does something, and has commands below it
+  return [...(itself ? [{ path: here, command }] : []), ...visible.flatMap((c) => leaves(c, here))];
 }
 
 const head = [
@@ -22,7 +23,7 @@ const head = [
   '',
   '**Which server:** `--context NAME`, else `STRATA_SERVER` with `STRATA_TOKEN_FILE` and `STRATA_CA_FILE` (or `STRATA_CA_PIN`), else `~/.config/strata/config.yaml` (0600; `strata up` writes it).',
   '',
-  '**Exit codes:** 0 done or nothing to do · 1 failed · 2 wrong command, file or option, nothing was sent (`plan --detailed-exitcode`: something would be done) · 3 a precheck said no, nothing was changed · 4 degraded: some workers are left behind; those that were away are finished by themselves when they return, those where a step failed by `runs resume` · 5 another run is at work on the cluster · 124 not over in time, the run goes on · 130 left with Ctrl-C, the run goes on. `kubectl` and `lab exec` end with the code of what they ran.',
+  '**Exit codes:** 0 done or nothing to do · 1 failed · 2 wrong command, file or option, nothing was sent (`plan --detailed-exitcode`: something would be done) · 3 a precheck said no, nothing was changed · 4 degraded: some workers are left behind; those that were away are finished by themselves when they return, those where a step failed by `runs resume` · 5 another run is at work on the cluster · 124 not over in time, the run goes on · 130 left with Ctrl-C, what runs goes on. `kubectl` and `lab exec` end with the code of what they ran.',
   '',
   '**Secrets** for the first contact by SSH never stand in the spec or in arguments: `passwordFrom`, `sudoPasswordFrom` and `passphraseFrom` are `prompt`, `env:NAME` or `file:PATH` (`sudoPasswordFrom` also `same`). They are sent once, over TLS. `~/.ssh/config`, `~/.ssh/known_hosts` and the usual key files are read here, on the machine of whoever types. With `ssh.agent: true` (or `--agent`) your own ssh agent is used when you type on the control host: the path of its socket goes along, the key never leaves the agent; a server whose own environment has `SSH_AUTH_SOCK` falls back to that one.',
   '',

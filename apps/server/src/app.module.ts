@@ -11,7 +11,6 @@ import { HealthController } from './api/health.controller';
 import { IdempotencyInterceptor } from './api/idempotency.interceptor';
 import { OpenApiController, OpenApiDocument } from './api/open-api.controller';
 import { AppsController } from './apps/apps.controller';
-import { FollowAppLogs } from './apps/follow-app-logs';
 import { ShowApps } from './apps/show-apps';
 import { ArtifactListener } from './artifacts/artifact-listener';
 import { ArtifactsController } from './artifacts/artifacts.controller';
@@ -32,7 +31,6 @@ import { ClustersController } from './clusters/clusters.controller';
 import { DeleteCluster } from './clusters/delete-cluster';
 import { ShowClusters } from './clusters/show-clusters';
 import { ShowHealth } from './clusters/show-health';
-import { ShowPods } from './clusters/show-pods';
 import { DoctorController } from './doctor/doctor.controller';
 import { ExamineNodes } from './doctor/examine-nodes';
 import { KeepLastWords } from './doctor/last-words';
@@ -56,6 +54,11 @@ import { ReleasedOrders } from './orders/released-orders';
 import { OrderSecrets } from './orders/secrets';
 import { ServerOrders } from './orders/server-orders';
 import { SettleOrder } from './orders/settle';
+import { FollowLogs } from './pods/follow-logs';
+import { FollowPods } from './pods/follow-pods';
+import { PodsController } from './pods/pods.controller';
+import { ShowPodEvents } from './pods/show-pod-events';
+import { ShowPods } from './pods/show-pods';
 import { AdvanceRuns } from './runs/advance-runs';
 import { ChangeRun } from './runs/change-run';
 import { CheckNodes } from './runs/check-nodes';
@@ -84,7 +87,8 @@ import { SupportController } from './support/support.controller';
 
 /** Cases that several nouns share are global: one object of each for the whole server. */
 const ledgerCases = [RunBook, Situations, OrderPlaces, ReleasedOrders, SettleOrder, OrderSecrets, StartRun];
-const clusterCases = [ShowClusters, ShowHealth, ShowPods, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases, ShowApps, FollowAppLogs];
+const clusterCases = [ShowClusters, ShowHealth, ApplyCluster, DeleteCluster, ClusterEdges, ClusterReleases, ShowApps];
+const podCases = [ShowPods, FollowPods, ShowPodEvents, FollowLogs];
 const nodeCases = [ShowNodes, ShowImages, AddNode, RemoveNode, MakeJoinCommand, EnrollNode, InstallAgent, RemoveAgent, Controls, SeeMachines];
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener, TrustBundleKeys, TakeBundleFiles, MakeBundleFiles];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
@@ -96,13 +100,13 @@ const runCases = [CheckNodes, ProbePairs, PrepareRun, AdvanceRuns, EndRun, Forge
 class CasesModule {
   static over(edges: Edges): DynamicModule {
     const agentFiles = { provide: AgentFiles, useValue: new AgentFiles(edges.settings.agentFile, join(edges.settings.home, 'cache')) };
-    const cases = [...ledgerCases, ...clusterCases, ...nodeCases, ...artifactCases, ...orderCases, ...runCases, ...careCases];
+    const cases = [...ledgerCases, ...clusterCases, ...podCases, ...nodeCases, ...artifactCases, ...orderCases, ...runCases, ...careCases];
     const processors = { provide: OrderProcessors, useClass: Processors };
     const providers = [{ provide: Edges, useValue: edges }, agentFiles, processors, ...cases];
     return { module: CasesModule, providers, exports: providers };
   }
 }
-@Module({ controllers: [ClustersController, AppsController] })
+@Module({ controllers: [ClustersController, PodsController, AppsController] })
 class ClustersModule {}
 @Module({ controllers: [NodesController, MachinesController] })
 class NodesModule {}

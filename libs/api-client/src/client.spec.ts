@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RunEvent } from '@strata/model';
+import type { PodNews, RunEvent } from '@strata/model';
 import { ApiError, ConnectionError, UnexpectedAnswer } from './api-error';
 import { ApiClient } from './client';
 import { connectTo } from './node-transport';
@@ -59,6 +59,21 @@ describe('calls', () => {
     expect(seen[0]?.url).toBe('/v1/clusters/home/apps/office/db/logs?follow=true&tail=5');
     answer = json(404, { type: 'x', title: 'not found', status: 404, detail: 'there is no application', remedy: 'see', code: 'not-found' });
     await expect(client.appLogs('home', { namespace: 'office', name: 'db' }).next()).rejects.toMatchObject({ code: 'not-found' });
+  });
+  it('gives the lines and the events of a pod', async () => {
+    const line = { pod: 'n1.a', container: 'main', text: 'hello' };
+    answer = (_, response) => response.writeHead(200).end(`${JSON.stringify(line)}\n\n`);
+    const lines = [];
+    for await (const l of client.podLogs('home', { namespace: 'shop', name: 'n1.a' }, { previous: true, container: 'main' })) lines.push(l);
+    const view = {
+      cluster: 'home',
+      namespace: 'shop',
+      name: 'n1.a',
+      events: [{ at: 2, firstAt: 1, type: 'Warning', reason: 'BackOff', message: 'again', count: 3 }],
+    };
+    answer = json(200, view);
+    expect([lines, await client.podEvents('home', { namespace: 'shop', name: 'n1.a' })]).toEqual([[line], view]);
+    expect(seen.map((s) => s.url)).toEqual(['/v1/clusters/home/pods/shop/n1.a/logs?previous=true&container=main', '/v1/clusters/home/pods/shop/n1.a/events']);
   });
   it('does not take what is not the API for an answer', async () => {
     answer = (_, response) => response.writeHead(200).end('<html>');
@@ -159,6 +174,39 @@ describe('following a run', () => {
     })();
     await expect(reading).rejects.toMatchObject({ reason: 'aborted' });
     expect(events).toEqual([1]);
+  });
+});
+
+describe('following pods', () => {
+  const gone = (id: string, name: string): string => `event: gone\nid: ${id}\ndata: ${JSON.stringify({ namespace: 'shop', name })}\n\n`;
+  const all = (id: string): string => `event: pods\nid: ${id}\ndata: ${JSON.stringify({ cluster: 'home', heardAt: 1, behind: null, pods: [] })}\n\n`;
+  const some = async (count: number, options?: Parameters<ApiClient['followPods']>[1]): Promise<PodNews[]> => {
+    const news: PodNews[] = [];
+    for await (const n of client.followPods('home', options)) if (news.push(n) === count) break;
+    return news;
+  };
+  it('goes on after the last word over broken connections, and leaves out what it does not know', async () => {
+    const retries: string[] = [];
+    answer = (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      if (seen.length === 1)
+        return void response.write(`${all('7-1.1')}event: weather\nid: 7-1.2\ndata: {}\n\n${gone('7-1.3', 'a')}event: go`, () => response.destroy());
+      if (seen.length === 2) return void response.destroy();
+      response.write(seen.length === 3 ? `: ping\n\n${gone('7-1.4', 'b')}` : all('8-1.1'));
+      if (seen.length === 3) response.end();
+    };
+    const news = await some(4, { onReconnect: (why) => retries.push(why) });
+    expect(news.map((n) => (n.event === 'gone' ? n.data.name : n.event))).toEqual(['pods', 'a', 'b', 'pods']);
+    expect(seen.map((s) => [s.url, s.headers['last-event-id']])).toEqual(
+      [undefined, '7-1.3', '7-1.3', '7-1.4'].map((id) => ['/v1/clusters/home/pods/stream', id]),
+    );
+    expect(retries).toHaveLength(3);
+  });
+  it('stops at a refusal, and at what is no word of the API', async () => {
+    answer = json(409, { type: 'x', title: 'x', status: 409, detail: 'no Kubernetes', remedy: 'install', code: 'no-kubeconfig' });
+    await expect(some(1)).rejects.toMatchObject({ name: 'ApiError', code: 'no-kubeconfig' });
+    answer = (_, response) => void response.writeHead(200).write('event: pod\ndata: {"name":1}\n\n');
+    await expect(some(1)).rejects.toBeInstanceOf(UnexpectedAnswer);
   });
 });
 

@@ -27,6 +27,9 @@ import {
   NodeChanges,
   NodeAdded,
   NodeView,
+  PodEventsView,
+  type PodNews,
+  type PodRef,
   PodsView,
   RunDetails,
   type RunEvent,
@@ -39,7 +42,9 @@ import {
 } from '@strata/model';
 import { z } from 'zod';
 import { ApiCalls, jsonOf, parsedAs, refusal } from './calls';
-import { type FeedOptions, followEvents, silenceMs } from './run-feed';
+import { type Reconnecting, silenceMs } from './message-feed';
+import { followPods } from './pod-feed';
+import { type FeedOptions, followEvents } from './run-feed';
 import { linesOf, textOf } from './transport';
 
 const nothing = z.unknown().transform(() => undefined);
@@ -118,19 +123,26 @@ export class ApiClient extends ApiCalls {
   pods(cluster: string): Promise<PodsView> {
     return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/pods`, answer: PodsView, timeoutMs: 60_000 });
   }
+  /** The same as it changes: all pods first. It goes on until the loop is left, or the signal. */
+  followPods(cluster: string, options: Reconnecting = {}): AsyncGenerator<PodNews> {
+    const feed = { path: at`/v1/clusters/${cluster}/pods/stream`, headers: this.headers, refused: refusal };
+    return followPods(this.transport, feed, { signal: this.options.signal, ...options });
+  }
+  /** What Kubernetes tells of a pod, the newest last. */
+  podEvents(cluster: string, { namespace, name }: PodRef): Promise<PodEventsView> {
+    return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/pods/${namespace}/${name}/events`, answer: PodEventsView, timeoutMs: 60_000 });
+  }
+  /** What the containers of a pod say, line by line; with `follow` until the loop is left, or the pod is over. */
+  podLogs(cluster: string, { namespace, name }: PodRef, query: AppLogQuery = {}): AsyncGenerator<AppLogLine> {
+    return this.logs(at`/v1/clusters/${cluster}/pods/${namespace}/${name}/logs`, query);
+  }
   /** The applications of a cluster, as the cluster itself tells. */
   apps(cluster: string): Promise<AppsView> {
     return this.call({ method: 'GET', path: at`/v1/clusters/${cluster}/apps`, answer: AppsView, timeoutMs: 60_000 });
   }
   /** What the containers of an application say, line by line; with `follow` until the loop is left. */
-  async *appLogs(cluster: string, { namespace, name }: AppRef, query: AppLogQuery = {}): AsyncGenerator<AppLogLine> {
-    const wish = new URLSearchParams(
-      Object.entries(query).flatMap(([k, v]): [string, string][] => (v === undefined ? [] : [[k, typeof v === 'string' ? v : JSON.stringify(v)]])),
-    );
-    const path = `${at`/v1/clusters/${cluster}/apps/${namespace}/${name}/logs`}?${wish.toString()}`;
-    const answer = await this.transport.send({ method: 'GET', path, headers: this.headers, timeoutMs: silenceMs, signal: this.options.signal });
-    if (answer.status !== 200) throw await refusal(answer, `GET ${path}`);
-    for await (const line of linesOf(answer)) if (line !== '') yield AppLogLine.parse(jsonOf(line, `GET ${path}`));
+  appLogs(cluster: string, { namespace, name }: AppRef, query: AppLogQuery = {}): AsyncGenerator<AppLogLine> {
+    return this.logs(at`/v1/clusters/${cluster}/apps/${namespace}/${name}/logs`, query);
   }
   /** What could be installed from the server's bundles. */
   availableApps(): Promise<AvailableApps> {
@@ -241,5 +253,15 @@ export class ApiClient extends ApiCalls {
     const answer = await this.transport.send({ method: 'POST', path, headers: this.headers, stream, timeoutMs: 600_000, signal: this.options.signal });
     if (answer.status >= 400) throw await refusal(answer, what);
     return parsedAs(BundleFilePushed, await textOf(answer), what);
+  }
+
+  private async *logs(path: string, query: AppLogQuery): AsyncGenerator<AppLogLine> {
+    const wish = new URLSearchParams(
+      Object.entries(query).flatMap(([k, v]): [string, string][] => (v === undefined ? [] : [[k, typeof v === 'string' ? v : JSON.stringify(v)]])),
+    );
+    const whole = `${path}?${wish.toString()}`;
+    const answer = await this.transport.send({ method: 'GET', path: whole, headers: this.headers, timeoutMs: silenceMs, signal: this.options.signal });
+    if (answer.status !== 200) throw await refusal(answer, `GET ${whole}`);
+    for await (const line of linesOf(answer)) if (line !== '') yield AppLogLine.parse(jsonOf(line, `GET ${whole}`));
   }
 }

@@ -1,4 +1,4 @@
-import { type LogLine, PodLogs, type LogWish } from './pod-logs';
+import { type LogLine, type LogsOf, PodLogs, type LogWish } from './pod-logs';
 import { FakeApi } from './testing/fake-api';
 
 let api: FakeApi;
@@ -26,14 +26,14 @@ const pod = (name: string, restartCount = 0, containers = ['main']): object => (
 }); // prettier-ignore
 const pods = (...items: object[]): void => answer('/api/v1/namespaces/office/pods', { items });
 const says = (name: string, text: string, status = 200): void => answer(`/api/v1/namespaces/office/pods/${name}/log`, text, status);
-async function read(wish: Partial<LogWish> = {}, over: { signal?: AbortSignal; line?: (l: LogLine) => Promise<void> } = {}): Promise<LogLine[]> {
+async function read(
+  wish: Partial<LogWish> = {},
+  over: { signal?: AbortSignal; line?: (l: LogLine) => Promise<void> } = {},
+  whose: LogsOf = { of: 'app', namespace: 'office', name: 'db' },
+): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   const line = async (l: LogLine): Promise<void> => Promise.resolve(void lines.push(l));
-  await new PodLogs(api.kubeconfig).read(
-    { namespace: 'office', name: 'db' },
-    { follow: false, previous: false, tail: 7, ...wish },
-    { line, signal: stop.signal, ...over },
-  );
+  await new PodLogs(api.kubeconfig).read(whose, { follow: false, previous: false, tail: 7, ...wish }, { line, signal: stop.signal, ...over });
   return lines;
 }
 
@@ -91,4 +91,40 @@ test('what is followed goes on with new lives, and ends when nobody listens', as
   };
   await read({ follow: true }, { signal: gone.signal, line });
   expect(heard).toEqual(['first life', 'second life']);
+});
+
+describe('of one pod', () => {
+  const one: LogsOf = { of: 'pod', namespace: 'office', name: 'db-0' };
+  const is = (p: object | null, phase?: string): void =>
+    answer(
+      '/api/v1/namespaces/office/pods/db-0',
+      p === null ? { kind: 'Status', code: 404 } : { ...p, status: { ...(p as { status: object }).status, phase } },
+      p === null ? 404 : 200,
+    );
+
+  test('lines come of it alone, whatever it is of', async () => {
+    is(pod('db-0', 0, ['main', 'side']));
+    says('db-0', 'hello\n');
+    expect(await read({}, {}, one)).toEqual(['main', 'side'].map((container) => ({ pod: 'db-0', container, text: 'hello' })));
+    expect(api.asked.some((a) => a.path.includes('secrets'))).toBe(false);
+  });
+  test('one that is not there, or has no such container, is refused; one that has not begun says so', async () => {
+    await expect(read({}, {}, one)).rejects.toMatchObject({ code: 'no-pod', message: 'there is no pod db-0 in office' });
+    is(pod('db-0'));
+    await expect(read({ container: 'nope' }, {}, one)).rejects.toMatchObject({ code: 'no-container' });
+    is({ ...pod('db-0'), status: { containerStatuses: [{ name: 'main', restartCount: 0, state: { waiting: {} } }] } });
+    for (const container of [undefined, 'main'])
+      expect(await read({ container }, {}, one)).toEqual([{ pod: 'db-0', container: null, text: 'none of its containers has begun' }]);
+  });
+  test.each(['it ended', 'it is gone'])('what is followed is over when %s', async (how) => {
+    is(pod('db-0'), 'Running');
+    says('db-0', 'last words\n');
+    const heard: string[] = [];
+    const line = ({ text }: LogLine): Promise<void> => {
+      heard.push(text);
+      return Promise.resolve(how === 'it is gone' ? is(null) : is(pod('db-0'), 'Succeeded'));
+    };
+    await read({ follow: true }, { line }, one);
+    expect(heard).toEqual(['last words', ...(how === 'it is gone' ? ['it is gone'] : [])]);
+  });
 });

@@ -3,7 +3,8 @@ import { request, type RequestOptions } from 'node:https';
 import { createInterface } from 'node:readline';
 import { KubeConfig, type V1Pod } from '@kubernetes/client-node';
 import { TaskError } from '@strata/tasks';
-import { Connection, must } from './connection';
+import { Connection, must, orNull } from './connection';
+import { noPod } from './pod-events';
 import { workloadOf } from './pod-view';
 import { ReleaseBook } from './release-book';
 
@@ -21,6 +22,14 @@ export interface LogLine {
   container: string | null;
   text: string;
 }
+/** Whose lines: those of all pods of an application, or of one pod. */
+export type LogsOf = { of: 'app' | 'pod'; namespace: string; name: string };
+/** The pods that are meant, as they are now. `over`: there will be no more to say. `none`: why there are none. */
+interface Meant {
+  pods: V1Pod[];
+  over: boolean;
+  none: string;
+}
 interface Source {
   key: string; // of one life of a container
   pod: string;
@@ -32,7 +41,7 @@ const mostBytes = 1024 * 1024; // of a container that is not followed
 const lookEveryMs = 2_000;
 const answerMs = 15_000;
 
-/** What the containers of a release say. */
+/** What the containers of a release, or of a pod, say. */
 export class PodLogs {
   private readonly connection: Connection;
   private readonly config = new KubeConfig();
@@ -44,34 +53,50 @@ export class PodLogs {
 
   /**
    * Gives line after line to `line`, and goes on only when that has resolved: a slow reader slows the reading, and nothing piles up. With `follow` also what
-   * new pods and new lives of containers say, until the signal; else it resolves when all is said. @throws TaskError `no-app`, `no-container`
+   * new pods and new lives of containers say, until the signal or the end of the pod; else it resolves when all is said.
+   * @throws TaskError `no-app`, `no-pod`, `no-container`
    */
-  async read(of: { namespace: string; name: string }, wish: LogWish, { line, signal }: { line: (l: LogLine) => Promise<void>; signal: AbortSignal }): Promise<void> {
-    const [release] = await new ReleaseBook(this.kubeconfig).look(of);
-    if (!release) throw new TaskError('no-app', `there is no application ${of.name} in ${of.namespace}`, { remedy: 'see which there are: strata app list' });
-    const workloads = new Set(release.workloads.map((w) => `${w.kind} ${w.name}`));
+  async read(whose: LogsOf, wish: LogWish, { line, signal }: { line: (l: LogLine) => Promise<void>; signal: AbortSignal }): Promise<void> {
+    const { namespace, name } = whose;
+    const look = whose.of === 'app' ? await this.ofRelease(whose) : await this.ofPod(whose);
     const reading = new Map<string, Promise<void>>();
     let first = true;
     while (!signal.aborted) {
-      const pods = (await this.pods(of.namespace)).filter((p) => isOf(p, workloads, of.name));
+      const { pods, over, none } = await look();
       const all = pods.flatMap((p) => sourcesOf(p, wish));
-      if (first && all.length === 0 && wish.container !== undefined && pods.length > 0)
-        throw new TaskError('no-container', `no pod of ${of.name} has a container "${wish.container}"`, { remedy: `name one of: ${[...new Set(pods.flatMap(containersOf))].join(', ')}` });
+      if (first && all.length === 0 && wish.container !== undefined && pods.length > 0 && !pods.flatMap(containersOf).includes(wish.container))
+        throw new TaskError('no-container', `no pod of ${name} has a container "${wish.container}"`, { remedy: `name one of: ${[...new Set(pods.flatMap(containersOf))].join(', ')}` });
       const left = Math.max(0, mostSources - [...reading.keys()].filter((k) => all.some((s) => s.key === k)).length);
       const fresh = all.filter((s) => !reading.has(s.key));
-      for (const source of fresh.slice(0, left)) reading.set(source.key, this.one(of.namespace, source, { wish: first ? wish : { ...wish, tail: 0, sinceSeconds: undefined }, line, signal }));
-      if (first && fresh.length > left) await line({ pod: of.name, container: null, text: `${fresh.length - left} containers more are left out: name one with --container` });
-      if (first && all.length === 0) await line({ pod: of.name, container: null, text: release.workloads.some((w) => w.stoppedAt !== null) ? 'it is stopped, and has no pods' : 'it has no pods' });
+      for (const source of fresh.slice(0, left)) reading.set(source.key, this.one(namespace, source, { wish: first ? wish : { ...wish, tail: 0, sinceSeconds: undefined }, line, signal }));
+      if (first && fresh.length > left) await line({ pod: name, container: null, text: `${fresh.length - left} containers more are left out: name one with --container` });
+      if (all.length === 0 && (first || over)) await line({ pod: name, container: null, text: pods.length === 0 ? none : 'none of its containers has begun' });
       first = false;
-      if (!wish.follow) break;
+      if (!wish.follow || over) break;
       await pause(lookEveryMs, signal);
     }
     await Promise.all(reading.values());
   } // prettier-ignore
 
-  private async pods(namespace: string): Promise<V1Pod[]> {
-    return (await must('list the pods', () => this.connection.core.listNamespacedPod({ namespace }))).items;
-  }
+  private async ofRelease(of: LogsOf): Promise<() => Promise<Meant>> {
+    const [release] = await new ReleaseBook(this.kubeconfig).look(of);
+    if (!release) throw new TaskError('no-app', `there is no application ${of.name} in ${of.namespace}`, { remedy: 'see which there are: strata app list' });
+    const workloads = new Set(release.workloads.map((w) => `${w.kind} ${w.name}`));
+    const none = release.workloads.some((w) => w.stoppedAt !== null) ? 'it is stopped, and has no pods' : 'it has no pods';
+    return async () => {
+      const { items } = await must('list the pods', () => this.connection.core.listNamespacedPod({ namespace: of.namespace }));
+      return { pods: items.filter((p) => isOf(p, workloads, of.name)), over: false, none };
+    };
+  } // prettier-ignore
+  private async ofPod(of: LogsOf): Promise<() => Promise<Meant>> {
+    const ask = (): Promise<V1Pod | null> => orNull(`ask for the pod ${of.name}`, () => this.connection.core.readNamespacedPod({ namespace: of.namespace, name: of.name }));
+    if ((await ask()) === null) throw noPod(of);
+    return async () => {
+      const pod = await ask();
+      const ended = pod?.status?.phase === 'Succeeded' || pod?.status?.phase === 'Failed';
+      return { pods: pod === null ? [] : [pod], over: pod === null || ended, none: 'it is gone' };
+    };
+  } // prettier-ignore
 
   /** One life of one container; what goes wrong with it is told in its place, and ends nothing else. */
   private async one(namespace: string, { pod, container }: Source, how: { wish: LogWish; line: (l: LogLine) => Promise<void>; signal: AbortSignal }): Promise<void> {

@@ -8,6 +8,7 @@ const pod = (more: object = {}, status: object = {}): V1Pod =>
     status: { phase: 'Running', startTime: new Date(5), conditions: [{ type: 'Ready', status: 'True' }], containerStatuses: [{ name: 'main', ready: true, restartCount: 2, state: { running: {} } }], ...status },
   }) as unknown as V1Pod; // prettier-ignore
 const waiting = (reason: string, more: object = {}): object => ({ containerStatuses: [{ name: 'main', ready: false, restartCount: 1, state: { waiting: { reason, ...more } }, lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } }] }); // prettier-ignore
+const usage = { cpuMillis: 3, memoryBytes: 4 };
 
 test('its workload is the Deployment behind the ReplicaSet, or its owner, or none', () => {
   expect(workloadOf(pod())).toEqual({ kind: 'Deployment', name: 'web' });
@@ -15,10 +16,10 @@ test('its workload is the Deployment behind the ReplicaSet, or its owner, or non
   expect(workloadOf(pod({ ownerReferences: undefined }))).toBeNull();
 });
 test('a pod that is well', () => {
-  expect(podView(pod(), 'front')).toEqual({
-    name: 'web-5f-1', namespace: 'shop', node: 'n1', layer: 'containerized', release: 'front', state: 'Running', ready: { containers: 1, of: 1 }, restarts: 2, startedAt: 5, trouble: null,
+  expect(podView(pod(), { release: 'front', usage })).toEqual({
+    name: 'web-5f-1', namespace: 'shop', node: 'n1', layer: 'containerized', release: 'front', state: 'Running', ready: { containers: 1, of: 1 }, restarts: 2, startedAt: 5, trouble: null, usage,
   }); // prettier-ignore
-  expect(podView(pod({ namespace: 'kube-system', labels: { 'app.kubernetes.io/instance': 'own' } }), 'front')).toMatchObject({ layer: 'orchestration', release: 'own' }); // prettier-ignore
+  expect(podView(pod({ namespace: 'kube-system', labels: { 'app.kubernetes.io/instance': 'own' } }), { release: 'front', usage: null })).toMatchObject({ layer: 'orchestration', release: 'own' }); // prettier-ignore
 });
 test.each<[object, string, string | null]>([
   [waiting('CrashLoopBackOff'), 'CrashLoopBackOff', 'main: ended with 137 (OOMKilled)'],
@@ -28,5 +29,5 @@ test.each<[object, string, string | null]>([
   [{ conditions: [{ type: 'Ready', status: 'False' }], containerStatuses: [{ name: 'main', ready: false, restartCount: 0, state: { running: {} } }] }, 'Running', 'main: runs, but is not ready'],
   [{ phase: 'Succeeded', containerStatuses: [{ name: 'main', ready: false, restartCount: 0, state: { terminated: { exitCode: 0, reason: 'Completed' } } }] }, 'Completed', null],
 ])('%j', (status, state, trouble) => {
-  expect(podView(pod({}, status), null)).toMatchObject({ state, trouble });
+  expect(podView(pod({}, status), { release: null, usage: null })).toMatchObject({ state, trouble });
 }); // prettier-ignore

@@ -1,5 +1,5 @@
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
-import type { PodView } from '@strata/model';
+import type { PodUsage, PodView } from '@strata/model';
 import { podSummary } from './summaries';
 
 /** Namespaces of what the cluster itself stands on. */
@@ -17,7 +17,7 @@ export function workloadOf(pod: V1Pod): { kind: string; name: string } | null {
 }
 
 /** `release`: Helm's release that its workload is of, where that is known. */
-export function podView(pod: V1Pod, release: string | null): PodView {
+export function podView(pod: V1Pod, { release, usage }: { release: string | null; usage: PodUsage | null }): PodView {
   const { name, namespace, node, phase, restarts, reason } = podSummary(pod);
   const containers = pod.status?.containerStatuses ?? [];
   const stuck = phase === 'Pending' || phase === 'Running' || phase === 'Failed';
@@ -26,7 +26,7 @@ export function podView(pod: V1Pod, release: string | null): PodView {
     release: pod.metadata?.labels?.['app.kubernetes.io/instance'] ?? release,
     state: phase !== 'Terminating' && /^[A-Za-z:]+$/.test(reason) ? reason : phase === 'Succeeded' ? 'Completed' : phase,
     ready: { containers: containers.filter((c) => c.ready).length, of: pod.spec?.containers.length ?? 0 },
-    restarts, startedAt: timeOf(pod.status?.startTime), trouble: stuck ? troubleIn(pod) : null,
+    restarts, startedAt: timeOf(pod.status?.startTime), trouble: stuck ? troubleIn(pod) : null, usage,
   };
 } // prettier-ignore
 

@@ -79,6 +79,48 @@ test('as many events as anybody has, and no more pods than there are', async () 
   api.tell('MODIFIED', pod('a', 'Succeeded'));
   await sees('a Completed');
 }, 60_000);
+test('who listens is told of each change, and of a watch that fails, until he goes', async () => {
+  await begun();
+  await watched();
+  let told = 0;
+  const go = watch.onNews(() => (told += 1));
+  api.tell('ADDED', pod('b'));
+  while (told === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  told = 0;
+  api.cut();
+  while (told === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  go();
+  told = 0;
+  await sees('a Running');
+  expect(told).toBe(0);
+});
+test('what a pod uses is told where somebody measures', async () => {
+  await begun();
+  expect((await watch.look()).pods.map((p) => p.usage)).toEqual([null]);
+  watch.stop();
+  const measured = { metadata: { namespace: 'shop', name: 'a' }, containers: [{ usage: { cpu: '3m', memory: '2Ki' } }] };
+  api.answers.set('GET /apis/metrics.k8s.io/v1beta1/pods', { status: 200, body: { items: [measured] } });
+  await begun();
+  expect((await watch.look()).pods.map((p) => p.usage)).toEqual([{ cpuMillis: 3, memoryBytes: 2048 }]);
+});
+test('workloads are asked for their release when one is met that is not known; of Jobs and nodes there is nothing to ask', async () => {
+  let now = Date.now();
+  const owned = (name: string, kind: string): object => ({ ...pod(name), metadata: { name, namespace: 'shop', uid: name, ownerReferences: [{ kind, name: 'of', controller: true }] } }); // prettier-ignore
+  api.answers.set('GET /api/v1/pods', { status: 200, body: { metadata: { resourceVersion: '1' }, items: [owned('job', 'Job'), owned('static', 'Node')] } });
+  watch = new PodWatch(api.kubeconfig, () => now);
+  await watch.start();
+  await watch.look();
+  const asked = (): number => api.asked.filter((a) => a.path.startsWith('/apis/apps/v1')).length;
+  expect(asked()).toBe(0);
+  await watched();
+  api.tell('ADDED', owned('db-0', 'StatefulSet'));
+  await sees('db-0 Running', 'job Running', 'static Running');
+  expect(asked()).toBeGreaterThan(0);
+  const before = asked();
+  now += 9_999;
+  await watch.look();
+  expect(asked()).toBe(before);
+});
 test('what is stopped hears nothing any more', async () => {
   await begun();
   await watched();

@@ -20,6 +20,7 @@ export * from './health';
 export * from './images';
 export * from './pods';
 export * from './ports';
+export * from './quantity';
 export * from './run-events';
 export * from './kubernetes-components';
 export * from './shared-volumes';

@@ -1,11 +1,12 @@
 import type { ApiClient } from '@strata/api-client';
-import { type AppLogLine, type AppsView, type AppWish, type AvailableApps, type RunIntent, userNamespace } from '@strata/model';
+import { type AppsView, type AppWish, type AvailableApps, type RunIntent, userNamespace } from '@strata/model';
 import { type Command, Option } from 'commander';
 import { readValues } from '../apps/read-values';
 import { usage } from '../cli-error';
 import { span, table } from '../output/table';
 import { intentOf, startAndFollow } from './apply';
 import { type Cli, type ContextFlags, type FollowFlags, mustConfirm, type OutputFlags, parseDuration, show, theCluster, withCluster, withContext, withFollow, withOutput, withServer, withYes } from './cli'; // prettier-ignore
+import { type LogFlags, logQuery, tellLogs, withLogs } from './logs';
 
 type Where = ContextFlags & { cluster?: string; user?: string; namespace?: string };
 type RunFlags = Where & FollowFlags & { detach?: boolean; wait: number };
@@ -13,14 +14,6 @@ interface ValueFlags {
   values: string[];
   set: string[];
 }
-interface LogFlags {
-  follow?: boolean;
-  previous?: boolean;
-  container?: string;
-  since?: number; // ms
-  tail: number;
-}
-const logText = (l: AppLogLine): string => `${l.pod}${l.container === null ? '' : ` ${l.container}`}${l.container === null ? ` (${l.text})` : `: ${l.text}`}`;
 const many = (value: string, before: string[]): string[] => [...before, value];
 
 /** app list|install|upgrade|rollback|stop|start|restart|remove|logs. */
@@ -85,21 +78,13 @@ export function addAppCommands(program: Command, cli: Cli): void {
       }),
     );
 
-  withOutput(withWhere(withCluster(withContext(app.command('logs').description('what its containers say'))))
-    .argument('<name>'))
-    .option('--follow', 'go on with what they say from now on, also in new pods')
-    .option('--previous', 'of the life before this one')
-    .option('-c, --container <name>', 'only of this one')
-    .addOption(new Option('--since <duration>', 'not older than this (10m, 2h)').argParser(parseDuration))
-    .option('--tail <lines>', 'so many of each container at most', Number, 200)
-    .action((name: string, flags: Where & OutputFlags & LogFlags) =>
+  withLogs(withOutput(withWhere(withCluster(withContext(app.command('logs').description('what its containers say'))))).argument('<name>')).action(
+    (name: string, flags: Where & OutputFlags & LogFlags) =>
       withServer(cli, flags, async (client) => {
-        const { follow, previous, container, since, tail } = flags;
         const { namespace } = await theApp(client, name, flags);
-        const wish = { follow: String(follow === true), previous: String(previous === true), container, since: since === undefined ? undefined : Math.max(1, Math.round(since / 1000)), tail: Number.isInteger(tail) ? tail : 200 };
-        for await (const l of client.appLogs(await theCluster(client, flags.cluster), { namespace, name }, wish)) cli.terminal.out(flags.output === 'table' ? logText(l) : JSON.stringify(l));
+        await tellLogs(cli, flags, client.appLogs(await theCluster(client, flags.cluster), { namespace, name }, logQuery(flags)));
       }),
-    ); // prettier-ignore
+  );
 
   function change(kind: RunIntent['kind'], { name, flags }: { name: string; flags: RunFlags }, asked: (wish: AppWish) => AppWish): Promise<void> {
     return withServer(cli, flags, async (client) => start(cli, client, { kind, wish: asked(await theApp(client, name, flags)), flags }));

@@ -17,6 +17,7 @@ import {
 import { createColors } from 'picocolors';
 import { CliError, type ExitCode } from '../cli-error';
 import { printable, type Terminal } from '../terminal';
+import { brokenLine, brokenLineJson, type LineNews } from './broken-line';
 import { endSummary } from './end-summary';
 import { liveFrame } from './live-frame';
 
@@ -93,10 +94,8 @@ function detached(runId: string, why: string, timeoutMs: number): CliError {
   return new CliError(`left; run ${runId} goes on`, { exitCode: exitCodes.interrupted, remedy });
 }
 
-interface Screen {
+interface Screen extends LineNews {
   event(event: RunEvent, view: RunView): void;
-  note(attempt: number, why: string, inMs: number): void;
-  back(): void;
   end(view: RunView): void;
 }
 function screenOf(client: ApiClient, runId: string, { terminal, options }: { terminal: Terminal; options: FollowOptions }): Screen {
@@ -105,14 +104,13 @@ function screenOf(client: ApiClient, runId: string, { terminal, options }: { ter
   if (options.json)
     return {
       ...silent,
+      ...brokenLineJson(terminal),
       event: (event) => terminal.out(JSON.stringify(event)),
-      note: (attempt, why, inMs) => attempt > 1 && terminal.err(JSON.stringify({ kind: 'reconnecting', attempt, why, inMs })),
     };
   return terminal.live ? liveScreen(client, runId, terminal) : lineScreen(client, runId, terminal);
 }
 
 function lineScreen(client: ApiClient, runId: string, terminal: Terminal): Screen {
-  let broken = false;
   let seen: RunView | null = null;
   let lastLine = performance.now();
   let asking = false;
@@ -148,14 +146,7 @@ function lineScreen(client: ApiClient, runId: string, terminal: Terminal): Scree
       const at = new Date(event.at).toISOString().slice(11, 19);
       for (const [i, line] of text.split('\n').entries()) terminal.out(`${i === 0 ? at : ' '.repeat(at.length)}  ${line}`);
     },
-    note: (attempt, why) => {
-      if (attempt === 2 && !broken) terminal.err(`the server does not answer (${why}); trying again until it does`);
-      broken ||= attempt >= 2;
-    },
-    back: () => {
-      if (broken) terminal.err('the server answers again');
-      broken = false;
-    },
+    ...brokenLine(terminal),
     end: () => clearInterval(timer),
   };
 }

@@ -3,7 +3,7 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { AppLogLine, AppLogQuery, AppsView, AvailableApps, Name } from '@strata/model';
 import { z } from 'zod';
 import type { Response } from '../api/http';
-import { FollowAppLogs } from './follow-app-logs';
+import { FollowLogs } from '../pods/follow-logs';
 import { ShowApps } from './show-apps';
 
 const Ref = z.string().min(1).max(63);
@@ -14,7 +14,7 @@ const AppPath = z.object({ id: Ref, namespace: Name, name: Name });
 @Controller('v1')
 export class AppsController {
   @Inject() private readonly apps!: ShowApps;
-  @Inject() private readonly logs!: FollowAppLogs;
+  @Inject() private readonly logs!: FollowLogs;
 
   @Get('clusters/:id/apps')
   @ApiOperation({ operationId: 'listApps', summary: 'The applications of a cluster, as the cluster itself tells: state, revision, and where each comes from' })
@@ -38,6 +38,6 @@ export class AppsController {
     @Query({ schema: AppLogQuery }) query: z.output<typeof AppLogQuery>,
     @Res() response: Response,
   ): Promise<void> {
-    await this.logs.run(id, of, { query, response });
+    await this.logs.run(id, { of: 'app', ...of }, { query, response });
   }
 }

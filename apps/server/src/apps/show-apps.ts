@@ -4,9 +4,9 @@ import { type AppRef, type AppsView, type AppView, type AvailableApps, bundleUse
 import type { AppKnown } from '@strata/planner';
 import { type Cluster, TaskError, troubleOf } from '@strata/tasks';
 import type { ClusterRecord } from '@strata/store';
-import { clusterSilent } from '../api/problem';
 import { Bundles } from '../artifacts/bundles';
 import { ClusterEdges } from '../clusters/cluster-edges';
+import { clusterProblem } from '../clusters/cluster-problem';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
 import { appView } from './app-state';
@@ -95,6 +95,6 @@ async function answered<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    throw error instanceof TaskError ? clusterSilent(error) : error;
+    throw clusterProblem(error);
   }
 }

@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { ApplyClusterBody, ClusterHealth, ClusterView, ImagesView, PodsView, RunStarted, StartRunBody } from '@strata/model';
+import { ApplyClusterBody, ClusterHealth, ClusterView, ImagesView, RunStarted, StartRunBody } from '@strata/model';
 import { z } from 'zod';
 import { By } from '../api/by';
 import { ShowImages } from '../nodes/show-images';
@@ -9,7 +9,6 @@ import { ApplyCluster } from './apply-cluster';
 import { DeleteCluster } from './delete-cluster';
 import { ShowClusters } from './show-clusters';
 import { ShowHealth } from './show-health';
-import { ShowPods } from './show-pods';
 
 const Ref = z.string().min(1).max(63);
 
@@ -18,7 +17,6 @@ const Ref = z.string().min(1).max(63);
 export class ClustersController {
   @Inject() private readonly apply!: ApplyCluster;
   @Inject() private readonly show!: ShowClusters;
-  @Inject() private readonly pods!: ShowPods;
   @Inject() private readonly healthOf!: ShowHealth;
   @Inject() private readonly imagesOf!: ShowImages;
   @Inject() private readonly remove!: DeleteCluster;
@@ -59,13 +57,6 @@ export class ClustersController {
   @ApiResponse({ status: 202, standardSchema: RunStarted })
   start(@Param('id', { schema: Ref }) id: string, @Body({ schema: StartRunBody }) body: StartRunBody, @By() by: string): Promise<RunStarted> {
     return this.startRun.run(id, body, by);
-  }
-
-  @Get(':id/pods')
-  @ApiOperation({ operationId: 'listPods', summary: 'Every pod: where it is, whose, and what is wrong with it' })
-  @ApiResponse({ status: 200, standardSchema: PodsView })
-  listPods(@Param('id', { schema: Ref }) id: string): Promise<PodsView> {
-    return this.pods.run(id);
   }
 
   @Get(':id/health')

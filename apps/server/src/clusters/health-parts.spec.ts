@@ -32,7 +32,7 @@ test('Kubernetes has to know each node, and call it Ready', () => {
 });
 
 test('pods are one line a layer, and one for each with trouble; what may be old is not well', () => {
-  const pod = (more: Partial<PodView>): PodView => ({ name: 'a', namespace: 'shop', node: 'n1', layer: 'containerized', release: null, state: 'Running', ready: { containers: 1, of: 1 }, restarts: 0, startedAt: 0, trouble: null, ...more }); // prettier-ignore
+  const pod = (more: Partial<PodView>): PodView => ({ name: 'a', namespace: 'shop', node: 'n1', layer: 'containerized', release: null, state: 'Running', ready: { containers: 1, of: 1 }, restarts: 0, startedAt: 0, trouble: null, usage: null, ...more }); // prettier-ignore
   const view = {
     cluster: 'home',
     heardAt: 0,

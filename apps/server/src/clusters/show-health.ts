@@ -7,6 +7,7 @@ import pLimit from 'p-limit';
 import { Bundles } from '../artifacts/bundles';
 import { Controls } from '../bootstrap/controls';
 import { ShowNodes } from '../nodes/show-nodes';
+import { ShowPods } from '../pods/show-pods';
 import { clock } from '../serve/clock';
 import { Edges } from '../serve/edges';
 import { within } from '../serve/within';
@@ -14,7 +15,6 @@ import { wordsOf } from '../serve/words-of';
 import { ClusterEdges } from './cluster-edges';
 import { kubernetesParts, layerOf, nativeParts, podParts } from './health-parts';
 import { ShowClusters } from './show-clusters';
-import { ShowPods } from './show-pods';
 
 /** For all that is asked of a cluster's API. */
 const deadlineMs = 20_000;

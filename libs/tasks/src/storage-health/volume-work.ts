@@ -1,4 +1,4 @@
-import { ClaimId, gibibyte, sharedClass, volumeFolder } from '@strata/model';
+import { ClaimId, gibibyte, nanosIn, nanosOf, sharedClass, volumeFolder } from '@strata/model';
 import type { KubeObject } from '../ports/cluster';
 
 /** What Kubernetes holds of claims and volumes. */
@@ -15,11 +15,10 @@ export type VolumeWork = { claim: ClaimId; gib: number } & (
   | { do: 'refuse'; words: string } // told to whoever made the claim
 );
 
-const units: Record<string, number> = { '': 1, m: 1e-3, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60 }; // prettier-ignore
 /** Bytes of a quantity of Kubernetes; NaN for what is none. */
 export function bytesOf(quantity: unknown): number {
-  const [, number, unit = '', power] = /^(\d+(?:\.\d+)?)(?:([mkMGTPE]|[KMGTPE]i)|[eE](\d+))?$/.exec(String(quantity)) ?? [];
-  return number === undefined ? Number.NaN : Number(number) * (power === undefined ? (units[unit] ?? Number.NaN) : 10 ** Number(power));
+  const nanos = nanosOf(String(quantity));
+  return nanos === null ? Number.NaN : nanosIn(nanos, 'one');
 }
 /** JuiceFS counts quotas in whole GiB: a claim gets at least what it asks for. */
 const gibOf = (quantity: unknown): number => Math.max(1, Math.ceil(bytesOf(quantity) / gibibyte));
