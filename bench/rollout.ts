@@ -1,15 +1,13 @@
 // node bench/rollout.ts [--rounds N] [--kind chart|manifests] [--components N] [--dir DIR] [--keep]: how long components that need each other take, beside their own readiness and beside Helm by hand; and what importing the same images again costs.
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { BenchLab, root, say } from './measure/bench-lab.ts';
 import { loadNow } from './measure/cpu.ts';
 import { newestRun, type RunTimes } from './measure/ledger.ts';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = dirname(here);
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '2' },
@@ -23,29 +21,12 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 });
-const { dir, name } = values;
-const home = join(dir, 'server');
+const at = new BenchLab(values.dir, values.name);
+const { dir, home, strata } = at;
 const bundleDir = join(dir, 'bundles');
-const node = join(root, 'node_modules/.bin/node');
-const strata = [node, join(root, 'apps/cli/dist-bundle/strata.cjs')];
-const lab = [node, join(root, 'apps/lab/dist-bundle/lab.cjs')];
-const ours = { XDG_CONFIG_HOME: join(dir, 'config'), XDG_STATE_HOME: join(dir, 'state'), STRATA_HOME: home };
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-
-function run(argv: readonly string[], { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {}): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(argv[0] ?? '', argv.slice(1), { env: { ...process.env, ...ours, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (part: Buffer) => (out += part.toString()));
-    child.stderr.on('data', (part: Buffer) => (err += part.toString()));
-    child.stdin.end(input);
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve(out) : reject(new Error(`\`${argv.join(' ')}\` ended with exit status ${code ?? 'signal'}\n${(out + err).slice(-2000)}`)))); // prettier-ignore
-  });
-}
-const inNode = (argv: readonly string[]): readonly string[] => [...lab, 'exec', '--name', name, 'n1', '--', ...argv];
-const kubectl = (...args: string[]): Promise<string> => run(inNode(['kubectl', '--kubeconfig', '/etc/kubernetes/admin.conf', ...args]));
+const inNode = (argv: readonly string[]): string[] => at.inNode('n1', argv);
+const kubectl = (...args: string[]): Promise<string> => at.run(inNode(['kubectl', '--kubeconfig', '/etc/kubernetes/admin.conf', ...args]));
 
 /** Components by name, with what each needs: drawn from a seed (mulberry32), each of up to three of those before it, none farther than ten back. */
 function graph(count: number, seed: number): Map<string, string[]> {
@@ -88,19 +69,19 @@ spec:
           resources: { requests: { cpu: 5m, memory: 4Mi } }
 `;
 function writeBundle(needs: ReadonlyMap<string, string[]>): void {
-  const at = join(bundleDir, 'graph');
+  const folder = join(bundleDir, 'graph');
   const isChart = values.kind === 'chart';
   const components = [...needs].map(([n, of]) => {
     const how = isChart ? `kind: chart, chart: charts/${n}, namespace: graph` : `kind: manifests, manifests: [manifests/${n}.yaml], gates: [{ rollout: { kind: Deployment, name: ${n}, namespace: graph } }]`;
     return `  - { name: ${n}, ${how}, needs: [${of.join(', ')}] }`;
   }); // prettier-ignore
   for (const n of needs.keys()) {
-    const folder = isChart ? join(at, 'charts', n, 'templates') : join(at, 'manifests');
-    mkdirSync(folder, { recursive: true });
-    if (isChart) writeFileSync(join(dirname(folder), 'Chart.yaml'), `apiVersion: v2\nname: ${n}\nversion: 1.0.0\n`);
-    writeFileSync(join(folder, `${n}.yaml`), deployment(n, isChart ? '' : ', namespace: graph'));
+    const place = isChart ? join(folder, 'charts', n, 'templates') : join(folder, 'manifests');
+    mkdirSync(place, { recursive: true });
+    if (isChart) writeFileSync(join(dirname(place), 'Chart.yaml'), `apiVersion: v2\nname: ${n}\nversion: 1.0.0\n`);
+    writeFileSync(join(place, `${n}.yaml`), deployment(n, isChart ? '' : ', namespace: graph'));
   }
-  writeFileSync(join(at, 'bundle.yaml'), `apiVersion: strata/v1\nkind: Bundle\nmetadata: { name: graph, version: 1.0.0 }\nimages: [{ name: image-web, version: '1.0' }]\ncomponents:\n${components.join('\n')}\n`);
+  writeFileSync(join(folder, 'bundle.yaml'), `apiVersion: strata/v1\nkind: Bundle\nmetadata: { name: graph, version: 1.0.0 }\nimages: [{ name: image-web, version: '1.0' }]\ncomponents:\n${components.join('\n')}\n`);
 } // prettier-ignore
 
 interface Seen {
@@ -114,9 +95,9 @@ function watch(): { seen: Map<string, Seen>; stop: () => void } {
   const child = spawn(argv[0] ?? '', argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
   createInterface({ input: child.stdout }).on('line', (line) => {
     const { object: o } = JSON.parse(line) as { object: { metadata: { name: string }; status: { readyReplicas?: number } } };
-    const at = seen.get(o.metadata.name) ?? { made: Date.now(), ready: NaN };
-    if ((o.status.readyReplicas ?? 0) > 0 && Number.isNaN(at.ready)) at.ready = Date.now();
-    seen.set(o.metadata.name, at);
+    const one = seen.get(o.metadata.name) ?? { made: Date.now(), ready: NaN };
+    if ((o.status.readyReplicas ?? 0) > 0 && Number.isNaN(one.ready)) one.ready = Date.now();
+    seen.set(o.metadata.name, one);
   });
   return { seen, stop: () => void child.kill() };
 }
@@ -155,14 +136,14 @@ async function byStrata(apply: (bundles: string[]) => Promise<RunTimes>): Promis
 async function byHelm(needs: ReadonlyMap<string, string[]>): Promise<Measured> {
   const helm = readdirSync(join(home, 'helm')).find((n) => n.startsWith('helm-'));
   const kubeconfig = join(dir, 'kubeconfig');
-  writeFileSync(kubeconfig, await run([...strata, 'kubeconfig', '--cluster', name]), { mode: 0o600 });
+  writeFileSync(kubeconfig, await at.run([...strata, 'kubeconfig', '--cluster', at.name]), { mode: 0o600 });
   const watched = watch();
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const began = Date.now();
   const done = new Map<string, Promise<unknown>>();
   for (const [n, of] of needs) {
     const argv = [join(home, 'helm', helm ?? ''), 'upgrade', n, join(bundleDir, 'graph/charts', n), '--install', '--namespace', 'graph', '--wait', '--timeout', '5m'];
-    done.set(n, Promise.all(of.map((m) => done.get(m))).then(() => run(argv, { env: { KUBECONFIG: kubeconfig, HOME: dir } })));
+    done.set(n, Promise.all(of.map((m) => done.get(m))).then(() => at.run(argv, { env: { KUBECONFIG: kubeconfig, HOME: dir } })));
   }
   await Promise.all(done.values());
   const ended = Date.now();
@@ -173,28 +154,17 @@ async function byHelm(needs: ReadonlyMap<string, string[]>): Promise<Measured> {
 /** What bringing images to a node took: the task's own time. */
 const importMs = ({ steps }: RunTimes): number => steps.filter((s) => /\/(artifacts\.fetch|images\.import)/.test(s.step)).reduce((sum, s) => sum + s.own, 0);
 
-async function clear(): Promise<void> {
-  await run([...lab, 'down', '--name', name]);
-  if (existsSync(home)) await run([...strata, 'down', '--home', home]);
-  rmSync(dir, { recursive: true, force: true });
-}
 async function main(): Promise<void> {
-  await clear();
-  mkdirSync(home, { recursive: true, mode: 0o711 });
+  await at.up(1, 27463, { bundleDir });
   cpSync(join(root, 'bundles'), bundleDir, { recursive: true });
-  writeFileSync(join(home, 'server.yaml'), `apiPort: 27463\nagentPort: 27464\nartifactPort: 27465\nenrollPort: 27466\nbundleDir: ${bundleDir}\n`, {
-    mode: 0o600,
-  });
-  await run([...strata, 'up', '--home', home, '--no-unit']);
-  await run([...lab, 'up', '--name', name, '--nodes', '1', '--base', 'ready']);
   try {
     const needs = graph(Number(values.components), Number(values.seed));
     writeBundle(needs);
-    const spec = await run([...lab, 'spec', '--name', name]);
+    const spec = await at.spec();
     const apply = async (bundles: string[]): Promise<RunTimes> => {
       const file = join(dir, 'cluster.yaml');
       writeFileSync(file, `${spec.trimEnd().replace(/\n {2}bundles:.*$/m, '')}\n  bundles: [${bundles.join(', ')}]\n`, { mode: 0o600 });
-      await run([...strata, 'apply', '-f', file, '--yes']);
+      await at.run([...strata, 'apply', '-f', file, '--yes']);
       return newestRun(home);
     };
     const bundles = values.images ? ['platform', 'demo', 'notes'] : ['demo'];
@@ -212,7 +182,7 @@ async function main(): Promise<void> {
       }
     }
   } finally {
-    if (!values.keep) await clear();
+    if (!values.keep) await at.down();
   }
 }
 await main();

@@ -1,15 +1,12 @@
 // node bench/storage.ts [--rounds N] [--pairs N] [--objects seaweedfs|minio] [--dir DIR] [--keep]: what the shared file system costs, beside LocalFS and its own object store.
-import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { BenchLab, say } from './measure/bench-lab.ts';
 import { loadNow } from './measure/cpu.ts';
 import { newestRun } from './measure/ledger.ts';
 import { median, quartiles } from './measure/ratio.ts';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = dirname(here);
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
@@ -20,42 +17,25 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 });
-const { dir, name } = values;
-const home = join(dir, 'server');
-const node = join(root, 'node_modules/.bin/node');
-const strata = [node, join(root, 'apps/cli/dist-bundle/strata.cjs')];
-const lab = [node, join(root, 'apps/lab/dist-bundle/lab.cjs')];
-const ours = { XDG_CONFIG_HOME: join(dir, 'config'), XDG_STATE_HOME: join(dir, 'state'), STRATA_HOME: home };
+const at = new BenchLab(values.dir, values.name);
+const { dir, name, home, strata } = at;
 const place = { local: '/var/lib/strata-bench', shared: '/strata/rootfs/common/bench' } as const;
 const juicefs = '/opt/strata/storage/bin/juicefs';
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function run(argv: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(argv[0] ?? '', argv.slice(1), { env: { ...process.env, ...ours }, stdio: ['pipe', 'pipe', 'pipe'] });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (part: Buffer) => (out += part.toString()));
-    child.stderr.on('data', (part: Buffer) => (err += part.toString()));
-    child.stdin.end(input);
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve(out) : reject(new Error(`\`${argv.join(' ')}\` ended with exit status ${code ?? 'signal'}\n${(out + err).slice(-2000)}`)))); // prettier-ignore
-  });
-}
-const inNode = (who: string, script: string, ...args: string[]): Promise<string> =>
-  run([...lab, 'exec', '--name', name, who, '--', 'sh', '-c', script, 'sh', ...args]);
+const inNode = (who: string, script: string, ...args: string[]): Promise<string> => at.run(at.inNode(who, ['sh', '-c', script, 'sh', ...args]));
 
 let isShared = false;
 /** Makes the cluster, with the shared file system or without; gives the seconds from the request to the end of the run, which ends with the proof of the view. */
 async function install(shared: boolean): Promise<number> {
-  const spec = await run([...lab, 'spec', '--name', name]);
+  const spec = await at.spec();
   const file = join(dir, 'cluster.yaml');
   const more = `  storage: { kind: juicefs, objects: { kind: ${values.objects} } }\n  artifacts: { allowUnofficial: true }\n`;
   writeFileSync(file, shared ? `${spec.trimEnd()}\n${more}` : spec, { mode: 0o600 });
-  await run([...strata, 'apply', '-f', file, '--yes']);
+  await at.run([...strata, 'apply', '-f', file, '--yes']);
   isShared = shared;
   return (await newestRun(home)).total / 1000;
 }
-const remove = (): Promise<string> => run([...strata, 'uninstall', name, '--yes', ...(isShared ? ['--delete-data'] : [])]);
+const remove = (): Promise<string> => at.run([...strata, 'uninstall', name, '--yes', ...(isShared ? ['--delete-data'] : [])]);
 
 interface Row {
   what: string;
@@ -79,7 +59,7 @@ async function objects(): Promise<Row[]> {
   const script = `read -r ACCESS_KEY; read -r SECRET_KEY; export ACCESS_KEY SECRET_KEY SSL_CERT_FILE=/etc/strata/storage/juicefs/ca.pem
     ${juicefs} --no-color objbench --storage s3 --skip-functional-tests -p 2 --big-object-size 256 --small-objects 200 "$1"`;
   const bucket = `https://objects.${name}.strata.internal:${port}/${name}-rootfs`;
-  return rowsIn(await run([...lab, 'exec', '--name', name, 'n2', '--', 'sh', '-c', script, 'sh', bucket], `${keys.join('\n')}\n`));
+  return rowsIn(await at.run(at.inNode('n2', ['sh', '-c', script, 'sh', bucket]), { input: `${keys.join('\n')}\n` }));
 } // prettier-ignore
 async function seaweedKeys(): Promise<string[]> {
   const { identities } = JSON.parse(await inNode('n1', 'cat /etc/strata/storage/objects/s3.json')) as { identities: { credentials: { accessKey: string; secretKey: string }[] }[] };
@@ -98,18 +78,8 @@ const pairs: { what: string; file: string; object: string | null }[] = [
 const kinds = ['local', 'shared', 'objects'] as const;
 type Kind = (typeof kinds)[number];
 
-/** The machines are gone with their agents, so the server's state is worth nothing. */
-async function clear(): Promise<void> {
-  await run([...lab, 'down', '--name', name]);
-  if (existsSync(home)) await run([...strata, 'down', '--home', home]);
-  rmSync(dir, { recursive: true, force: true });
-}
 async function main(): Promise<void> {
-  await clear();
-  mkdirSync(home, { recursive: true, mode: 0o711 });
-  writeFileSync(join(home, 'server.yaml'), 'apiPort: 27453\nagentPort: 27454\nartifactPort: 27455\nenrollPort: 27456\n', { mode: 0o600 });
-  await run([...strata, 'up', '--home', home, '--no-unit']);
-  await run([...lab, 'up', '--name', name, '--nodes', '2', '--base', 'ready']);
+  await at.up(2, 27453);
   try {
     await install(true); // fills the caches
     const times: { without: number; with: number }[] = [];
@@ -136,7 +106,7 @@ async function main(): Promise<void> {
     if (more.length > 0)
       say(`\nfrom apply to verified, with the shared file system: ${more.map((m) => `${m.toFixed(1)} s`).join(', ')} longer than without (limit 15 s)`);
   } finally {
-    if (!values.keep) await clear();
+    if (!values.keep) await at.down();
   }
 }
 function table(seen: ReadonlyMap<Kind, Row[][]>): string[] {
