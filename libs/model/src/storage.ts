@@ -16,6 +16,7 @@ export const StorageSpec = z.strictObject({
       path: PlainPath.default('/var/cache/strata/juicefs'),
       sizeMiB: z.int().min(100).max(10_000_000).default(10_240),
       freeRatio: z.number().min(0.1).max(0.9).default(0.25), // kubelet evicts at less than this: the cache gives way first
+      writeback: z.boolean().optional(), // a write is done when it is in the cache: faster, and lost with the disk (docs/storage.md)
     })
     .optional(),
   metadata: z
@@ -48,7 +49,7 @@ export const objectsPort = { seaweedfs: 8333, minio: 9000 } as const;
 /** All that a shared file system needs, with every default. */
 export interface SharedStorage {
   path: string;
-  cache: { path: string; sizeMiB: number; freeRatio: number };
+  cache: { path: string; sizeMiB: number; freeRatio: number; writeback?: boolean | undefined };
   /** On nodes of ours, or `external`: with somebody else, on none. */
   metadata:
     { kind: 'redis'; node: string; replica: string | null; maxMemoryMiB: number } | { kind: 'external'; node: null; replica: null; place: MetadataPlace };

@@ -11,6 +11,7 @@ import { mountFiles, MountInput, otherSettings, prunedUpdatedb, secretsText, upd
 import { isShared, looked, mark, mountType, mustBeShared } from './mounted';
 import { closedRemedy } from './metadata-redis';
 import { takeAway } from './service';
+import { untilUploaded } from './staging';
 import { mountPaths as paths, systemdFolder } from './storage-paths';
 
 const device = '/dev/fuse';
@@ -48,7 +49,7 @@ async function foldersBefore(host: Host, cache: string): Promise<Record<string, 
 
 /** The shared file system at the same path as on all other nodes, ahead of kubelet. */
 export const juicefsMount = defineTask({
-  name: 'juicefs.mount', version: 1, layer: 'native', timeout: '4m', attempts: 3,
+  name: 'juicefs.mount', version: 1, layer: 'native', timeout: '4m', timeoutFrom: 'progress', attempts: 3,
   title: 'The shared file system is mounted',
   input: MountInput,
   before: z.strictObject({ images: FileImages, folders: z.record(z.string(), FolderBefore), path: z.string(), there: z.boolean() }),
@@ -73,6 +74,7 @@ export const juicefsMount = defineTask({
         remedy: 'load the module fuse; in a container let its host give it the device (Proxmox: `features: fuse=1`, LXC: lxc.mount.entry), then retry the step',
       });
     if ((await other(c)) !== null) {
+      await untilUploaded(c, input.cache.path); // a mount that is begun without writeback forgets what an earlier one left
       await halt(host, [paths.unit]);
       await host.files.mkdir(paths.folder, { mode: 0o700 });
       await host.files.write(paths.secrets, secretsText(input, paths, secret(input.password)), { mode: 0o600 });
@@ -90,8 +92,10 @@ export const juicefsMount = defineTask({
     await host.files.mkdir(input.path, { mode: 0o755 }); // a volume begins with 0777
     for (const folder of folders(input.path)) if ((await host.files.stat(folder)) === null) await host.files.mkdir(folder, { mode: 0o755 });
   },
-  async undo({ host, before, log }) {
+  async undo({ before, ...c }) {
+    const { host, log } = c;
     if (before.there) return log('it was mounted before this run, and stays');
+    for (const cache of Object.keys(before.folders)) await untilUploaded(c, cache);
     await endUnits(host, [paths.markUnit, paths.unit]);
     if ((await mountType(host, before.path)) !== null) await host.mounts.unmount(before.path, { detach: true });
     await mark(host, '-i', before.path);

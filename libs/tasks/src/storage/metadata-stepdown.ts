@@ -18,7 +18,7 @@ export const asideFiles = `${metadataPaths.data}/appendonlydir.before-replica`;
  * before its settings lead anywhere else. Then it may be the replica. Only while the other one says that it is the primary.
  */
 export const metadataStepdown = defineTask({
-  name: 'metadata.stepdown', version: 1, layer: 'native', timeout: '10m', attempts: 3,
+  name: 'metadata.stepdown', version: 1, layer: 'native', timeout: '10m', timeoutFrom: 'progress', attempts: 3,
   title: 'Older metadata of this machine are out of use',
   input: z.strictObject({ path: PlainPath, cache: PlainPath, peer: z.strictObject({ address: Peer.shape.address, password: secretInput() }) }),
   before: z.strictObject({}),
@@ -35,7 +35,7 @@ export const metadataStepdown = defineTask({
         remedy: `see \`strata storage status\`: bring the metadata on ${input.peer.address} up, or name this node as \`storage.metadata.node\` again, then retry the step`,
         retry: true,
       }); // prettier-ignore
-    await leave(host, { cache: input.cache, path: input.path, log });
+    await leave(c, input);
     await halt(host, [guardPaths.unit, metadataPaths.unit]);
     if ((await host.files.stat(files)) !== null) {
       await host.files.remove(asideFiles, { recursive: true });

@@ -20,7 +20,10 @@ export const TreeInput = z.strictObject({
   s3: S3Place.optional(), // where the objects are with somebody else
 });
 type TreeInput = z.infer<typeof TreeInput>;
-export const MountInput = TreeInput.extend({ path: PlainPath, cache: z.strictObject({ path: PlainPath, sizeMiB: z.int(), freeRatio: z.number() }) });
+export const MountInput = TreeInput.extend({
+  path: PlainPath,
+  cache: z.strictObject({ path: PlainPath, sizeMiB: z.int(), freeRatio: z.number(), writeback: z.boolean().optional() }),
+});
 export type MountInput = z.infer<typeof MountInput>;
 
 /** Where a mount's settings are: root's alone, in no argument and in no unit's text. */
@@ -85,7 +88,7 @@ After=network-online.target strata-tunnel.service strata-metadata.service strata
 Before=kubelet.service k3s.service k3s-agent.service
 StartLimitIntervalSec=0
 
-${mountService(i, paths, { path: i.path, cache: `\\\n  --cache-dir ${i.cache.path} --cache-size ${i.cache.sizeMiB} --free-space-ratio ${i.cache.freeRatio} \\\n ` })}`; // prettier-ignore
+${mountService(i, paths, { path: i.path, cache: `\\\n  --cache-dir ${i.cache.path} --cache-size ${i.cache.sizeMiB} --free-space-ratio ${i.cache.freeRatio}${i.cache.writeback === true ? ' --writeback' : ''} \\\n ` })}`; // prettier-ignore
 
 /** All that is written but the secret. */
 export const mountFiles = (input: MountInput): WrittenFile[] => [

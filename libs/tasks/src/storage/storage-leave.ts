@@ -1,11 +1,12 @@
 import { PlainPath } from '@strata/model';
 import { z } from 'zod';
-import { defineTask } from '../define-task';
+import { type Common, defineTask } from '../define-task';
 import type { Host } from '../ports/host';
 import { halt } from '../service-units';
 import { TaskError } from '../task-error';
 import { isShared, mountType } from './mounted';
 import { RunId } from './run-id';
+import { untilUploaded } from './staging';
 import { mountPaths as paths } from './storage-paths';
 
 /** The slice that a block belongs to, by its name `ID_INDEX_SIZE`; 0 for anything else. */
@@ -26,8 +27,10 @@ async function here(host: Host, input: { path: string; cache: string }): Promise
   return (await host.files.list(input.cache)).length === 0 ? null : `${input.cache} holds blocks`;
 }
 
-/** Ends the mount and every process of it, and empties the cache. @throws TaskError while some process still has the file system mounted */
-export async function leave(host: Host, { path, cache, log }: { path: string; cache: string; log: (line: string) => void }): Promise<void> {
+/** Ends the mount and every process of it, and empties the cache, in which nothing waits for the bucket. @throws TaskError while some process still has the file system mounted */
+export async function leave(c: Pick<Common, 'clock' | 'progress' | 'signal' | 'log'> & { host: Host }, { path, cache }: { path: string; cache: string }): Promise<void> {
+  const { host, log } = c;
+  await untilUploaded(c, cache);
   await halt(host, [paths.markUnit, paths.unit]);
   if (isShared(await mountType(host, path))) await host.mounts.unmount(path, { detach: true });
   const alive = await host.programs.run(['pgrep', '-a', '-f', `^${paths.binary} mount `], { timeoutMs: 10_000 });
@@ -48,7 +51,7 @@ export async function leave(host: Host, { path, cache, log }: { path: string; ca
  * The highest slice that it knew of is kept: nothing new may have its number.
  */
 export const storageLeave = defineTask({
-  name: 'storage.leave', version: 1, layer: 'native', timeout: '10m', attempts: 3,
+  name: 'storage.leave', version: 1, layer: 'native', timeout: '10m', timeoutFrom: 'progress', attempts: 3,
   title: 'The node has left the shared file system',
   input: z.strictObject({ run: RunId, path: PlainPath, cache: PlainPath }),
   before: z.strictObject({}),
@@ -57,6 +60,6 @@ export const storageLeave = defineTask({
     const reason = await here(host, input);
     return reason === null ? { state: 'satisfied', output: { seen: await noted(host) } } : { state: 'unsatisfied', reason, before: {} };
   },
-  apply: ({ host, input, log }) => leave(host, { ...input, log }),
+  apply: (c) => leave(c, c.input),
   undo: { never: 'the node mounts again by `juicefs.mount`' },
 }); // prettier-ignore
