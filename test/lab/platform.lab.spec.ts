@@ -23,6 +23,7 @@ beforeAll(async () => {
 afterAll(() => world?.dispose(), 300_000);
 
 const kubectl = (...args: string[]): Promise<string> => world.server.kubectl(world.cluster, args);
+const sh = (node: string, script: string): Promise<string> => world.lab.must(node, ['sh', '-c', script]);
 async function create(...items: object[]): Promise<void> {
   const file = join(world.server.dir, 'user', 'things.json');
   writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
@@ -197,6 +198,8 @@ test('users: whoever installs for two of them gives each a namespace that the ot
         expect([user, node, url, said.includes('ok')]).toEqual([user, node, url, user === 'alice']);
       }
   expect(await inPod('user-bob/from-n1', 'nslookup board.user-alice.svc.cluster.local 2>&1 || true')).toContain(service); // it was the network that refused, not the name
+  for (const user of ['alice', 'bob']) await world.server.must(['app', 'remove', 'board', '--user', user, '--delete-data', '--yes'], { timeoutMs: long });
+  await until('their folders to go', 90_000, async () => (await sh('n1', 'ls -A /strata/rootfs/volumes 2>/dev/null || true')) + (await sh('n2', 'ls -A /strata/rootfs/volumes 2>/dev/null || true')) === '');
 }, long); // prettier-ignore
 
 test('sealed-secrets: a secret that is gone is opened again by an operator that restarts', async () => {
