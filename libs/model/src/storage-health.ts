@@ -54,6 +54,7 @@ export const NodeStorage = z.object({
     })
     .nullable(),
   used: z.number().nullable(), // bytes of all files in the shared view
+  closed: z.object({ mount: z.string().nullable(), metadata: z.string().nullable() }).nullish(), // why this node left the tree, why its metadata let nobody in, until a restore
   metadata: z.object({ used: z.number(), limit: z.number(), clients: z.int(), sessions: z.int(), copy: MetadataCopy.nullish() }).nullable(), // on its nodes only
   objects: z.object({ answers: z.boolean(), words: z.string() }).nullable(),
   external: z.object({ answers: z.boolean(), words: z.string() }).nullish(), // metadata of somebody else's, asked from this node; none where they are ours

@@ -25,7 +25,9 @@ export async function lookAtStorage(host: Host, at: { ask: StorageAsk; mount: Mo
     disks(host, [...(of ? [of.cachePath] : []), ...[metadataPaths, objectsPaths, minioPaths].map((p) => p.data.replace('/var/lib/', '/var/lib/private/'))]),
   ]);
   const [hits, misses] = [stats.get('blockcache_hits') ?? 0, stats.get('blockcache_miss') ?? 0];
+  const why = async (note: string): Promise<string | null> => (await host.files.read(note))?.trim() ?? null;
   return {
+    closed: { mount: await why(mountPaths.closed), metadata: await why(guardPaths.closed) },
     mount, metadata, external, objects,
     cache: of && {
       path: of.cachePath, limit: of.cacheMiB * 2 ** 20, used: stats.get('blockcache_bytes') ?? null,

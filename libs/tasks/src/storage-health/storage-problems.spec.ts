@@ -16,6 +16,12 @@ test.each<[Partial<Node>, RegExp]>([
   [{ mount: null }, /has seen no shared mount/],
   [{ metadata: { used: 70, limit: 100, clients: 3, sessions: 2 } }, /has used 70 % of its memory/],
   [{ metadata: null }, /the metadata does not answer/],
+  [{ metadata: null, closed: { mount: null, metadata: 'its counters went back' } }, /^the metadata let nobody in: its counters went back$/],
+  [{ closed: { mount: null, metadata: 'its counters went back' } }, /^the metadata let nobody in: its counters went back$/],
+  [
+    { mount: { ...mount, state: 'stopped', words: 'it is stopped' }, closed: { mount: 'the tree went back', metadata: null } },
+    /^this node left the tree: the tree went back$/,
+  ],
   [{ objects: { answers: false, words: 'silence' } }, /^silence$/],
   [{ external: { answers: false, words: 'nobody there' } }, /^the metadata do not answer: nobody there$/],
   [{ disks: [{ path: '/c', size: 100, free: 9 }] }, /the disk of \/c has 9 % free/],

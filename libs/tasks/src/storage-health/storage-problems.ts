@@ -1,4 +1,5 @@
 import type { NodeStorage, StorageStatus } from '@strata/model';
+import { closedRemedy } from '../storage/metadata-redis';
 
 const fullAt = 0.7;
 const lowAt = 0.1;
@@ -10,9 +11,11 @@ const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
 
 function mountProblem(n: Node): Omit<Problem, 'node'>[] {
   if (n.mount === null) return [{ words: 'its agent has seen no shared mount', remedy: 'strata apply mounts it' }];
+  const left = n.closed?.mount ?? null;
+  if (left !== null) return [{ words: `this node left the tree: ${left}`, remedy: closedRemedy }];
   if (n.mount.state === 'ok') return [];
   const remedies = {
-    waits: 'see whether metadata and objects run and are reached (below); the mount goes on by itself',
+    waits: 'see whether metadata and objects run and let this node in; the mount goes on by itself when they do',
     hangs: 'nothing: the agent ends its connection and begins it anew', dead: 'nothing: the agent begins it anew', gone: 'nothing: systemd begins it anew',
     foreign: `unmount what is above it: findmnt ${n.mount.path} on ${n.name}`, stopped: `systemctl start strata-juicefs on ${n.name}`,
   }; // prettier-ignore
@@ -25,15 +28,21 @@ function metadataProblem(m: NonNullable<NodeStorage['metadata']>): Omit<Problem,
   return [{ words, remedy: 'raise `storage.metadata.maxMemoryMiB` and apply, or delete files' }];
 }
 
+/** Metadata that went back: only a restore makes them safe. */
+const closedProblem = ({ closed }: Node): Omit<Problem, 'node'>[] =>
+  typeof closed?.metadata === 'string' ? [{ words: `the metadata let nobody in: ${closed.metadata}`, remedy: closedRemedy }] : [];
+
 /** What is wrong between the two copies, told by the machine that it is wrong on. */
 function copyProblem(n: Node, s: Omit<StorageStatus, 'problems' | 'volumes'>): Omit<Problem, 'node'>[] {
   const [copy, other] = [n.metadata?.copy ?? null, n.name === s.metadataNode ? s.metadataReplica : s.metadataNode];
-  if (copy === null || s.metadataReplica === null) return [];
+  if (copy === null || s.metadataReplica === null) return closedProblem(n);
   const see = `systemctl status strata-metadata on ${other ?? ''}`;
   if (copy.role === 'primary' && n.name === s.metadataReplica)
     return [{ words: `its metadata were the primary until those on ${other ?? ''} were: nobody is let in`, remedy: 'strata apply makes it the replica' }];
   if (copy.role === 'replica' && n.name === s.metadataNode)
     return [{ words: 'its metadata are a replica, and nobody is the primary', remedy: 'take up the run that was to change that: strata runs resume' }];
+  const closed = closedProblem(n);
+  if (closed.length > 0) return closed;
   if (copy.closed !== null)
     return [
       {
@@ -61,7 +70,9 @@ export function storageProblems(s: Omit<StorageStatus, 'problems' | 'volumes'>):
   return s.nodes.flatMap((n) => {
     if (n.missing !== null) return [{ node: n.name, words: n.missing, remedy: `strata doctor ${n.name}` }];
     const found: Omit<Problem, 'node'>[] = s.kind === 'juicefs' ? mountProblem(n) : [];
+    const closed = closedProblem(n);
     if (n.metadata) found.push(...metadataProblem(n.metadata), ...copyProblem(n, s));
+    else if (closed.length > 0) found.push(...closed);
     else if (n.name === s.metadataReplica) found.push({ words: 'the replica of the metadata does not answer', remedy: `systemctl status strata-metadata on ${n.name}` });
     else if (n.name === s.metadataNode) found.push({ words: 'the metadata does not answer', remedy: `systemctl status strata-metadata on ${n.name}` });
     if (n.external?.answers === false) found.push({ words: `the metadata do not answer: ${n.external.words}`, remedy: `see the database at ${s.metadataUrl ?? 'its URL'}, its password, and the way there` });

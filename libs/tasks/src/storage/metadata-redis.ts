@@ -79,7 +79,7 @@ async function wentBack(host: Host): Promise<Finding[]> {
 async function otherRole({ host, input }: Context): Promise<string | null> {
   const [is, wanted] = [await roleHere(host), input.peer?.role ?? 'primary'];
   if (is === 'primary' && wanted === 'replica')
-    throw new TaskError('two-primaries', 'the metadata on this machine are not a replica, and nothing may replace them here', { remedy: 'retry metadata.stepdown on this node, which puts them aside' }); // prettier-ignore
+    throw new TaskError('two-primaries', 'the metadata on this machine are not a replica, and nothing may replace them here', { remedy: '`strata runs retry RUN NODE/metadata.stepdown` puts them aside (run and node are those of this step)' }); // prettier-ignore
   if (is === 'replica' && wanted === 'primary')
     throw new TaskError('only-replica', 'the metadata on this machine are a replica, and may lack what its primary has answered', { remedy: '`strata storage drill` or `strata storage failover` makes it the primary' }); // prettier-ignore
   return is === wanted || (is === null && !input.peer) ? null : 'it is not said what these metadata are';
@@ -119,7 +119,7 @@ export const metadataRedis = defineTask({
     const { host, input, secret } = c;
     if ((await host.files.stat(program)) === null)
       throw new TaskError('no-redis', `${program} is not here: the package with Redis (redis-tools) is missing`, {
-        remedy: 'retry packages.install on this node',
+        remedy: '`strata runs retry RUN NODE/packages.install` brings it (run and node are those of this step)',
       });
     if ((await otherSettings(c)) !== null) {
       await halt(host, [paths.unit]);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Common } from '../define-task';
 import type { Host } from '../ports/host';
 import { must } from '../programs';
 import { statsIn, statsOfMount } from '../storage-health/node-storage';
@@ -9,6 +10,8 @@ import { writeThere } from './view';
 export const lockOf = (file: string): string => `${file}.lock`;
 const unit = 'strata-view-lock.service';
 const answerMs = 30_000;
+/** So long a write may take from the cache into the bucket. */
+const uploadMs = 20_000;
 /** So long a lock is held, at most: all nodes look within a run; nothing is left of it afterwards. */
 const heldSeconds = 180;
 const remedy = 'see `journalctl -u strata-juicefs` on this machine, and whether metadata and objects run (`strata storage status`); then try again';
@@ -48,20 +51,25 @@ export async function isLocked(host: Host, file: string): Promise<boolean> {
   });
 }
 
-/** Writes a node's file as every node does, holds its lock, and keeps how long it took and what went into the bucket. @throws TaskError where it did not */
-export async function proven(host: Host, what: { path: string; file: string; text: string; run: string }, now: () => number): Promise<void> {
+/**
+ * Writes a node's file as every node does, holds its lock, and keeps how long it took and what went into the bucket: at once, or a while later where the
+ * mount is one with writeback. @throws TaskError where it did not
+ */
+export async function proven({ host, clock, signal }: Pick<Common, 'clock' | 'signal'> & { host: Host }, what: { path: string; file: string; text: string; run: string }): Promise<void> {
   const { path, file, text, run } = what;
   const puts = async (): Promise<number> => {
     const { stdout } = await must(host, statsOfMount(path), { timeoutMs: answerMs, remedy });
     const all = statsIn(stdout);
     return [...all].reduce((sum, [name, n]) => (/^object_request_data_bytes_PUT/.test(name) ? sum + n : sum), 0);
   };
-  const [before, began] = [await puts(), now()];
+  const [before, began] = [await puts(), clock.now()];
   await writeThere(host, file, text);
-  const [ms, sent] = [now() - began, (await puts()) - before];
+  const ms = clock.now() - began;
+  let sent = (await puts()) - before;
+  for (const end = clock.now() + uploadMs; sent < text.length && clock.now() < end; sent = (await puts()) - before) await clock.sleep(500, signal);
   if (sent < text.length)
-    throw new TaskError('bucket-did-not-grow', `${file} was written and flushed, but only ${sent} of its ${text.length} bytes went to the bucket`, {
-      remedy: 'see whether the mount is one with `--writeback`: then what is flushed is on this machine alone; mount it without',
+    throw new TaskError('bucket-did-not-grow', `${file} was written and flushed, but only ${sent} of its ${text.length} bytes went to the bucket within ${uploadMs / 1000} s`, {
+      remedy: 'see whether the objects answer (strata storage status); with `storage.cache.writeback` what waits for them is on this machine alone',
     });
   const proof: Proof = { run, ms, sent };
   await must(host, ['dd', `of=${lockOf(file)}`, 'conv=fsync', 'status=none'], { timeoutMs: answerMs, remedy, input: JSON.stringify(proof) });

@@ -26,12 +26,12 @@ export const viewWrite = defineTask({
     if (sha256 !== null && fresh) return { state: 'satisfied', output: { sha256 } };
     return { state: 'unsatisfied', reason: sha256 === null ? 'it has not written yet' : 'it has not written in this run', before: { file: await host.files.image(file), path: file } };
   },
-  async apply({ host, input, clock }) {
+  async apply({ host, input, clock, signal }) {
     await mustBeShared(host, input.path);
     const file = viewFile(input.path, input.node);
     const { path, run } = input;
     if (run === undefined) return writeThere(host, file, text(input, clock.now()));
-    await proven(host, { path, file, text: text(input), run }, () => clock.now());
+    await proven({ host, clock, signal }, { path, file, text: text(input), run });
   },
   /** Gone with the node; where the tree is not mounted any more there is nothing to take back. */
   async undo({ host, input, before }) {
