@@ -69,6 +69,27 @@ export function mergedValues(own: ChartValues, over: ChartValues): ChartValues {
   return all;
 }
 const isMap = (value: unknown): value is ChartValues => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What a bundle can take from the cluster that it is for: `{ $cluster: serviceCidr }` in place of a value. */
+export const clusterFacts = ['name', 'podCidr', 'serviceCidr'] as const;
+export type ClusterFacts = Readonly<Record<(typeof clusterFacts)[number], string>>;
+const factIn = (value: unknown): string | null =>
+  isMap(value) && typeof value['$cluster'] === 'string' && Object.keys(value).length === 1 ? value['$cluster'] : null;
+/** The values of a bundle for one cluster. What the cluster's own spec gives is data, and never asked. */
+export function withClusterFacts(values: ChartValues, facts: ClusterFacts): ChartValues {
+  const of = (value: z.core.util.JSONType): z.core.util.JSONType => {
+    const fact = factIn(value);
+    if (fact !== null) return facts[fact as keyof ClusterFacts];
+    if (Array.isArray(value)) return value.map(of);
+    return isMap(value) ? withClusterFacts(value, facts) : value;
+  };
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, of(value)]));
+}
+/** Facts that a bundle asks for and nobody knows. */
+function unknownFacts(value: unknown): string[] {
+  const fact = factIn(value);
+  if (fact !== null) return (clusterFacts as readonly string[]).includes(fact) ? [] : [fact];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(unknownFacts) : [];
+}
 const chart = {
   chart: ChartPath,
   release: Name.max(53).optional(), // Helm's own limit; default: the component's name
@@ -131,6 +152,7 @@ function bundleIssues(components: readonly Component[]): Found[] {
     if (c.kind === 'operator' && !c.gates.some((g) => 'resource' in g))
       say('an operator is proven by a resource that it looks after: give it a gate `resource`', 'gates');
     if (isChart(c)) {
+      for (const fact of unknownFacts(c.values)) say(`there is no "${fact}" of a cluster: $cluster is one of ${clusterFacts.join(', ')}`, 'values');
       const same = components.findIndex((d) => isChart(d) && releaseOf(d) === releaseOf(c) && d.namespace === c.namespace);
       if (same < i) say(`"${components[same]?.name ?? ''}" has the same release "${releaseOf(c)}" in ${c.namespace}`, 'release');
     }

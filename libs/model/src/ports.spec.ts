@@ -16,7 +16,12 @@ const ofCluster = lines(
   ]),
 );
 const ofServer = lines(
-  Object.entries(serverPorts).map(([setting, p]) => [`${p.port}/tcp`, `\`${setting}\``, p.from === 'nodes' ? 'the nodes' : 'the control host itself', p.what]),
+  Object.entries(serverPorts).map(([setting, p]) => [
+    `${p.port}/tcp`,
+    `\`${setting}\``,
+    p.from === 'nodes' ? 'the nodes' : 'the control host itself, unless `apiAddress` says more',
+    p.what,
+  ]),
 );
 const document = `# Ports and directions
 

@@ -52,6 +52,13 @@ test('an install has the values of the bundle under those that were given, and g
     { complete: { name: 'j', namespace: 'other' } },
   ]);
 });
+test('a gate about its own service is about the one of that name; other names stay', () => {
+  const made = input(planOf('install-app', { wish: { ...office, name: 'orders', namespace: 'mine' } }), 'helm.release');
+  expect(made.gates).toEqual([
+    { http: { service: 'orders', namespace: 'mine', port: 80, path: '/', status: 200 } },
+    { complete: { name: 'j', namespace: 'other' } },
+  ]);
+});
 test('an upgrade keeps the values that were given, unless they are dropped', () => {
   const wish = { values: { own: { b: 2 } } };
   expect(input(planOf('upgrade-app', { wish, app: known }), 'helm.release')).toMatchObject({ values: { size: 5, keep: true, own: { a: 1, b: 2 } }, made: { version: '1.2.0', given: { size: 5, own: { a: 1, b: 2 } } } }); // prettier-ignore

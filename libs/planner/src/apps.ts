@@ -1,7 +1,7 @@
 import { type AppWish, type CatalogEntry, type Component, type Gate, isChart, type Made, mergedValues, releaseOf, userOf } from '@strata/model';
 import { appRemove, appRestart, appStart, appStop, helmRelease, helmRollback, manifestsApply, nativeTasks } from '@strata/tasks';
 import { releaseInput } from './bundles';
-import { entryOf, type PlanContext } from './context';
+import { entryOf, factsOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
 import { fetch } from './fetch';
 import { obtain } from './install';
@@ -124,8 +124,8 @@ function release(a: Asked, what: { content: BundleContent; component: Chart; dig
     line.step(manifestsApply, { bundle: 'apps', objects: namespaceObjects(c, user), gates: [] }, { as: wish.namespace, title });
   }
   // the component as in its bundle, but for its name and place
-  const component = { ...of, release: wish.name, namespace: wish.namespace, gates: of.gates.map((g) => inNamespace(g, of.namespace, wish.namespace)) };
-  const input = releaseInput({ name: made.bundle, content, values: { [of.name]: made.given }, groups: {} }, component, { objects: [], digest });
+  const component = { ...of, release: wish.name, namespace: wish.namespace, gates: of.gates.map((g) => movedGate(g, of, wish)) };
+  const input = releaseInput({ name: made.bundle, content, values: { [of.name]: made.given }, groups: {}, facts: factsOf(c.whole) }, component, { objects: [], digest });
   line.step(helmRelease, input, { as: keyOf(wish), title: `${inWords(wish)} of ${made.bundle}/${made.component} ${made.version} works` });
   const away = images.length === 0 ? [] : c.absent.filter((name) => a.request.enrolled.has(name));
   return away.length === 0 ? [] : [`${away.join(', ')} cannot be reached and gets no images of it now: its pods there wait until \`strata apply\` brings them`];
@@ -153,11 +153,12 @@ function imagesOn({ on, c, d, wish }: Asked, line: Line, images: readonly Catalo
   }
 } // prettier-ignore
 
-/** A gate about the component's own namespace is about the one that it is installed in. */
-function inNamespace(gate: Gate, was: string, is: string): Gate {
-  const [[kind, of]] = Object.entries(gate) as [[string, unknown]];
-  if (typeof of !== 'object' || of === null || (of as { namespace?: string }).namespace !== was) return gate;
-  return { [kind]: { ...of, namespace: is } } as Gate;
+/** A gate about what the component itself makes, by its namespace and the name of its release, is about what it makes here. */
+function movedGate(gate: Gate, of: Chart, { namespace, name }: AppWish): Gate {
+  const [[kind, value]] = Object.entries(gate) as [[string, Record<string, unknown> | string]];
+  if (typeof value === 'string' || value['namespace'] !== of.namespace) return gate;
+  const key = kind === 'http' ? 'service' : 'name';
+  return { [kind]: { ...value, namespace, ...(value[key] === releaseOf(of) ? { [key]: name } : {}) } } as Gate;
 }
 
 function componentOf({ request }: Asked, bundle: string, name: string): { content: BundleContent; component: Chart; digest: string } {

@@ -55,6 +55,13 @@ describe('bundles in a plan', () => {
     expect(steps.find((s) => s.key === 'cluster/helm.release@shop.db')?.input).toMatchObject({ values: { size: 1, disk: { gib: 9, class: 'fast' } } });
     expect(mergedValues({ a: { b: 1, c: [1, 2] }, d: 1 }, { a: { c: [3] }, d: null })).toEqual({ a: { b: 1, c: [3] }, d: null });
   });
+  it('a bundle takes what it needs to know from the cluster, and the spec goes over it', () => {
+    const walls = contentOf([{ name: 'walls', kind: 'chart', chart: 'charts/walls', values: { ranges: [{ $cluster: 'podCidr' }], net: { $cluster: 'serviceCidr' }, of: { $cluster: 'name' } } }]);
+    const values = (use: BundleUse): unknown => (planned(use, walls).steps.find((s) => s.key === 'cluster/helm.release@shop.walls')?.input as { values: unknown }).values;
+    expect(values('shop')).toEqual({ ranges: ['10.244.0.0/16'], net: '10.96.0.0/12', of: 'home' });
+    expect(values({ name: 'shop', values: { walls: { of: { $cluster: 'name' } } } })).toMatchObject({ of: { $cluster: 'name' } }); // the spec's are data
+    expect(() => contentOf([{ name: 'walls', kind: 'chart', chart: 'charts/walls', values: { a: [{ $cluster: 'secrets' }] } }])).toThrow(/there is no .+secrets.+ of a cluster/);
+  }); // prettier-ignore
   it('a group of nodes has values of its own over all others; a chart that is the same everywhere takes none', () => {
     const tail = contentOf([{ name: 'tail', kind: 'chart', chart: 'charts/tail', perGroup: true, values: { files: 10, every: 5 } }, { name: 'db', kind: 'chart', chart: 'charts/db' }]);
     const use = { name: 'shop', values: { tail: { files: 20 } }, groups: { gpu: { tail: { every: 1 } } } };

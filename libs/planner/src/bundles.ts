@@ -1,4 +1,15 @@
-import { artifactKey, type CatalogEntry, type ChartValues, type Component, type Gate, isChart, mergedValues, milliseconds, releaseOf } from '@strata/model';
+import {
+  artifactKey,
+  type CatalogEntry,
+  type ChartValues,
+  type Component,
+  type Gate,
+  isChart,
+  mergedValues,
+  milliseconds,
+  releaseOf,
+  withClusterFacts,
+} from '@strata/model';
 import { helmRelease, manifestsApply, type Task } from '@strata/tasks';
 import { entryOf, type PlanContext } from './context';
 import type { Distribution } from './distribution';
@@ -50,9 +61,9 @@ export type ComponentWork =
 type Chart = Extract<Component, { chart: string }>;
 
 /** A chart of a bundle as Helm is to release it, with the values that the cluster wants; what a group of nodes has over them stands below `nodeGroups`. */
-export function releaseInput({ name, content: { version }, values, groups }: Bundled, of: Chart, { objects, digest }: Pick<Content, 'objects' | 'digest'>): ReleaseInput {
+export function releaseInput({ name, content: { version }, values, groups, facts }: Bundled, of: Chart, { objects, digest }: Pick<Content, 'objects' | 'digest'>): ReleaseInput {
   const given = values[of.name] ?? {};
-  const all = mergedValues(of.values, given);
+  const all = mergedValues(withClusterFacts(of.values, facts), given);
   const ofGroups = Object.entries(groups).flatMap(([group, own]): [string, ChartValues][] => (own[of.name] === undefined ? [] : [[group, own[of.name] ?? {}]]));
   return {
     bundle: name, release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: ofGroups.length === 0 ? all : { ...all, nodeGroups: Object.fromEntries(ofGroups) },

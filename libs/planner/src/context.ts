@@ -5,6 +5,7 @@ import {
   type Catalog,
   type CatalogEntry,
   type ChartValues,
+  type ClusterFacts,
   type ClusterSpec,
   type Facts,
   type NodeSpec,
@@ -47,8 +48,9 @@ export interface PlanContext {
   controlPlane: { name: string; address: string };
   absent: string[];
   catalog: Catalog;
-  /** `groups`: what the nodes of a group have over the values. */
+  /** `groups`: what the nodes of a group have over the values; `facts`: what a bundle may take from the cluster. */
   bundles: {
+    facts: ClusterFacts;
     name: string;
     content: BundleContent;
     values: Readonly<Record<string, ChartValues>>;
@@ -103,10 +105,12 @@ export function contextOf(request: PlanRequest): PlanContext {
     outside: outsideOf(spec, [...nodes.map((n) => n.address), ...(request.serverHosts ?? [])]),
     whole: request.spec, there: request.intent.kind === 'add-node', tunnel: spec.nodes.some((n) => n.nat), facts: request.facts, spec, cluster, nodes, controlPlane, absent, catalog: request.catalog, now: request.now,
     names: { api: `api.${suffix}`, meta: `meta.${suffix}`, objects: `objects.${suffix}` },
-    bundles: spec.bundles.map(bundleUse).map((use) => ({ ...use, content: bundleNamed(use.name, request.bundles) })),
+    bundles: spec.bundles.map(bundleUse).map((use) => ({ ...use, facts: factsOf(request.spec), content: bundleNamed(use.name, request.bundles) })),
     appImages: (request.appImages ?? []).flatMap((i) => request.catalog.entries.find((e) => e.name === i.name && e.version === i.version) ?? []),
   }; // prettier-ignore
 }
+/** What a bundle may take from the cluster that it is for. */
+export const factsOf = ({ metadata: { name }, spec: { network: { podCidr, serviceCidr } } }: ClusterSpec): ClusterFacts => ({ name, podCidr, serviceCidr }); // prettier-ignore
 function bundleNamed(name: string, bundles: PlanRequest['bundles']): BundleContent {
   const found = bundles[name];
   if (found?.broken !== undefined) throw new PlanRefused('bundle.invalid', `the bundle "${name}" cannot be used: ${found.broken}`, 'correct the file at that place; `strata bundle lint` names all there is'); // prettier-ignore

@@ -1,5 +1,6 @@
 export { addressOf } from './addresses';
 export { componentWork, type ComponentWork } from './bundles';
+export { factsOf } from './context';
 export { checkPlan, PlanFaulty } from './check-plan';
 export { needed, type Wanted } from './needed';
 export { packagesToPack } from './os-packages';

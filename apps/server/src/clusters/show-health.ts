@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { bundleUse, type ClusterHealth, type HealthPart, type PodsView } from '@strata/model';
-import { type BundleContent, componentWork } from '@strata/planner';
+import { bundleUse, type ClusterFacts, type ClusterHealth, type HealthPart, type PodsView } from '@strata/model';
+import { type BundleContent, componentWork, factsOf } from '@strata/planner';
 import { runTask } from '@strata/tasks';
 import type { ClusterRecord } from '@strata/store';
 import pLimit from 'p-limit';
@@ -64,14 +64,16 @@ export class ShowHealth {
   /** Each component of the spec's bundles by its own check: as planned, its release proven, all its gates open. */
   private async components(cluster: ClusterRecord): Promise<HealthPart[]> {
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);
-    const uses = (spec?.spec.bundles ?? []).map(bundleUse);
+    if (!spec) return [];
+    const uses = spec.spec.bundles.map(bundleUse);
+    const facts = factsOf(spec);
     const contents = await this.bundles.read(uses.map((u) => u.name));
     const limit = pLimit(atOnce);
     const signal = AbortSignal.timeout(deadlineMs);
     const parts = uses.flatMap((use) => {
       const content = contents[use.name];
       if (!content || content.broken !== undefined) return [Promise.resolve({ what: use.name, ok: false, words: content?.broken ?? 'the control server has no such bundle' })];
-      return content.components.map((c) => limit(() => this.component(cluster, { use, content, c, signal })));
+      return content.components.map((c) => limit(() => this.component(cluster, { use: { ...use, facts }, content, c, signal })));
     });
     return Promise.all(parts);
   } // prettier-ignore
@@ -94,7 +96,7 @@ export class ShowHealth {
   } // prettier-ignore
 }
 interface Asked {
-  use: ReturnType<typeof bundleUse>;
+  use: ReturnType<typeof bundleUse> & { facts: ClusterFacts };
   content: BundleContent;
   c: BundleContent['components'][number];
   signal: AbortSignal;
