@@ -45,7 +45,9 @@ async function mustTakeGroups(dir: string): Promise<void> {
 
 /** The objects of a manifest file, in their order. @throws Error with FILE:LINE:COLUMN */
 async function manifestsIn(file: string): Promise<ManifestObject[]> {
-  const text = await readFile(file, 'utf8');
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new Error(`${file} cannot be read: bundle.yaml names it`, { cause });
+  });
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true });
   const at = placeIn(file, lines);

@@ -8,7 +8,7 @@ metadata:
   name: ${name}
 spec:
   distribution:
-    kind: k3s # k3s (small; downloaded from its vendor, or laid into a mirror: catalog/README.md) | kubernetes (kubeadm; also built from package registries)
+    kind: k3s # k3s (small; downloaded from its vendor, or laid into a mirror: catalog/README.md) | kubernetes (kubeadm; also built from package registries; needed for \`bundles\`)
     # version: 1.34.4+k3s1 # default: the newest of the catalog
   network:
     podCidr: 10.244.0.0/16 # neither may overlap a network of your machines
@@ -35,7 +35,8 @@ spec:
     packages: [gcc, net-tools] # on every node, beside what Kubernetes itself needs; [] for none
     swap: keep # or off
     firewall: open-ports # or ignore
-  # storage: { kind: juicefs } # one file system over all nodes, at /strata/rootfs: docs/storage.md
+  # storage: { kind: juicefs } # one file system over all nodes, at /strata/rootfs; needs the next line too: docs/storage.md
+  # artifacts: { allowUnofficial: true }
   policy:
     nodeWait: 2m # a node silent for longer is left behind and finished when it returns
     onFailure: hold # or unwind: take back what the run changed

@@ -28,7 +28,7 @@ export const clusterBusy = (cluster: string, runId: string, intent?: RunIntent):
   new ProblemError(409, 'cluster-busy', {
     title: 'the cluster is busy',
     detail: `run ${runId}${intent ? ` (${intentWords(intent)})` : ''} is at work on cluster "${cluster}"${intent?.kind === 'finish' ? ': Strata began it by itself, to finish nodes that an earlier run had to leave behind' : ''}`,
-    remedy: `wait for it (strata runs watch ${runId}; apply and uninstall take --wait), or stop it (strata runs cancel ${runId})`,
+    remedy: `wait for it (strata runs watch ${runId}; apply and uninstall take --wait, app commands --wait DURATION), or stop it (strata runs cancel ${runId})`,
   });
 
 /** What was asked does not fit the state that things are in. */

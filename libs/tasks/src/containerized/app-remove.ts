@@ -66,7 +66,7 @@ async function deleteNamespace(c: Parameters<typeof waitFor>[0]): Promise<void> 
   const found = await cluster.get(namespaceOf(input));
   if (!found) return;
   if (found.metadata.labels?.[userLabel] === undefined)
-    throw new TaskError('not-ours', `the namespace ${input.namespace} is not one that Strata made for a user`, { remedy: 'delete it yourself: kubectl delete namespace' });
+    throw new TaskError('not-ours', `the namespace ${input.namespace} is not one that Strata made for a user`, { remedy: `delete it yourself: strata kubectl -- delete namespace ${input.namespace}` });
   const others: string[] = [];
   for (const [apiVersion, kind] of [['v1', 'PersistentVolumeClaim'], ['apps/v1', 'Deployment'], ['apps/v1', 'StatefulSet'], ['apps/v1', 'DaemonSet']] as const)
     for (const o of await cluster.list({ apiVersion, kind, namespace: input.namespace })) others.push(`${kind} ${o.metadata.name}`);
