@@ -9,6 +9,8 @@ import { troubleOf } from './trouble';
 type Context = Pick<Common, 'clock' | 'signal' | 'progress'> & { cluster: Cluster };
 /** Causes are looked for less often than gates: each is several questions. */
 const causeEveryMs = 3000;
+/** What comes up fast is seen fast, since others wait for it; who has waited long can wait a little more. */
+const pauseMs = (waitedMs: number): number => Math.min(1_000, 100 + waitedMs / 20);
 const remedy = 'mend what is named (`strata pods` shows all pods), then retry the step';
 
 /** What is missing, with its cause. */
@@ -31,7 +33,8 @@ async function replaced({ cluster, clock, progress }: Context, { workload }: Clo
 /** Waits until all gates are open. @throws TaskError `gate-closed` with the cause when they are not in time, at once where no waiting helps */
 export async function awaitGates(c: Context, wait: { what: string; gates: readonly Gate[]; timeoutMs: number }): Promise<void> {
   const { clock, cluster, signal } = c;
-  const end = clock.now() + wait.timeoutMs;
+  const began = clock.now();
+  const end = began + wait.timeoutMs;
   let [words, causeAt] = ['', 0];
   for (;;) {
     const closed = await closedGate(cluster, wait.gates).catch(silent);
@@ -45,6 +48,6 @@ export async function awaitGates(c: Context, wait: { what: string; gates: readon
     }
     if (over)
       throw new TaskError('gate-closed', closed.final ? `${wait.what}: ${words}` : `waited ${Math.round(wait.timeoutMs / 1000)} s for ${wait.what}; ${words}`, { remedy, retry: !closed.final }); // prettier-ignore
-    await clock.sleep(400, signal);
+    await clock.sleep(pauseMs(clock.now() - began), signal);
   }
 }
