@@ -95,7 +95,7 @@ export const juicefsMount = defineTask({
   async undo({ before, ...c }) {
     const { host, log } = c;
     if (before.there) return log('it was mounted before this run, and stays');
-    for (const cache of Object.keys(before.folders)) await untilUploaded(c, cache);
+    for (const cache of Object.keys(before.folders).filter((folder) => folder !== paths.folder)) await untilUploaded(c, cache);
     await endUnits(host, [paths.markUnit, paths.unit]);
     if ((await mountType(host, before.path)) !== null) await host.mounts.unmount(before.path, { detach: true });
     await mark(host, '-i', before.path);

@@ -49,6 +49,7 @@ export function seedStorage(host: MemoryHost, shared: SharedMemory = { key: null
     return said(input.split('\n').filter(Boolean).map(answer).join('\n')); // prettier-ignore
   });
   host.program('redis-server', () => said('Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\n'));
+  host.program('find', () => said()); // no block waits for the bucket
   host.program('mc', () => said('{"status":"success"}\n'));
   host.program('weed', () => said('created bucket home-rootfs\n'));
   const others = host.http;
