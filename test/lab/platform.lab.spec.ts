@@ -219,6 +219,17 @@ test('log-tail: what a pod says is in the log of its node, with its name', async
   await until('the line', 60_000, async () => (await kubectl('-n', 'platform', 'logs', tail.trim(), '--tail=200')).includes(`default/says/main: ${mark}\n`));
 }, long); // prettier-ignore
 
+test('an image that is deleted on one node comes back there by itself, and no other is touched', async () => {
+  const images = async (node: string): Promise<string[]> => (await sh(node, 'ctr -n k8s.io images ls | awk \'NR > 1 { print $1, $3 }\'')).trim().split('\n').sort(); // prettier-ignore
+  const [ref, had] = ['strata.local/busybox:1', await images('n1')];
+  await sh('n1', `ctr -n k8s.io images rm ${ref}`);
+  expect((await images('n1')).some((line) => line.startsWith(`${ref} `))).toBe(false);
+  const began = performance.now();
+  await until('the image to be back', 90_000, async () => (await images('n1')).some((line) => line.startsWith(`${ref} `)));
+  process.stdout.write(`    it was back after ${Math.round((performance.now() - began) / 1000)} s\n`);
+  expect(await images('n1')).toEqual(had);
+}, long); // prettier-ignore
+
 test('a second apply finds nothing to do', async () => {
   const ran = await world.server.strata(['apply', '-f', spec, '--yes'], { timeoutMs: long });
   expect([ran.code, (await newestRun(world)).steps.changed]).toEqual([0, 0]);
