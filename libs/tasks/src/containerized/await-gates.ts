@@ -10,7 +10,7 @@ type Context = Pick<Common, 'clock' | 'signal' | 'progress'> & { cluster: Cluste
 /** Causes are looked for less often than gates: each is several questions. */
 const causeEveryMs = 3000;
 /** What comes up fast is seen fast, since others wait for it; who has waited long can wait a little more. */
-const pauseMs = (waitedMs: number): number => Math.min(1_000, 100 + waitedMs / 20);
+const pauseMs = (waitedMs: number): number => Math.min(1_000, 200 + waitedMs / 20);
 const remedy = 'mend what is named (`strata pods` shows all pods), then retry the step';
 
 /** What is missing, with its cause. */
@@ -35,7 +35,7 @@ export async function awaitGates(c: Context, wait: { what: string; gates: readon
   const { clock, cluster, signal } = c;
   const began = clock.now();
   const end = began + wait.timeoutMs;
-  let [words, causeAt] = ['', 0];
+  let [words, causeAt] = ['', began + causeEveryMs]; // what has just begun has no cause yet
   for (;;) {
     const closed = await closedGate(cluster, wait.gates).catch(silent);
     if (closed === null) return;
@@ -45,7 +45,7 @@ export async function awaitGates(c: Context, wait: { what: string; gates: readon
       const now = await withCause(cluster, closed);
       if (now !== words) c.progress(null, now);
       [words, causeAt] = [now, clock.now() + causeEveryMs];
-    }
+    } else if (words === '') c.progress(null, (words = closed.words));
     if (over)
       throw new TaskError('gate-closed', closed.final ? `${wait.what}: ${words}` : `waited ${Math.round(wait.timeoutMs / 1000)} s for ${wait.what}; ${words}`, { remedy, retry: !closed.final }); // prettier-ignore
     await clock.sleep(pauseMs(clock.now() - began), signal);
