@@ -1,4 +1,4 @@
-// node bench/rollout.ts [--rounds N] [--kind chart|manifests] [--components N] [--dir DIR] [--keep]: how long components that need each other take, beside their own readiness and beside Helm by hand; and what importing the same images again costs.
+// node bench/rollout.ts [--rounds N] [--kind chart|manifests] [--probe] [--components N] [--dir DIR] [--keep]: how long components that need each other take, beside their own readiness and beside Helm by hand; and what importing the same images again costs.
 import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '7' },
     dir: { type: 'string', default: '/var/lib/strata-bench-rollout' },
     name: { type: 'string', default: 'benchro' },
+    probe: { type: 'boolean', default: false }, // each is asked over HTTP whether it is ready, every second
     images: { type: 'boolean', default: false }, // the images of platform, demo and notes too
     'no-helm': { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -65,9 +66,9 @@ spec:
         - name: main
           image: strata.local/web:1
           imagePullPolicy: IfNotPresent
-          command: [sleep, infinity]
+          ports: [{ name: http, containerPort: 8080 }]
           resources: { requests: { cpu: 5m, memory: 4Mi } }
-`;
+${values.probe ? '          readinessProbe: { httpGet: { path: /, port: http }, periodSeconds: 1 }\n' : ''}`;
 function writeBundle(needs: ReadonlyMap<string, string[]>): void {
   const folder = join(bundleDir, 'graph');
   const isChart = values.kind === 'chart';
