@@ -15,10 +15,13 @@ const Told = z.looseObject({
   info: z.looseObject({ status: z.string(), description: z.string().default('') }),
   manifest: z.string().default(''),
 });
-export type HelmRecord = z.infer<typeof Told>;
+type HelmRecord = z.infer<typeof Told>;
 
 /** Helm's own record of the newest revision of a release; null where there is none. Two small questions to the API, where Helm's program is a process each time. */
-export async function newestRecord(connection: Connection, { release, namespace }: ReleaseRef): Promise<(HelmRecord & { secret: string; packed: string }) | null> {
+export async function newestRecord(
+  connection: Connection,
+  { release, namespace }: ReleaseRef,
+): Promise<(HelmRecord & { secret: string; packed: string }) | null> {
   const all = await connection.heads(`/api/v1/namespaces/${namespace}/secrets?labelSelector=${encodeURIComponent(`owner=helm,name=${release}`)}`);
   const name = all.sort((a, b) => Number(a.labels?.['version']) - Number(b.labels?.['version'])).at(-1)?.name;
   if (name === undefined) return null;
@@ -37,7 +40,10 @@ function parsed(name: string, packed: string): unknown {
   }
 }
 const unreadable = (name: string, cause: unknown): TaskError =>
-  new TaskError('helm-record', `Helm's record ${name} cannot be read`, { remedy: 'see `helm history` of it; delete that Secret if Helm cannot read it either', cause });
+  new TaskError('helm-record', `Helm's record ${name} cannot be read`, {
+    remedy: 'see `helm history` of it; delete that Secret if Helm cannot read it either',
+    cause,
+  });
 const unpacked = (packed: string): string =>
   gunzipSync(Buffer.from(Buffer.from(packed, 'base64').toString('latin1'), 'base64'), { maxOutputLength: largest }).toString('utf8');
 

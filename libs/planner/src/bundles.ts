@@ -35,7 +35,7 @@ export function bundles(on: Steps, c: PlanContext, d: Distribution): void {
   }
 }
 /** What of a plan's context says which bundles there are. */
-type Bundles = Pick<PlanContext, 'catalog' | 'bundles'> & Partial<Pick<PlanContext, 'appImages'>>;
+type Bundles = Pick<PlanContext, 'catalog'> & Partial<Pick<PlanContext, 'appImages'>> & { bundles: readonly Pick<Bundled, 'content'>[] };
 
 /** Catalog entries of the images of all bundles, and of the applications beside them, each once. */
 export function bundleImages(c: Bundles): CatalogEntry[] {
@@ -64,7 +64,7 @@ type Chart = Extract<Component, { chart: string }>;
 export function releaseInput({ name, content: { version }, values, groups, facts }: Bundled, of: Chart, { objects, digest }: Pick<Content, 'objects' | 'digest'>): ReleaseInput {
   const given = values[of.name] ?? {};
   const all = mergedValues(withClusterFacts(of.values, facts), given);
-  const ofGroups = Object.entries(groups).flatMap(([group, own]): [string, ChartValues][] => (own[of.name] === undefined ? [] : [[group, own[of.name] ?? {}]]));
+  const ofGroups = Object.entries(groups).flatMap(([group, { [of.name]: own }]): [string, ChartValues][] => (own ? [[group, own]] : []));
   return {
     bundle: name, release: releaseOf(of), namespace: of.namespace, chart: of.chart, digest: digest ?? '', values: ofGroups.length === 0 ? all : { ...all, nodeGroups: Object.fromEntries(ofGroups) },
     made: { bundle: name, component: of.name, version, given }, resources: objects, gates: of.gates, onFailure: of.onFailure, timeoutMs: milliseconds(of.timeout),

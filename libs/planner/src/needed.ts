@@ -24,9 +24,7 @@ export function needed({ spec, catalog, bundles, besides, artifacts }: Wanted): 
     const c = contextOf({ spec, catalog, bundles, id: '', clusterId: '', specVersion: 0, facts: new Map(), enrolled: new Map(), absent: [], now: 0, sha256: () => '', intent: { kind: 'uninstall', nodes: [], dryRun: true, force: false } }); // prettier-ignore
     all.push(...wanted(c, distributionOf(c)));
   }
-  const contents = besides.flatMap((name) =>
-    bundles[name] ? [{ name, values: {}, groups: {}, facts: { name: '', podCidr: '', serviceCidr: '' }, content: bundles[name] }] : [],
-  );
+  const contents = besides.flatMap((name) => (bundles[name] ? [{ content: bundles[name] }] : []));
   all.push(...bundleArtifacts({ catalog, bundles: contents }));
   return [...new Map(all.map((a) => [artifactKey(a), a])).values()];
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { InviteAccount } from '@strata/model';
 import { proveFromOutside } from './ingress-proof';
 import { kubectlOf, prove, type Proof } from './proof';
 import { must, QuickstartError, run } from './programs';
@@ -116,7 +117,7 @@ async function invite(cli: (...args: string[]) => [string, ...string[]]): Promis
   const known = JSON.parse((await must('strata user list', cli('user', 'list', '-o', 'json'), { timeoutMs: 30_000 })).stdout) as unknown[];
   if (known.length > 0) return '';
   const name = (process.env.SUDO_USER ?? process.env.USER ?? '').toLowerCase();
-  const fits = /^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$/.test(name) && name !== 'admin' ? name : 'owner';
+  const fits = InviteAccount.safeParse({ name }).success ? name : 'owner';
   return (await must('strata user invite', cli('user', 'invite', fits, '--role', 'admin'), { timeoutMs: 30_000 })).stdout.trimEnd();
 }
 

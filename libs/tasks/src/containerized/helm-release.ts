@@ -11,7 +11,7 @@ import { keepData, claimsThere } from './claims';
 import { closedGate } from './gates';
 import { noteGood, noteRef, readNote } from './release-note';
 import { hasSeen, replaceStuck } from './stuck-pods';
-import { isHalted, isStopped, isWorkload, placed, stoppedNote, wake, workloadsOf } from './stopped';
+import { isHalted, isStopped, isWorkload, placed, stoppedNote, wake, workloadsAmong, workloadsOf } from './stopped';
 
 const Input = z.strictObject({
   bundle: Name,
@@ -74,8 +74,9 @@ export const goodRevision = async ({ cluster, input }: Pick<Few, 'cluster' | 'in
 
 /** What a release makes is waited for without being asked: its workloads (but those that were stopped), its Jobs, its definitions. */
 export async function ownGates({ cluster, control: { releases }, input: of }: Few): Promise<Gate[]> {
-  const halted = (await workloadsOf(cluster, releases, of)).filter(isHalted);
-  return (await releases.objects(of)).flatMap((ref): Gate[] => {
+  const refs = await releases.objects(of);
+  const halted = (await workloadsAmong(refs, cluster, of)).filter(isHalted);
+  return refs.flatMap((ref): Gate[] => {
     const { apiVersion, kind, name, namespace = of.namespace } = placed(ref, of);
     if (halted.some((o) => o.kind === kind && o.metadata.name === name)) return [];
     if (isWorkload(kind) && kind !== 'CronJob') return [{ rollout: { apiVersion, kind: kind as 'Deployment', name, namespace } }];

@@ -26,9 +26,12 @@ export function stoppedNote(object: Pick<KubeObject, 'metadata'>): Stopped | nul
   }
 }
 /** The workloads of a release that are there now. */
-export async function workloadsOf(cluster: Cluster, releases: Releases, of: ReleaseRef): Promise<KubeObject[]> {
+export const workloadsOf = async (cluster: Cluster, releases: Releases, of: ReleaseRef): Promise<KubeObject[]> =>
+  workloadsAmong(await releases.objects(of), cluster, of);
+/** The same, for who has asked already what the release consists of. */
+export async function workloadsAmong(refs: readonly ObjectRef[], cluster: Cluster, of: ReleaseRef): Promise<KubeObject[]> {
   const found: KubeObject[] = [];
-  for (const ref of await releases.objects(of)) {
+  for (const ref of refs) {
     if (!isWorkload(ref.kind)) continue;
     const object = await cluster.get(placed(ref, of));
     if (object) found.push({ ...object, apiVersion: ref.apiVersion, kind: ref.kind });

@@ -1,6 +1,7 @@
 import { type DiskSpace, type MetadataCopy, type MountHealth, type NodeStorage, type StorageAsk } from '@strata/model';
 import type { Host } from '../ports/host';
 import { redisCli } from '../storage/metadata-ask';
+import { closedWords } from '../storage/metadata-redis';
 import { type MountTold, mountTold } from '../storage/mount-told';
 import { guardPaths, metadataPaths, minioPaths, mountPaths, objectsPaths } from '../storage/storage-paths';
 import { mountOfUnit, mountUnitFile } from './mount-health';
@@ -25,9 +26,8 @@ export async function lookAtStorage(host: Host, at: { ask: StorageAsk; mount: Mo
     disks(host, [...(of ? [of.cachePath] : []), ...[metadataPaths, objectsPaths, minioPaths].map((p) => p.data.replace('/var/lib/', '/var/lib/private/'))]),
   ]);
   const [hits, misses] = [stats.get('blockcache_hits') ?? 0, stats.get('blockcache_miss') ?? 0];
-  const why = async (note: string): Promise<string | null> => (await host.files.read(note))?.trim() ?? null;
   return {
-    closed: { mount: await why(mountPaths.closed), metadata: await why(guardPaths.closed) },
+    closed: { mount: (await host.files.read(mountPaths.closed))?.trim() ?? null, metadata: await closedWords(host) },
     mount, metadata, external, objects,
     cache: of && {
       path: of.cachePath, limit: of.cacheMiB * 2 ** 20, used: stats.get('blockcache_bytes') ?? null,
