@@ -1,6 +1,6 @@
 import {
   ApiException, CertificatesV1Api, type Configuration, CoreV1Api, createConfiguration, HttpMethod, KubeConfig, type Middleware,
-  ServerConfiguration, type V1ObjectMeta,
+  type RequestContext, type SecurityAuthentication, ServerConfiguration, type V1ObjectMeta,
 } from '@kubernetes/client-node'; // prettier-ignore
 import { TaskError } from '@strata/tasks';
 import { PlainObjects } from './plain-objects';
@@ -18,13 +18,27 @@ const deadline = (ms: number): Middleware => ({
   },
   post: async (context) => context,
 });
+/** The library makes an agent for each call, and with it a connection and a handshake with certificates of both sides. Here all calls share the first one's. */
+class KeptConnections implements SecurityAuthentication {
+  private dispatcher: ReturnType<RequestContext['getDispatcher']>;
+
+  constructor(private readonly config: KubeConfig) {}
+  getName(): string {
+    return 'kubeconfig';
+  }
+  async applySecurityAuthentication(context: RequestContext): Promise<void> {
+    await this.config.applySecurityAuthentication(context);
+    this.dispatcher ??= context.getDispatcher();
+    if (this.dispatcher !== undefined) context.setDispatcher(this.dispatcher);
+  }
+}
 
 /** The typed and the generic client of one cluster, over kept connections. */
 export class Connection {
   readonly core: CoreV1Api;
   readonly certificates: CertificatesV1Api;
   readonly objects: PlainObjects;
-  private readonly config: KubeConfig;
+  private readonly authentication: SecurityAuthentication;
   private readonly configuration: Configuration;
 
   /** @param kubeconfig text; its server may be an address with `tls-server-name`. @throws TaskError if it is none. */
@@ -32,17 +46,18 @@ export class Connection {
     kubeconfig: string,
     private readonly deadlines: Deadlines = usual,
   ) {
-    this.config = new KubeConfig();
+    const config = new KubeConfig();
     try {
-      this.config.loadFromString(kubeconfig);
+      config.loadFromString(kubeconfig);
     } catch (cause) {
       throw new TaskError('bad-kubeconfig', 'the kept kubeconfig cannot be read', { remedy: 'retry the step that keeps it', cause });
     }
-    const server = this.config.getCurrentCluster()?.server;
+    const server = config.getCurrentCluster()?.server;
     if (server === undefined) throw new TaskError('bad-kubeconfig', 'the kept kubeconfig names no cluster', { remedy: 'retry the step that keeps it' });
+    this.authentication = new KeptConnections(config);
     this.configuration = createConfiguration({
       baseServer: new ServerConfiguration(server, {}),
-      authMethods: { default: this.config },
+      authMethods: { default: this.authentication },
       promiseMiddleware: [deadline(deadlines.callMs)],
     });
     this.core = new CoreV1Api(this.configuration);
@@ -73,7 +88,7 @@ export class Connection {
   private async raw(path: string, accept?: string, ms = this.deadlines.readyMs): Promise<{ status: number; body: string }> {
     const context = this.configuration.baseServer.makeRequestContext(path, HttpMethod.GET);
     if (accept !== undefined) context.setHeaderParam('Accept', accept);
-    await this.config.applySecurityAuthentication(context);
+    await this.authentication.applySecurityAuthentication(context);
     context.setSignal(AbortSignal.timeout(ms));
     const response = await this.configuration.httpApi.send(context).toPromise();
     return { status: response.httpStatusCode, body: await response.body.text() };

@@ -29,6 +29,18 @@ describe('a cluster by its API', () => {
     expect(error).toMatchObject({ code: 'cluster-unreachable', retry: true });
     expect(error.message).toContain('list the nodes');
   });
+  it('keeps its connection from call to call, and makes a new one when it broke', async () => {
+    const one = cluster();
+    const before = api.connections;
+    for (let i = 0; i < 10; i++) await one.node(`n${i}`);
+    await one.ready();
+    const made = api.connections;
+    expect(made).toBeLessThanOrEqual(before + 2); // the next call may come while the first connection is not yet free
+    api.cut();
+    await one.node('n1').catch(() => null); // may meet the broken one
+    expect(await one.node('n1')).toBeNull();
+    expect(api.connections).toBeGreaterThan(made);
+  });
   it('tells "not there" from "may not"', async () => {
     expect(await cluster().node('n9')).toBeNull();
     expect(await cluster().get({ apiVersion: 'v1', kind: 'ConfigMap', namespace: 'kube-system', name: 'x' })).toBeNull();

@@ -18,6 +18,8 @@ export class FakeApi {
   /** Watches that are open; what is put into one with `tell` is heard there. */
   readonly watches = new Set<ServerResponse>();
   private server!: Server;
+  /** How many connections were made to it. */
+  connections = 0;
   kubeconfig = '';
 
   async start(): Promise<void> {
@@ -46,6 +48,7 @@ export class FakeApi {
         response.end(typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body));
       });
     });
+    this.server.on('secureConnection', () => (this.connections += 1));
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
     this.kubeconfig = this.configFor(cert, 'api.home.strata.internal');
     for (const [path, resources] of Object.entries({ '/api/v1': [['secrets', 'Secret', true], ['nodes', 'Node', false], ['configmaps', 'ConfigMap', true]], '/apis/apps/v1': [['deployments', 'Deployment', true]] }))
