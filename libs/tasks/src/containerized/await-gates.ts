@@ -9,8 +9,8 @@ import { troubleOf } from './trouble';
 type Context = Pick<Common, 'clock' | 'signal' | 'progress'> & { cluster: Cluster };
 /** Causes are looked for less often than gates: each is several questions. */
 const causeEveryMs = 3000;
-/** What comes up fast is seen fast, since others wait for it; who has waited long can wait a little more. */
-const pauseMs = (waitedMs: number): number => Math.min(1_000, 200 + waitedMs / 20);
+/** What comes up fast is seen fast, since others wait for it; who has waited long can wait a little more. A look is one small question over a kept connection. */
+const pauseMs = (waitedMs: number): number => Math.min(1_000, 75 + waitedMs / 20);
 const remedy = 'mend what is named (`strata pods` shows all pods), then retry the step';
 
 /** What is missing, with its cause. */
