@@ -113,6 +113,18 @@ interface Measured {
   ended: number;
   seen: Map<string, Seen>;
 }
+/** Where the time of a component went beside its readiness, in the middle (ms): from its last need to its begin, to its object, and from ready to done. */
+function tellParts({ at, steps }: RunTimes, seen: ReadonlyMap<string, Seen>): void {
+  const by = new Map(steps.map((s) => [s.step, s]));
+  const middle = (all: number[]): string => `${Math.round(all.sort((a, b) => a - b)[Math.floor(all.length / 2)] ?? NaN)} ms`;
+  const ours = steps.flatMap((s) => {
+    const of = seen.get(s.step.slice(s.step.lastIndexOf('.') + 1));
+    return of ? [{ ...s, ...of, before: Math.max(...s.needs.map((n) => by.get(n)?.ended ?? 0)) }] : [];
+  });
+  say(
+    `    in the middle: ${middle(ours.map((s) => s.started - s.before))} to begin, ${middle(ours.map((s) => s.made - at - s.started))} until it was made, ${middle(ours.map((s) => s.ready - s.made))} until it was ready, ${middle(ours.map((s) => s.ended + at - s.ready))} until it was done`,
+  );
+}
 function tell({ what, began, ended, seen }: Measured, needs: ReadonlyMap<string, string[]>): number {
   const cost = (n: string): number => (seen.get(n)?.ready ?? NaN) - (seen.get(n)?.made ?? NaN);
   const { ms, chain } = longest(needs, cost);
@@ -125,13 +137,13 @@ function tell({ what, began, ended, seen }: Measured, needs: ReadonlyMap<string,
 async function byStrata(apply: (bundles: string[]) => Promise<RunTimes>): Promise<Measured> {
   const watched = watch();
   await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const asked = Date.now();
   const times = await apply(['graph']);
   watched.stop();
   const steps = times.steps.filter((s) => /@graph\./.test(s.step));
   const [first, last] = [Math.min(...steps.map((s) => s.started)), Math.max(...steps.map((s) => s.ended))];
   if (steps.some((s) => s.outcome !== 'changed')) throw new Error(`not all were made: ${steps.filter((s) => s.outcome !== 'changed').map((s) => `${s.step} ${s.outcome}`).join(', ')}`); // prettier-ignore
-  return { what: `strata, ${values.kind}`, began: asked + first, ended: asked + last, seen: watched.seen };
+  tellParts(times, watched.seen);
+  return { what: `strata, ${values.kind}`, began: times.at + first, ended: times.at + last, seen: watched.seen };
 }
 /** Helm by hand: each release as soon as those that it needs are there, `--wait` for its own. */
 async function byHelm(needs: ReadonlyMap<string, string[]>): Promise<Measured> {

@@ -21,6 +21,8 @@ export interface StepTime {
 }
 export interface RunTimes {
   runId: string;
+  /** When it was asked for, by the server's clock (ms since 1970). */
+  at: number;
   /** From the request to the end, and to the plan (ms): planning includes the prechecks. */
   total: number;
   planned: number;
@@ -50,7 +52,7 @@ export async function newestRun(home: string): Promise<RunTimes> {
     if (e.kind === 'OrderStarted') s.started = at;
     if (e.kind === 'OrderSettled') Object.assign(s, { ended: at, outcome: e.body.outcome ?? '', own: e.body.result?.durationMs ?? 0 });
   }
-  return { runId, total: (events.at(-1)?.at ?? start) - start, planned: (plan?.at ?? start) - start, steps: [...steps.values()] };
+  return { runId, at: start, total: (events.at(-1)?.at ?? start) - start, planned: (plan?.at ?? start) - start, steps: [...steps.values()] };
 }
 
 export type Part = 'transfer' | 'agent' | 'checks' | 'cluster' | 'engine';
