@@ -15,22 +15,48 @@ const Told = z.looseObject({
   info: z.looseObject({ status: z.string(), description: z.string().default('') }),
   manifest: z.string().default(''),
 });
-type HelmRecord = z.infer<typeof Told>;
+export type HelmRecord = Pick<z.infer<typeof Told>, 'version' | 'info' | 'manifest'>;
+/** As many records as are kept as they were read: those of a rollout that is at work. */
+const keptRecords = 64;
 
-/** Helm's own record of the newest revision of a release; null where there is none. Two small questions to the API, where Helm's program is a process each time. */
-export async function newestRecord(
-  connection: Connection,
-  { release, namespace }: ReleaseRef,
-): Promise<(HelmRecord & { secret: string; packed: string }) | null> {
+/** Helm's own records in one cluster, read without its program, which would be a process each time. One that is as it was is not read again. */
+export class HelmRecords {
+  private readonly read = new Map<string, HelmRecord>(); // by namespace, name and version of the Secret
+
+  constructor(private readonly connection: Connection) {}
+
+  /** Of the newest revision of a release; null where there is none. */
+  async newest(of: ReleaseRef): Promise<HelmRecord | null> {
+    const head = await newestHead(this.connection, of);
+    if (head === null) return null;
+    const key = `${of.namespace}/${head.name}@${head.version}`;
+    const known = this.read.get(key);
+    if (known) return known;
+    const packed = await packedRecord(this.connection, of, head.name);
+    if (packed === null) return null; // taken away between the two
+    const told = Told.safeParse(parsed(head.name, packed.data));
+    if (!told.success) throw unreadable(head.name, told.error);
+    const { version, info, manifest } = told.data;
+    const record = { version, info, manifest };
+    if (packed.version === head.version && packed.version !== '') this.keep(key, record);
+    return record;
+  }
+  private keep(key: string, record: HelmRecord): void {
+    this.read.set(key, record);
+    const oldest = this.read.keys().next();
+    if (this.read.size > keptRecords && oldest.done !== true) this.read.delete(oldest.value);
+  }
+}
+/** The Secret of the newest revision, and its version; null where there is none. */
+async function newestHead(connection: Connection, { release, namespace }: ReleaseRef): Promise<{ name: string; version: string } | null> {
   const all = await connection.heads(`/api/v1/namespaces/${namespace}/secrets?labelSelector=${encodeURIComponent(`owner=helm,name=${release}`)}`);
-  const name = all.sort((a, b) => Number(a.labels?.['version']) - Number(b.labels?.['version'])).at(-1)?.name;
-  if (name === undefined) return null;
+  const head = all.sort((a, b) => Number(a.labels?.['version']) - Number(b.labels?.['version'])).at(-1);
+  return head?.name === undefined ? null : { name: head.name, version: head.resourceVersion ?? '' };
+}
+async function packedRecord(connection: Connection, { namespace }: ReleaseRef, name: string): Promise<{ data: string; version: string } | null> {
   const secret = await orNull(`read Helm's record ${name}`, () => connection.core.readNamespacedSecret({ name, namespace }));
-  const packed = secret?.data?.['release'];
-  if (packed === undefined) return null; // taken away between the two
-  const told = Told.safeParse(parsed(name, packed));
-  if (!told.success) throw unreadable(name, told.error);
-  return { ...told.data, secret: name, packed };
+  const data = secret?.data?.['release'];
+  return data === undefined ? null : { data, version: secret?.metadata?.resourceVersion ?? '' };
 }
 function parsed(name: string, packed: string): unknown {
   try {
@@ -52,11 +78,12 @@ const unpacked = (packed: string): string =>
  * so it has to be said there. Nothing else of the record changes.
  */
 export async function keepInRecord(connection: Connection, of: ReleaseRef, keep: readonly string[]): Promise<void> {
-  const newest = await newestRecord(connection, of);
-  if (!newest) return;
-  const release = withKept(newest.packed, keep);
-  if (release === newest.packed) return;
-  const patch = { apiVersion: 'v1', kind: 'Secret', metadata: { name: newest.secret, namespace: of.namespace }, data: { release } };
+  const head = await newestHead(connection, of);
+  const packed = head && (await packedRecord(connection, of, head.name));
+  if (!head || !packed) return;
+  const release = withKept(packed.data, keep);
+  if (release === packed.data) return;
+  const patch = { apiVersion: 'v1', kind: 'Secret', metadata: { name: head.name, namespace: of.namespace }, data: { release } };
   const what = `tell Helm what stays of ${of.release}`;
   await must(what, () => connection.objects.patch(patch as KubernetesObject, undefined, undefined, undefined, undefined, PatchStrategy.MergePatch));
 }

@@ -62,6 +62,26 @@ test("what is released is read in Helm's own record of the newest revision, with
   expect((await failure(app.newest(of))).message).toBe("Helm's record sh.helm.release.v1.app.v10 cannot be read");
   await api.stop();
 }); // prettier-ignore
+test('a record that is as it was is not read again; one that was written since is', async () => {
+  const api = new FakeApi();
+  await api.start();
+  const at = '/api/v1/namespaces/shop/secrets';
+  const written = (resourceVersion: string, status: string): void => {
+    const metadata = { name: 'sh.helm.release.v1.app.v1', labels: { version: '1' }, resourceVersion };
+    const release = Buffer.from(gzipSync(JSON.stringify({ version: 1, info: { status }, manifest: '' })).toString('base64')).toString('base64');
+    api.answers.set(`GET ${at}`, { status: 200, body: { items: [{ metadata }] } });
+    api.answers.set(`GET ${at}/${metadata.name}`, { status: 200, body: { kind: 'Secret', apiVersion: 'v1', metadata, data: { release } } });
+  };
+  const reads = (): number => api.asked.filter((a) => a.path === `${at}/sh.helm.release.v1.app.v1`).length;
+  const app = helm('exit 1', api.kubeconfig);
+  written('7', 'pending-install');
+  for (let i = 0; i < 3; i++) expect(await app.newest(of)).toMatchObject({ status: 'pending-install' });
+  expect(reads()).toBe(1);
+  written('8', 'deployed');
+  expect(await app.newest(of)).toMatchObject({ status: 'deployed' });
+  expect(reads()).toBe(2);
+  await api.stop();
+});
 test("a failure has Helm's own words; an API that does not answer may be tried again", async () => {
   const refused = await failure(helm(`echo 'level=WARN msg="x"' >&2; echo "Error: values don't meet the specifications" >&2; exit 1`).rollback(of, 1, limits));
   expect([refused.code, refused.message, refused.retry]).toEqual(['helm-failed', "helm rollback app: values don't meet the specifications", false]);

@@ -5,7 +5,7 @@ import { type ChartRef, type ObjectRef, refOf, type ReleaseRef, type Releases, t
 import { execa } from 'execa';
 import { parseAllDocuments } from 'yaml';
 import { Connection, orNull } from './connection';
-import { keepInRecord, newestRecord } from './helm-record';
+import { HelmRecords, keepInRecord } from './helm-record';
 
 export interface HelmOptions {
   /** Gives the program, or fails with what to do; asked at each call. */
@@ -28,12 +28,12 @@ const noise = /^(WARNING|Release ".*" does not exist|level=|\s*$)/;
 
 /** Helm's program for one cluster, and what it wrote down there: that is read without it. The program finds nothing of whoever runs the server: no plugins, no repositories, no other kubeconfig. */
 export class Helm implements Releases {
-  private kept: { kubeconfig: string; connection: Connection } | null = null;
+  private kept: { kubeconfig: string; connection: Connection; records: HelmRecords } | null = null;
 
   constructor(private readonly options: HelmOptions) {}
 
   async newest(of: ReleaseRef): Promise<Revision | null> {
-    const record = await newestRecord(await this.connection(), of);
+    const record = await (await this.api()).records.newest(of);
     return record && { revision: record.version, status: record.info.status, description: record.info.description };
   }
   async upgrade(of: ReleaseRef, what: Parameters<Releases['upgrade']>[1], limits: Parameters<Releases['upgrade']>[2]): Promise<void> {
@@ -46,22 +46,22 @@ export class Helm implements Releases {
     await this.run([...argv, ...timeOut(limits)], limits);
   }
   async uninstall(of: ReleaseRef, limits: Parameters<Releases['uninstall']>[1], { keep = [] }: { keep?: readonly string[] } = {}): Promise<void> {
-    if (keep.length > 0) await keepInRecord(await this.connection(), of, keep);
+    if (keep.length > 0) await keepInRecord((await this.api()).connection, of, keep);
     const hooks = refsIn((await this.ask(['get', 'hooks', of.release, '--namespace', of.namespace])) ?? '');
     await this.run(['uninstall', of.release, '--namespace', of.namespace, '--ignore-not-found', '--wait', ...timeOut(limits)], limits);
     // what hooks made is not of the release as Helm sees it: an install that was ended in one would leave it for good
     if (hooks.length === 0) return;
-    const { objects } = await this.connection();
+    const { objects } = (await this.api()).connection;
     for (const { namespace = of.namespace, name, ...kind } of hooks)
       await orNull(`delete ${kind.kind} ${name}`, () => objects.delete({ ...kind, metadata: { name, namespace } }, undefined, undefined, undefined, undefined, 'Background')); // prettier-ignore
   }
   async objects(of: ReleaseRef): Promise<ObjectRef[]> {
-    const record = await newestRecord(await this.connection(), of);
+    const record = await (await this.api()).records.newest(of);
     return record === null ? [] : refsIn(record.manifest);
   }
   async written(of: ReleaseRef, revision: number): Promise<{ at: number; version: string } | null> {
     const name = `sh.helm.release.v1.${of.release}.v${revision}`;
-    const { core } = await this.connection();
+    const { core } = (await this.api()).connection;
     const secret = await orNull(`read Helm's record ${name}`, () => core.readNamespacedSecret({ name, namespace: of.namespace }));
     if (!secret) return null;
     const seconds = Number(secret.metadata?.labels?.['modifiedAt'] ?? secret.metadata?.labels?.['createdAt'] ?? 0);
@@ -70,10 +70,12 @@ export class Helm implements Releases {
   }
 
   /** Kept while the kubeconfig stays the same: connections are reused. */
-  private async connection(): Promise<Connection> {
+  private async api(): Promise<{ connection: Connection; records: HelmRecords }> {
     const kubeconfig = await this.options.kubeconfig();
-    if (this.kept?.kubeconfig !== kubeconfig) this.kept = { kubeconfig, connection: new Connection(kubeconfig) };
-    return this.kept.connection;
+    if (this.kept?.kubeconfig === kubeconfig) return this.kept;
+    const connection = new Connection(kubeconfig);
+    this.kept = { kubeconfig, connection, records: new HelmRecords(connection) };
+    return this.kept;
   }
   /** A question; null where there is no such release. */
   private async ask(argv: readonly string[]): Promise<string | null> {

@@ -16,12 +16,17 @@ export class ClusterReleases {
   @Inject() private readonly bundles!: Bundles;
   @Inject() private readonly clusters!: ClusterEdges;
   private placing: Promise<string> | null = null;
+  private readonly made = new Map<string, Helm>(); // by cluster: each keeps its connection, and what it read
 
   /** Nothing is asked yet: before a kubeconfig is kept and Helm is in the store, every call fails with what is awaited. */
   of(clusterId: string): Releases {
+    const known = this.made.get(clusterId);
+    if (known) return known;
     const scratch = join(this.edges.settings.home, 'helm');
     const kubeconfig = (): Promise<string> => this.clusters.kubeconfig(clusterId);
-    return new Helm({ binary: () => this.program(scratch), kubeconfig, scratch, chartDir: (chart) => this.bundles.chartDir(chart) });
+    const made = new Helm({ binary: () => this.program(scratch), kubeconfig, scratch, chartDir: (chart) => this.bundles.chartDir(chart) });
+    this.made.set(clusterId, made);
+    return made;
   }
 
   /** The program out of the store, where it can be run. Many releases ask for it at once: it is put there once. */

@@ -2,7 +2,7 @@ import { canonicalJson, ChartValues, type Finding, Gate, Made, ManifestObject, N
 import { z } from 'zod';
 import { defineServerTask, type ServerContext } from '../define-task';
 import { outdated, withRevision } from '../orchestration/revision';
-import type { KubeObject } from '../ports/cluster';
+import type { KubeObject, ObjectRef } from '../ports/cluster';
 import type { ReleaseRef, Revision } from '../ports/releases';
 import { shortHash } from '../short-hash';
 import { TaskError } from '../task-error';
@@ -75,7 +75,10 @@ export const goodRevision = async ({ cluster, input }: Pick<Few, 'cluster' | 'in
 /** What a release makes is waited for without being asked: its workloads (but those that were stopped), its Jobs, its definitions. */
 export async function ownGates({ cluster, control: { releases }, input: of }: Few): Promise<Gate[]> {
   const refs = await releases.objects(of);
-  const halted = (await workloadsAmong(refs, cluster, of)).filter(isHalted);
+  return gatesAmong(refs, await workloadsAmong(refs, cluster, of), of);
+}
+function gatesAmong(refs: readonly ObjectRef[], workloads: readonly KubeObject[], of: ReleaseRef): Gate[] {
+  const halted = workloads.filter(isHalted);
   return refs.flatMap((ref): Gate[] => {
     const { apiVersion, kind, name, namespace = of.namespace } = placed(ref, of);
     if (halted.some((o) => o.kind === kind && o.metadata.name === name)) return [];
@@ -86,19 +89,23 @@ export async function ownGates({ cluster, control: { releases }, input: of }: Fe
 }
 const resources = (input: Input): KubeObject[] => input.resources;
 
-/** What is missing for the release to be as planned, or null. */
-async function missing(c: Pick<Context, 'cluster' | 'control' | 'input'>, last: Revision | null): Promise<string | null> {
-  const { cluster, control, input } = c;
+/** What is missing in what is noted of the release, or null. */
+async function unproven({ cluster, input }: Pick<Context, 'cluster' | 'input'>, last: Revision | null): Promise<string | null> {
   if (!last) return `the release ${input.release} is not there`;
   if (last.status !== 'deployed') return `the release ${input.release} is ${last.status}`;
   if (last.description !== descriptionOf(input)) return `the release ${input.release} was made of other content`;
   const note = await readNote(cluster, input);
   if (note.good !== last.revision) return `the release ${input.release} was not proven yet`;
-  if (input.made && canonicalJson(note.made.get(last.revision) ?? null) !== canonicalJson(input.made))
-    return `it is not noted what the release ${input.release} was made of`;
-  if (isStopped(await workloadsOf(cluster, control.releases, input))) return null; // as it was asked to be: `strata app stop`
-  const gates = [...(await ownGates(c)), ...input.gates];
-  return (await outdated(cluster, resources(input))) ?? (await closedGate(cluster, gates))?.words ?? null;
+  const isNoted = !input.made || canonicalJson(note.made.get(last.revision) ?? null) === canonicalJson(input.made);
+  return isNoted ? null : `it is not noted what the release ${input.release} was made of`;
+}
+/** What is missing for the release to work, or null; one that is stopped lacks nothing, as it was asked to be: `strata app stop`. */
+async function missing({ cluster, control, input }: Pick<Context, 'cluster' | 'control' | 'input'>): Promise<{ reason: string | null; stopped: boolean }> {
+  const refs = await control.releases.objects(input);
+  const workloads = await workloadsAmong(refs, cluster, input);
+  if (isStopped(workloads)) return { reason: null, stopped: true };
+  const gates = [...gatesAmong(refs, workloads, input), ...input.gates];
+  return { reason: (await outdated(cluster, resources(input))) ?? (await closedGate(cluster, gates))?.words ?? null, stopped: false };
 }
 
 /**
@@ -116,9 +123,10 @@ export const helmRelease = defineServerTask({
   output: z.strictObject({ revision: z.int() }),
   async check(c) {
     const last = await newest(c);
-    const reason = await missing(c, last);
+    const noted = await unproven(c, last);
+    const { reason, stopped } = noted === null ? await missing(c) : { reason: noted, stopped: false };
     if (reason !== null) return { state: 'unsatisfied', reason, before: { good: await goodRevision(c), data: await claimsThere(c.cluster, c.input) } };
-    return { state: 'satisfied', output: { revision: last?.revision ?? 0 }, findings: await stoppedFinding(c) };
+    return { state: 'satisfied', output: { revision: last?.revision ?? 0 }, findings: stopped ? [stoppedFinding(c.input)] : [] };
   },
   async apply(c) {
     const { data } = c.before;
@@ -126,7 +134,7 @@ export const helmRelease = defineServerTask({
     const same = last?.status === 'deployed' && last.description === descriptionOf(c.input);
     const proven = same && (await goodRevision(c)) === last.revision;
     try {
-      if (!same) await upgrade(c);
+      if (!same) await upgrade(c, last);
       await prove(c);
     } catch (error) {
       if (isJudged(error) && !proven && c.input.onFailure === 'rollback' && !c.signal.aborted) throw await gaveBack(c, error, data);
@@ -140,12 +148,13 @@ export const helmRelease = defineServerTask({
   },
 }); // prettier-ignore
 
-async function upgrade(c: Context): Promise<void> {
+/** `last`: what is there of it. A first install has nothing to keep, and nothing that was stopped. */
+async function upgrade(c: Context, last: Revision | null): Promise<void> {
   c.progress(null, `Helm releases ${c.input.release}`);
   const { bundle, chart, digest, values } = c.input;
-  await keepData(c, c.input);
+  if (last !== null) await keepData(c, c.input);
   await c.control.releases.upgrade(c.input, { bundle, chart, digest, values, description: descriptionOf(c.input) }, limitsOf(c));
-  await wakeAll(c);
+  if (last !== null) await wakeAll(c);
 }
 /** A new revision runs, also of an application that was stopped: whoever wants other content of it wants it to work, and it cannot be proven otherwise. */
 export async function wakeAll(c: Pick<ReleaseContext, 'cluster' | 'control' | 'input' | 'progress' | 'log'>): Promise<void> {
@@ -157,11 +166,12 @@ export async function wakeAll(c: Pick<ReleaseContext, 'cluster' | 'control' | 'i
   for (const o of stopped) await wake(c.cluster, o);
 }
 /** What an apply says of a release that is as planned, but stopped: it stays so. */
-async function stoppedFinding({ cluster, control, input }: Pick<Context, 'cluster' | 'control' | 'input'>): Promise<Finding[]> {
-  if (!isStopped(await workloadsOf(cluster, control.releases, input))) return [];
-  const message = `${input.namespace}/${input.release} is stopped, and stays so`;
-  return [{ severity: 'info', code: 'app.stopped', message, remedy: `strata app start ${input.release} --namespace ${input.namespace}` }];
-}
+const stoppedFinding = ({ release, namespace }: ReleaseRef): Finding => ({
+  severity: 'info',
+  code: 'app.stopped',
+  message: `${namespace}/${release} is stopped, and stays so`,
+  remedy: `strata app start ${release} --namespace ${namespace}`,
+});
 /** All that the release makes works; an operator's resources come when it does itself. */
 async function prove(c: Context): Promise<void> {
   const { cluster, input } = c;
