@@ -99,7 +99,8 @@ const slow = [
   'n1/migration.look', 'n1/packages.install', 'n1/metadata.redis', 'n1/objects.seaweedfs', 'n1/storage.format', 'n1/juicefs.side-mount', 'n2/juicefs.side-mount',
   'n1/tree.copy@first', 'n1/tree.copy@second', 'cluster/tree.freeze', 'n1/tree.copy@last', 'n1/juicefs.mount', 'n2/juicefs.mount', 'n1/view.write', 'n1/tree.compare',
 ]; // prettier-ignore
-const missed = (table: readonly Struck[]): string[] => slow.filter((step) => table.find((s) => s.step === step)?.inFlight === 0);
+const missed = (table: readonly Struck[], steps: readonly string[] = slow): string[] =>
+  steps.filter((step) => table.find((s) => s.step === step)?.inFlight === 0);
 
 test('agents killed at each step: the tree of n1 is the shared one, equal in everything, and the workload runs on', async () => {
   expect(missed(await struck(() => 'agent', 'storage', 'migrate', '--from', 'n1', '-f', shared))).toEqual([]);
@@ -126,7 +127,8 @@ test('taken back under kills of both, the old tree has what changed since, and t
 
 test('the server killed at each step: migrated again, equal; commit deletes the old trees', async () => {
   before = await witnessed('n1');
-  expect(missed(await struck(() => 'server', 'storage', 'migrate', '--from', 'n1', '-f', shared))).toEqual([]);
+  const again = slow.filter((step) => step !== 'n1/packages.install'); // its packages are in the cache of the machine by now: it can be over before the server is
+  expect(missed(await struck(() => 'server', 'storage', 'migrate', '--from', 'n1', '-f', shared), again)).toEqual([]);
   for (const node of nodes) expect([node, await type(node), await witnessed(node)]).toEqual([node, 'fuse.juicefs', before]);
   await struck((nth) => (nth % 2 === 0 ? 'server' : 'agent'), 'storage', 'commit');
   for (const node of nodes) expect((await world.lab.exec(node, ['test', '-e', `${path}.before-migration`])).code).toBe(1);

@@ -97,12 +97,14 @@ export class Connection {
 
 const isCode = (error: unknown, code: number): boolean => error instanceof ApiException && error.code === code;
 
-/** Calls the API. `null` for "not there". @throws TaskError that says what was tried and what the API answered. */
+/** What the library says of a kind that the API does not have. */
+const noSuchKind = /^Unrecognized API version and kind/;
+/** Calls the API. `null` for "not there", also where there is no such kind. @throws TaskError that says what was tried and what the API answered. */
 export async function orNull<T>(what: string, call: () => Promise<T>): Promise<T | null> {
   try {
     return await call();
   } catch (error) {
-    if (isCode(error, 404)) return null;
+    if (isCode(error, 404) || (error instanceof Error && noSuchKind.test(error.message))) return null;
     throw failed(what, error);
   }
 }

@@ -1,7 +1,8 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type KubernetesObject, PatchStrategy } from '@kubernetes/client-node';
-import { type ReleaseRef, TaskError } from '@strata/tasks';
-import { isMap, parseDocument } from 'yaml';
+import { ManifestObject } from '@strata/model';
+import { type ObjectRef, refOf, type ReleaseRef, TaskError } from '@strata/tasks';
+import { isMap, parseAllDocuments, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { type Connection, must, orNull } from './connection';
 
@@ -15,9 +16,19 @@ const Told = z.looseObject({
   info: z.looseObject({ status: z.string(), description: z.string().default('') }),
   manifest: z.string().default(''),
 });
-export type HelmRecord = Pick<z.infer<typeof Told>, 'version' | 'info' | 'manifest'>;
-/** As many records as are kept as they were read: those of a rollout that is at work. */
-const keptRecords = 64;
+/** What a record says of its revision, and what that consists of. */
+export interface HelmRecord {
+  revision: number;
+  status: string;
+  description: string;
+  objects: ObjectRef[];
+}
+interface Head {
+  name: string; // of the Secret
+  version: string; // of the Secret, by the API
+}
+/** As many records as are kept as they were read: those of a rollout that is at work, or of a list of applications. */
+const keptRecords = 256;
 
 /** Helm's own records in one cluster, read without its program, which would be a process each time. One that is as it was is not read again. */
 export class HelmRecords {
@@ -28,16 +39,19 @@ export class HelmRecords {
   /** Of the newest revision of a release; null where there is none. */
   async newest(of: ReleaseRef): Promise<HelmRecord | null> {
     const head = await newestHead(this.connection, of);
-    if (head === null) return null;
-    const key = `${of.namespace}/${head.name}@${head.version}`;
+    return head && this.at(of.namespace, head);
+  }
+  /** The record in a Secret that was seen in this version, or is newer by now; null where it is gone. @throws TaskError where it cannot be read */
+  async at(namespace: string, head: Head): Promise<HelmRecord | null> {
+    const key = `${namespace}/${head.name}@${head.version}`;
     const known = this.read.get(key);
     if (known) return known;
-    const packed = await packedRecord(this.connection, of, head.name);
-    if (packed === null) return null; // taken away between the two
+    const packed = await packedRecord(this.connection, namespace, head.name);
+    if (packed === null) return null;
     const told = Told.safeParse(parsed(head.name, packed.data));
     if (!told.success) throw unreadable(head.name, told.error);
-    const { version, info, manifest } = told.data;
-    const record = { version, info, manifest };
+    const { version: revision, info, manifest } = told.data;
+    const record = { revision, status: info.status, description: info.description, objects: refsIn(manifest) };
     if (packed.version === head.version && packed.version !== '') this.keep(key, record);
     return record;
   }
@@ -48,12 +62,12 @@ export class HelmRecords {
   }
 }
 /** The Secret of the newest revision, and its version; null where there is none. */
-async function newestHead(connection: Connection, { release, namespace }: ReleaseRef): Promise<{ name: string; version: string } | null> {
+async function newestHead(connection: Connection, { release, namespace }: ReleaseRef): Promise<Head | null> {
   const all = await connection.heads(`/api/v1/namespaces/${namespace}/secrets?labelSelector=${encodeURIComponent(`owner=helm,name=${release}`)}`);
   const head = all.sort((a, b) => Number(a.labels?.['version']) - Number(b.labels?.['version'])).at(-1);
   return head?.name === undefined ? null : { name: head.name, version: head.resourceVersion ?? '' };
 }
-async function packedRecord(connection: Connection, { namespace }: ReleaseRef, name: string): Promise<{ data: string; version: string } | null> {
+async function packedRecord(connection: Connection, namespace: string, name: string): Promise<{ data: string; version: string } | null> {
   const secret = await orNull(`read Helm's record ${name}`, () => connection.core.readNamespacedSecret({ name, namespace }));
   const data = secret?.data?.['release'];
   return data === undefined ? null : { data, version: secret?.metadata?.resourceVersion ?? '' };
@@ -79,7 +93,7 @@ const unpacked = (packed: string): string =>
  */
 export async function keepInRecord(connection: Connection, of: ReleaseRef, keep: readonly string[]): Promise<void> {
   const head = await newestHead(connection, of);
-  const packed = head && (await packedRecord(connection, of, head.name));
+  const packed = head && (await packedRecord(connection, of.namespace, head.name));
   if (!head || !packed) return;
   const release = withKept(packed.data, keep);
   if (release === packed.data) return;
@@ -110,3 +124,13 @@ export function keptManifest(manifest: string, keep: readonly string[]): string 
   });
   return parts.join('---');
 }
+
+/** What a manifest names; Helm gives it as several documents. */
+export function refsIn(text: string): ObjectRef[] {
+  const refs: ObjectRef[] = [];
+  for (const document of parseAllDocuments(text, { logLevel: 'silent' })) {
+    const o = ManifestObject.safeParse(document.toJS({ maxAliasCount: 50 }));
+    if (o.success) refs.push(refOf(o.data));
+  }
+  return refs;
+} // prettier-ignore

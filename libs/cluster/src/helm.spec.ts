@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { TaskError } from '@strata/tasks';
-import { Helm, refsIn } from './helm';
+import { Helm } from './helm';
+import { refsIn } from './helm-record';
 import { FakeApi } from './testing/fake-api';
 
 const kubeconfig = `apiVersion: v1

@@ -1,11 +1,9 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ManifestObject } from '@strata/model';
-import { type ChartRef, type ObjectRef, refOf, type ReleaseRef, type Releases, type Revision, TaskError } from '@strata/tasks';
+import { type ChartRef, type ObjectRef, type ReleaseRef, type Releases, type Revision, TaskError } from '@strata/tasks';
 import { execa } from 'execa';
-import { parseAllDocuments } from 'yaml';
 import { Connection, orNull } from './connection';
-import { HelmRecords, keepInRecord } from './helm-record';
+import { HelmRecords, keepInRecord, refsIn } from './helm-record';
 
 export interface HelmOptions {
   /** Gives the program, or fails with what to do; asked at each call. */
@@ -34,7 +32,7 @@ export class Helm implements Releases {
 
   async newest(of: ReleaseRef): Promise<Revision | null> {
     const record = await (await this.api()).records.newest(of);
-    return record && { revision: record.version, status: record.info.status, description: record.info.description };
+    return record && { revision: record.revision, status: record.status, description: record.description };
   }
   async upgrade(of: ReleaseRef, what: Parameters<Releases['upgrade']>[1], limits: Parameters<Releases['upgrade']>[2]): Promise<void> {
     const dir = await this.options.chartDir(what);
@@ -57,7 +55,7 @@ export class Helm implements Releases {
   }
   async objects(of: ReleaseRef): Promise<ObjectRef[]> {
     const record = await (await this.api()).records.newest(of);
-    return record === null ? [] : refsIn(record.manifest);
+    return record?.objects ?? [];
   }
   async written(of: ReleaseRef, revision: number): Promise<{ at: number; version: string } | null> {
     const name = `sh.helm.release.v1.${of.release}.v${revision}`;
@@ -119,14 +117,4 @@ function failed(argv: readonly string[], stderr: string): TaskError {
   if (unreachable.test(words))
     return new TaskError('cluster-unreachable', what, { remedy: 'see that the control plane is up and that this host reaches its port 6443, then retry the step', retry: true });
   return new TaskError('helm-failed', what, { remedy: 'mend what Helm names: a value that the chart refuses, an object that the API refuses; then apply again' });
-} // prettier-ignore
-
-/** What a manifest names; Helm gives it as several documents. */
-export function refsIn(text: string): ObjectRef[] {
-  const refs: ObjectRef[] = [];
-  for (const document of parseAllDocuments(text, { logLevel: 'silent' })) {
-    const o = ManifestObject.safeParse(document.toJS({ maxAliasCount: 50 }));
-    if (o.success) refs.push(refOf(o.data));
-  }
-  return refs;
 } // prettier-ignore

@@ -1,6 +1,7 @@
 import type { V1ObjectMeta } from '@kubernetes/client-node';
 import { type KubeObject, noteLabels, noteOf, type ReleaseNote, releaseOfNote, stoppedNote } from '@strata/tasks';
 import { Connection, must } from './connection';
+import { HelmRecords } from './helm-record';
 import { rolloutOf, type Workload } from './rollout';
 
 /** One revision, as Helm's own record of it says. */
@@ -8,6 +9,7 @@ export interface SeenRevision {
   revision: number;
   status: string;
   at: number; // when it was written last; ms since 1970
+  record: { name: string; version: string }; // the Secret that says so
 }
 export interface SeenWorkload {
   apiVersion: string;
@@ -29,18 +31,21 @@ export interface SeenRelease {
 const kinds = [['apps/v1', 'Deployment'], ['apps/v1', 'StatefulSet'], ['apps/v1', 'DaemonSet'], ['batch/v1', 'CronJob']] as const; // prettier-ignore
 const keyOf = (namespace = 'default', name = ''): string => `${namespace}/${name}`;
 
-/** What is released in a cluster, by Helm's own records, our notes beside them, and the workloads: without what the records hold, which is much. */
+/** What is released in a cluster, by Helm's own records, our notes beside them, and the workloads. Of what the records hold, which is much, only the newest are read, and each once. */
 export class ReleaseBook {
   private readonly connection: Connection;
+  private readonly records: HelmRecords;
 
   constructor(kubeconfig: string) {
     this.connection = new Connection(kubeconfig);
+    this.records = new HelmRecords(this.connection);
   }
 
   /** `of`: only this one. @throws TaskError when the API does not answer */
   async look(of?: { namespace: string; name: string }): Promise<SeenRelease[]> {
     const releases = await this.released(of);
     if (releases.size > 0) await this.addWorkloads(releases, of?.namespace);
+    for (const r of releases.values()) await this.addLost(r);
     return [...releases.values()].sort((a, b) => keyOf(a.namespace, a.name).localeCompare(keyOf(b.namespace, b.name)));
   }
   /** The notes of all releases that are there: two questions to the API, where a look is six. @throws TaskError when it does not answer */
@@ -56,7 +61,7 @@ export class ReleaseBook {
       if (name === undefined || m.namespace === undefined) continue;
       const key = keyOf(m.namespace, name);
       const known = releases.get(key) ?? { name, namespace: m.namespace, revisions: [], note: noteOf(null), workloads: [] };
-      known.revisions.push({ revision: Number(version), status, at: writtenAt(m) });
+      known.revisions.push({ revision: Number(version), status, at: writtenAt(m), record: { name: m.name ?? '', version: m.resourceVersion ?? '' } });
       releases.set(key, known);
     }
     if (releases.size > 0) await this.addNotes(releases, of?.namespace);
@@ -83,6 +88,15 @@ export class ReleaseBook {
         release?.workloads.push({ apiVersion, kind, name, ...stateOf({ ...o, kind } as unknown as KubeObject) });
       }
     }
+  }
+  /** What the newest revision consists of, and somebody took away. Of one that Helm is at, or failed with, nothing is expected. */
+  private async addLost({ namespace, revisions, workloads }: SeenRelease): Promise<void> {
+    const newest = revisions.at(-1);
+    if (newest?.status !== 'deployed') return;
+    const record = await this.records.at(namespace, newest.record).catch(() => null); // all else of it is told all the same
+    const ours = (record?.objects ?? []).filter((o) => kinds.some(([, k]) => k === o.kind) && (o.namespace ?? namespace) === namespace);
+    for (const { apiVersion, kind, name } of ours)
+      if (!workloads.some((w) => w.kind === kind && w.name === name)) workloads.push({ apiVersion, kind, name, missing: 'it is not there', stoppedAt: null });
   }
 }
 const writtenAt = (m: V1ObjectMeta): number => {

@@ -19,7 +19,7 @@ const bundles = {
   broken: { ...content(), broken: 'bundle.yaml:1:1: no' },
 }; // prettier-ignore
 const known: AppKnown = {
-  revision: 3, revisions: [1, 2, 3], proven: [1, 3], good: 3, stopped: false, made: { bundle: 'office', component: 'db', version: '1.0.0', given: { size: 5, own: { a: 1 } } },
+  revision: 3, revisions: [1, 2, 3], proven: [1, 3], alike: [3], good: 3, stopped: false, made: { bundle: 'office', component: 'db', version: '1.0.0', given: { size: 5, own: { a: 1 } } },
 }; // prettier-ignore
 const enrolled = new Map([['n1', 'id-1'], ['n2', 'id-2']]); // prettier-ignore
 interface Asked {
@@ -72,7 +72,11 @@ test('an upgrade keeps the values that were given, unless they are dropped', () 
 test('a rollback goes to the last revision that worked before this one', () => {
   expect(input(planOf('rollback-app', { app: known }), 'helm.rollback')).toMatchObject({ to: 1, from: 3 });
   expect(input(planOf('rollback-app', { app: { ...known, good: 1, proven: [1] } }), 'helm.rollback')).toMatchObject({ to: 1, from: 3 });
-  expect(input(planOf('rollback-app', { wish: { revision: 2 }, app: known }), 'helm.rollback')).toMatchObject({ to: 2 });
+  expect(input(planOf('rollback-app', { wish: { revision: 1 }, app: known }), 'helm.rollback')).toMatchObject({ to: 1 });
+  // what went back by itself is the same again: one before that is meant
+  const went = { ...known, revision: 4, revisions: [1, 2, 3, 4], proven: [1, 2, 4], alike: [2, 4], good: 4 };
+  expect(input(planOf('rollback-app', { app: went }), 'helm.rollback')).toMatchObject({ to: 1, from: 4 });
+  expect(input(planOf('rollback-app', { wish: { revision: 2 }, app: { ...known, good: 0, proven: [], alike: [] } }), 'helm.rollback')).toMatchObject({ to: 2 });
 });
 test.each<[string, RunIntent['kind'], Asked]>([
   ['app.exists', 'install-app', { wish: office, app: known }],
@@ -91,6 +95,8 @@ test.each<[string, RunIntent['kind'], Asked]>([
   ['app.unknown-source', 'upgrade-app', { app: { ...known, made: null } }],
   ['app.no-revision', 'rollback-app', { wish: { revision: 7 }, app: known }],
   ['app.no-revision', 'rollback-app', { app: { ...known, revisions: [3], proven: [3] } }],
+  ['app.no-revision', 'rollback-app', { app: { ...known, alike: [1, 3] } }],
+  ['app.no-revision', 'rollback-app', { wish: { revision: 2 }, app: known }], // it never worked
   ['none', 'stop-app', { app: known, spec: ['office'] }],
   ['none', 'remove-app', { wish: { deleteData: true } }],
   ['none', 'install-app', { wish: { bundle: 'office', component: 'web', name: 'web2' }, spec: ['office'] }],

@@ -6,7 +6,7 @@ import type { Distribution } from './distribution';
 import { fetch } from './fetch';
 import { obtain } from './install';
 import { PlanRefused } from './refused';
-import type { BundleContent, PlanRequest } from './request';
+import type { AppKnown, BundleContent, PlanRequest } from './request';
 import { artifact, obtaining, type Line, type Steps } from './steps';
 import { namespaceObjects } from './user-namespace';
 
@@ -72,12 +72,13 @@ function upgrade(a: Asked): string[] {
 function rollback({ on, wish, request, ...a }: Asked): string[] {
   mustNotBeOfSpec({ on, wish, request, ...a });
   const known = mustBeThere({ on, wish, request, ...a });
+  const to = wish.revision ?? lastOther(known);
   const others = known.revisions.filter((n) => n !== known.revision);
-  const proven = known.proven.filter((n) => others.includes(n));
-  const to = wish.revision ?? (known.good !== known.revision && others.includes(known.good) ? known.good : proven.at(-1));
-  if (to === undefined || !others.includes(to)) {
-    const what = wish.revision === undefined ? 'has no earlier revision that worked' : `has no earlier revision ${wish.revision}`;
-    const remedy = others.length === 0 ? 'there is none to go back to' : `name one with --to: ${others.map((n) => (known.proven.includes(n) ? `${n} (worked)` : String(n))).join(', ')}`;
+  const mayWork = known.proven.length === 0 || (to !== undefined && known.proven.includes(to)); // of what Strata did not install nothing is known
+  if (to === undefined || !others.includes(to) || !mayWork) {
+    const what = wish.revision === undefined ? 'has no earlier revision that worked and was made of something else' : others.includes(wish.revision) ? `never worked as revision ${wish.revision}` : `has no earlier revision ${wish.revision}`;
+    const worked = others.filter((n) => known.proven.includes(n));
+    const remedy = worked.length === 0 ? 'there is none to go back to: change it with `strata app upgrade`' : `name one that worked with --to: ${worked.map((n) => (known.alike.includes(n) ? `${n} (of the same content as now)` : String(n))).join(', ')}`;
     throw new PlanRefused('app.no-revision', `${inWords(wish)} ${what}`, remedy);
   }
   on.phase('activate');
@@ -85,6 +86,11 @@ function rollback({ on, wish, request, ...a }: Asked): string[] {
   obtainHelm(on, a.c).step(helmRollback, input, { as: keyOf(wish), title: `${inWords(wish)} is as in revision ${to}` });
   return known.stopped ? [`${inWords(wish)} is stopped: going back starts it`] : [];
 } // prettier-ignore
+/** From one that does not work, the last that did; from one that does, the last before it that is not just the same again. */
+function lastOther({ revision, revisions, proven, good, alike }: AppKnown): number | undefined {
+  if (good !== revision && revisions.includes(good)) return good;
+  return proven.filter((n) => n !== revision && revisions.includes(n) && !alike.includes(n)).at(-1);
+}
 
 function remove(a: Asked): string[] {
   const { on, wish, request, c } = a;

@@ -18,7 +18,9 @@ export interface AppKnown {
   /** Revisions that worked, oldest first, and the newest of them that was noted; 0: none. */
   proven: number[];
   good: number;
+  /** Of what the newest was made, or the newest that worked; and all proven ones that were made of the same. */
   made: Made | null;
+  alike: number[];
   stopped: boolean;
 }
 

@@ -6,7 +6,7 @@ const seen = (over: object = {}): SeenRelease =>
   ({
     name: 'db', namespace: 'user-alice', revisions: [{ revision: 1, status: 'superseded', at: 100 }, { revision: 2, status: 'deployed', at: 200 }],
     note: { good: 2, made: new Map([[1, made('1.0.0')], [2, made('1.1.0')]]) }, workloads: [], ...over,
-  }) as SeenRelease; // prettier-ignore
+  }) as unknown as SeenRelease; // prettier-ignore
 const workload = (over: object = {}): object => ({ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', missing: null, stoppedAt: null, ...over });
 const withStatus = (status: string): SeenRelease => seen({ revisions: [{ revision: 3, status, at: 300 }] });
 

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ReleaseBook, type SeenRelease } from '@strata/cluster';
-import { type AppRef, type AppsView, type AppView, type AvailableApps, bundleUse, isChart, releaseOf } from '@strata/model';
+import { type AppRef, type AppsView, type AppView, type AvailableApps, bundleUse, canonicalJson, isChart, releaseOf } from '@strata/model';
 import type { AppKnown } from '@strata/planner';
 import { type Cluster, TaskError, troubleOf } from '@strata/tasks';
 import type { ClusterRecord } from '@strata/store';
@@ -21,6 +21,7 @@ export class ShowApps {
   @Inject() private readonly clusters!: ShowClusters;
   @Inject() private readonly reach!: ClusterEdges;
   @Inject() private readonly bundles!: Bundles;
+  private readonly books = new Map<string, { kubeconfig: string; book: ReleaseBook }>();
 
   /** @throws ProblemError 404, 409 before there is a Kubernetes to ask, 503 while it does not answer */
   async run(idOrName: string): Promise<AppsView> {
@@ -55,9 +56,10 @@ export class ShowApps {
     if (!seen) return null;
     const view = appView(seen, false);
     const { note, revisions } = seen;
+    const made = note.made.get(view.revision) ?? note.made.get(note.good) ?? null;
     return {
       revision: view.revision, revisions: revisions.map((r) => r.revision), proven: view.proven, good: note.good,
-      made: note.made.get(view.revision) ?? note.made.get(note.good) ?? null, stopped: view.state === 'stopped',
+      made, alike: made === null ? [] : view.proven.filter((n) => canonicalJson(note.made.get(n) ?? null) === canonicalJson(made)), stopped: view.state === 'stopped',
     }; // prettier-ignore
   }
 
@@ -72,8 +74,14 @@ export class ShowApps {
     }
   }
 
+  /** Kept while the kubeconfig stays the same: its connection, and the records that it read. */
   private async book(clusterId: string): Promise<ReleaseBook> {
-    return new ReleaseBook(await this.reach.kubeconfig(clusterId));
+    const kubeconfig = await this.reach.kubeconfig(clusterId);
+    const known = this.books.get(clusterId);
+    if (known?.kubeconfig === kubeconfig) return known.book;
+    const book = new ReleaseBook(kubeconfig);
+    this.books.set(clusterId, { kubeconfig, book });
+    return book;
   }
   /** Releases that the cluster's spec makes, as NAMESPACE/NAME. */
   private async ofSpec(cluster: ClusterRecord): Promise<Set<string>> {

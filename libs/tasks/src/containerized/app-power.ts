@@ -7,7 +7,7 @@ import { until } from '../wait';
 import { awaitGates } from './await-gates';
 import { fieldOf, closedGate } from './gates';
 import { noApp, ownGates } from './helm-release';
-import { halt, headOf, isHalted, isStopped, stillRuns, stoppedNote, wake, workloadsOf } from './stopped';
+import { halt, headOf, isHalted, isStopped, isWorkload, lostOf, stillRuns, stoppedNote, wake, workloadsOf } from './stopped';
 
 const Ref = { release: Name, namespace: Name, timeoutMs: z.int() };
 type Context = Pick<
@@ -20,6 +20,18 @@ type Few = Pick<Context, 'cluster' | 'control' | 'input'>;
 async function workloads({ cluster, control, input }: Few): Promise<KubeObject[]> {
   if ((await control.releases.newest(input)) === null) throw noApp(input);
   return workloadsOf(cluster, control.releases, input);
+}
+/** The same, where nothing of it was taken away. @throws TaskError, for what is not there never comes up */
+async function whole(c: Few): Promise<KubeObject[]> {
+  const { cluster, control, input } = c;
+  const lost = await lostOf(
+    (await control.releases.objects(input)).filter((o) => isWorkload(o.kind)),
+    cluster,
+    input,
+  );
+  if (lost.length === 0) return workloads(c);
+  const remedy = `make it again first: \`strata apply\` where the spec has it, else strata app upgrade ${input.release} --namespace ${input.namespace}`;
+  throw new TaskError('app-incomplete', `${lost.join(', ')} of ${input.release} is not there: somebody took it away`, { remedy });
 }
 const nameOf = (o: KubeObject): string => `${o.kind}/${o.metadata.name}`;
 const gatesOf = (c: Few): ReturnType<typeof ownGates> => ownGates({ ...c, input: { ...c.input, gates: [] } });
@@ -66,7 +78,7 @@ export const appStart = defineServerTask({
   before: z.strictObject({ stopped: z.array(z.string()), at: z.int() }), // KIND/NAME of those that this step starts
   output: z.strictObject({}),
   async check(c) {
-    const stopped = (await workloads(c)).filter((o) => stoppedNote(o) !== null);
+    const stopped = (await whole(c)).filter((o) => stoppedNote(o) !== null);
     const reason = stopped.length > 0 ? `${stopped.map(nameOf).join(', ')} of ${c.input.release} is stopped` : (await closedGate(c.cluster, await gatesOf(c)))?.words ?? null;
     const at = Math.min(...stopped.map((o) => stoppedNote(o)?.at ?? 0), Number.MAX_SAFE_INTEGER);
     return reason === null ? { state: 'satisfied', output: {} } : { state: 'unsatisfied', reason, before: { stopped: stopped.map(nameOf), at: stopped.length > 0 ? at : 0 } };
@@ -90,7 +102,7 @@ export const appRestart = defineServerTask({
   before: z.strictObject({}),
   output: z.strictObject({}),
   async check(c) {
-    const all = await workloads(c);
+    const all = await whole(c);
     if (isStopped(all)) throw new TaskError('app-stopped', `${c.input.release} is stopped`, { remedy: `start it: strata app start ${c.input.release} --namespace ${c.input.namespace}` });
     const old = all.filter((o) => rolls(o) && restartOf(o) !== c.input.run);
     const reason = old.length > 0 ? `${old.map(nameOf).join(', ')} was not restarted yet` : (await closedGate(c.cluster, await gatesOf(c)))?.words ?? null;

@@ -59,6 +59,20 @@ async function installed(): Promise<World> {
 }
 const stop = { ...of, at: 1_000 };
 
+test.each([
+  ['started', appStart, of],
+  ['restarted', appRestart, { ...of, run: 'r1' }],
+] as [string, Task, object][])('what somebody took something away of is not %s: it is said at once, with the way to make it again', async (_, task, input) => {
+  const world = await installed();
+  world.cluster.objects.delete('DaemonSet office/db');
+  const { outcome, result } = await world.run(task, input);
+  expect([outcome, result.failure?.code, result.failure?.message]).toEqual([
+    'failed',
+    'app-incomplete',
+    'DaemonSet db of db is not there: somebody took it away',
+  ]);
+});
+
 describe('stop and start', () => {
   it('note what was in the same write, and give exactly that back', async () => {
     const world = await installed();

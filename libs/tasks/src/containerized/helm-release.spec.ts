@@ -96,6 +96,13 @@ describe('a release', () => {
     const { outcome } = await world.run();
     expect([outcome, world.statuses()]).toEqual(['failed', ['1 deployed']]);
   });
+  it('of which somebody took something away is made whole again by Helm', async () => {
+    const world = new World();
+    await world.run();
+    world.cluster.objects.delete(workload);
+    expect(await world.run()).toMatchObject({ outcome: 'changed', result: { output: { revision: 2 } } });
+    expect([world.cluster.objects.has(workload), await world.run()]).toMatchObject([true, { outcome: 'satisfied' }]);
+  });
   it('an API that goes away for a while is waited for', async () => {
     const world = new World();
     let asked = 0;

@@ -38,6 +38,12 @@ export async function workloadsAmong(refs: readonly ObjectRef[], cluster: Cluste
   }
   return found;
 }
+/** Objects of a release that somebody took away, as KIND NAME. A Job may go by itself when it is done. */
+export async function lostOf(refs: readonly ObjectRef[], cluster: Cluster, of: ReleaseRef): Promise<string[]> {
+  const lasting = refs.filter((r) => r.kind !== 'Job');
+  const found = await Promise.all(lasting.map((r) => cluster.get(placed(r, of))));
+  return lasting.filter((_, i) => found[i] === null).map((r) => `${r.kind} ${r.name}`);
+}
 /** A manifest may leave the namespace out; Helm then puts it into the release's. */
 export const placed = (ref: ObjectRef, { namespace }: ReleaseRef): ObjectRef => ({ ...ref, namespace: ref.namespace ?? namespace });
 
