@@ -142,6 +142,15 @@ test(
   long,
 );
 
+test('what somebody took away is told of, is not waited for, and comes back with its data by an upgrade to the same', async () => {
+  await kubectl('-n', 'office', 'delete', 'statefulset', 'db', '--cascade=foreground');
+  expect(await db()).toMatchObject({ state: 'degraded' });
+  const restarted = await app('restart', 'db');
+  expect([restarted.code, words(restarted)]).toEqual([1, expect.stringMatching(/StatefulSet db of db is not there.*strata app upgrade db --namespace office/)]);
+  await must('upgrade', 'db');
+  expect([await db(), await read()]).toMatchObject([{ state: 'running' }, ['first', 'first']]);
+}, long); // prettier-ignore
+
 test('without a component that enforces network policies no user gets a namespace; with one it is fenced', async () => {
   const refused = await app('install', 'office/db', '--user', 'alice', '--set', 'claims=false');
   expect([refused.code, words(refused)]).toEqual([3, expect.stringMatching(/nothing in this cluster enforces network policies.*provides: \[network-policy\]/)]);
