@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from './settings';
@@ -76,3 +76,16 @@ test('what cannot be read, and what cannot stand together, is refused', () => {
   expect(load(open)).toThrow(`chmod 600 ${open}/server.yaml`);
   expect(load(open)).not.toThrow('secret@');
 });
+test('docs/server.md has every setting', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/server.md'), 'utf8');
+  const names = /there are (.*)$/m.exec(wordsOf(() => loadSettings({}, ['--home', home('nothing: 1\n')])))?.[1]?.split(', ') ?? [];
+  expect(names.length).toBeGreaterThan(10);
+  expect(names.filter((name) => name !== 'home' && !page.includes(`\`${name}\``))).toEqual([]);
+});
+const wordsOf = (call: () => unknown): string => {
+  try {
+    return String(call());
+  } catch (error) {
+    return String(error);
+  }
+};

@@ -36,7 +36,13 @@ export function storageData(c: PlanContext, intent: Pick<RunIntent, 'deleteData'
   const { metadata } = shared;
   const theirs = metadata.kind === 'external' ? [`the metadata at ${metadata.place.url}`] : [];
   const there = shared.objects.kind === 's3' ? [`the bucket ${place.bucket} at ${place.endpoint}`] : [];
-  const places = [...c.spec.nodes.flatMap((n) => parts(n.name).map((part) => `${n.name}:${storageDataOf[part]}`)), ...theirs, ...there].join(' and ');
+  const places = [
+    ...c.spec.nodes.flatMap((n) =>
+      parts(n.name).map((part) => `${n.name}:${storageDataOf[part]}${part === 'metadata' ? ' (and -mark, -dumps beside it)' : ''}`),
+    ),
+    ...theirs,
+    ...there,
+  ].join(' and ');
   if (intent.deleteData !== true)
     return { stays: [{ what: 'the data of the shared file system', because: `they stay in ${places}; --delete-data would delete them` }], erase: nothing };
   if (c.absent.length > 0 && !intent.force)

@@ -40,8 +40,8 @@ describe('the data in an uninstall', () => {
   it('stay by default, and their places are named', () => {
     const kept = made({ kind: 'juicefs', objects });
     expect(kept.steps.filter((s) => s.task === 'storage.erase')).toEqual([]);
-    expect(kept.skipped.map((s) => s.because)).toEqual([expect.stringMatching(/they stay in n1:\/var\/lib\/strata-metadata and the bucket ours at https:\/\/s3.example:9000; --delete-data/)]);
-    expect(made({ kind: 'juicefs', objects: { kind: 'minio', node: 'n2' } }).skipped[0]?.because).toMatch(/n1:\/var\/lib\/strata-metadata and n2:\/var\/lib\/strata-minio/);
+    expect(kept.skipped.map((s) => s.because)).toEqual([expect.stringMatching(/they stay in n1:\/var\/lib\/strata-metadata \(and -mark, -dumps beside it\) and the bucket ours at https:\/\/s3.example:9000; --delete-data/)]);
+    expect(made({ kind: 'juicefs', objects: { kind: 'minio', node: 'n2' } }).skipped[0]?.because).toMatch(/n1:\/var\/lib\/strata-metadata \(and -mark, -dumps beside it\) and n2:\/var\/lib\/strata-minio/);
   }); // prettier-ignore
   it('go when asked, after all nodes have let go of the tree and before the agent goes', () => {
     const gone = made({ kind: 'juicefs', objects }, { deleteData: true });
