@@ -23,6 +23,11 @@ export async function ask({ host, input, secret }: Asking, commands: readonly st
     /^(\(error\)|ERR|NOREPLICAS|READONLY|EXECABORT|OOM|MISCONF|WRONGPASS|NOAUTH|NOPERM|AUTH failed|Could not connect|Error)/.test(l),
   );
   if (ran.code === 0 && refusal === undefined) return lines;
+  if (refusal?.startsWith('Could not connect') === true)
+    throw new TaskError('metadata-away', `nothing answers where the metadata are, on this machine: ${refusal}`, {
+      remedy: `begin them (\`systemctl start ${paths.unit}\`; \`journalctl -u ${paths.unit}\` says why they ended), then retry the step; a replica takes over by \`strata storage failover\``,
+      retry: true,
+    });
   throw new TaskError('metadata-refuses', `the metadata does not do what its administrator asks: ${refusal ?? `redis-cli ended with ${ran.code}`}`, {
     remedy: `read \`journalctl -u ${paths.unit}\`, then retry the step`,
     retry: true,
