@@ -53,6 +53,7 @@ export const StorageMigration = z
   .meta({ id: 'StorageMigration' });
 export type StorageMigration = z.infer<typeof StorageMigration>;
 
+/** `onlyPlanned`: nothing but looks was asked of it so far (plans and prechecks), and no machine of it has an agent. */
 export const ClusterView = z
   .object({
     id: z.string(),
@@ -61,6 +62,7 @@ export const ClusterView = z
     spec: ClusterSpec,
     state: z.enum(['new', 'installing', 'ready', 'degraded', 'failed', 'uninstalled']),
     openRun: z.string().nullable(),
+    onlyPlanned: z.boolean().default(false),
     migration: StorageMigration.nullable().default(null),
     createdAt: z.string(),
   })

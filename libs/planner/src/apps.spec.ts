@@ -11,7 +11,7 @@ const content = (...components: Parameters<typeof Component.parse>[0][]): Bundle
 });
 const bundles = {
   office: content(
-    { name: 'db', kind: 'application', chart: 'charts/db', namespace: 'office', values: { size: 1, keep: true }, gates: [{ http: { service: 'db', namespace: 'office', port: 80 } }, { complete: { name: 'j', namespace: 'other' } }] },
+    { name: 'db', kind: 'application', chart: 'charts/db', namespace: 'office', timeout: '40s', values: { size: 1, keep: true }, gates: [{ http: { service: 'db', namespace: 'office', port: 80 } }, { complete: { name: 'j', namespace: 'other' } }] },
     { name: 'web', kind: 'application', chart: 'charts/db', namespace: 'office', needs: ['db'] },
     { name: 'own', kind: 'chart', chart: 'charts/db' },
   ),
@@ -77,6 +77,20 @@ test('a rollback goes to the last revision that worked before this one', () => {
   const went = { ...known, revision: 4, revisions: [1, 2, 3, 4], proven: [1, 2, 4], alike: [2, 4], good: 4 };
   expect(input(planOf('rollback-app', { app: went }), 'helm.rollback')).toMatchObject({ to: 1, from: 4 });
   expect(input(planOf('rollback-app', { wish: { revision: 2 }, app: { ...known, good: 0, proven: [], alike: [] } }), 'helm.rollback')).toMatchObject({ to: 2 });
+});
+test.each<[RunIntent['kind'], string]>([
+  ['stop-app', 'app.stop'],
+  ['start-app', 'app.start'],
+  ['restart-app', 'app.restart'],
+  ['rollback-app', 'helm.rollback'],
+  ['upgrade-app', 'helm.release'],
+])('%s may take as long as its component says', (kind, task) => {
+  const made = { bundle: 'office', component: 'db', version: '1.0.0', given: {} };
+  const timeoutOf = (of: AppKnown['made']): unknown => input(planOf(kind, { app: { ...known, made: of } }), task).timeoutMs;
+  expect(timeoutOf(made)).toBe(40_000);
+  if (kind === 'upgrade-app') return; // it has to know of which component it is made
+  for (const unknown of [null, { ...made, component: 'gone' }, { ...made, bundle: 'gone' }, { ...made, bundle: 'broken' }])
+    expect(timeoutOf(unknown)).toBe(300_000);
 });
 test.each<[string, RunIntent['kind'], Asked]>([
   ['app.exists', 'install-app', { wish: office, app: known }],

@@ -1,4 +1,4 @@
-import { type AppWish, type CatalogEntry, type Component, type Gate, isChart, type Made, mergedValues, releaseOf, userOf } from '@strata/model';
+import { type AppWish, type CatalogEntry, type Component, type Gate, isChart, type Made, mergedValues, milliseconds, releaseOf, userOf } from '@strata/model';
 import { appRemove, appRestart, appStart, appStop, helmRelease, helmRollback, manifestsApply, nativeTasks } from '@strata/tasks';
 import { releaseInput } from './bundles';
 import { entryOf, factsOf, type PlanContext } from './context';
@@ -20,6 +20,12 @@ interface Asked {
 }
 /** How long a stop, a start or a way back may take, where no component says otherwise. */
 const usualMs = 5 * 60_000;
+/** The time of the component that it was made of, where that is noted and its bundle still has it. */
+function waitMs({ app, bundles }: PlanRequest): number {
+  const made = app?.made;
+  const of = made && bundles[made.bundle]?.components.find((m) => m.component.name === made.component)?.component;
+  return of ? milliseconds(of.timeout) : usualMs;
+}
 const inWords = ({ namespace, name }: AppWish): string => `${namespace}/${name}`;
 const keyOf = ({ namespace, name }: AppWish): string => `${namespace}.${name}`;
 
@@ -82,7 +88,7 @@ function rollback({ on, wish, request, ...a }: Asked): string[] {
     throw new PlanRefused('app.no-revision', `${inWords(wish)} ${what}`, remedy);
   }
   on.phase('activate');
-  const input = { release: wish.name, namespace: wish.namespace, to, from: known.revision, timeoutMs: usualMs };
+  const input = { release: wish.name, namespace: wish.namespace, to, from: known.revision, timeoutMs: waitMs(request) };
   obtainHelm(on, a.c).step(helmRollback, input, { as: keyOf(wish), title: `${inWords(wish)} is as in revision ${to}` });
   return known.stopped ? [`${inWords(wish)} is stopped: going back starts it`] : [];
 } // prettier-ignore
@@ -108,7 +114,7 @@ function power(a: Asked): string[] {
   const { on, wish, request, c } = a;
   mustBeThere(a);
   on.phase('activate');
-  const [line, of] = [obtainHelm(on, c), { release: wish.name, namespace: wish.namespace, timeoutMs: usualMs }];
+  const [line, of] = [obtainHelm(on, c), { release: wish.name, namespace: wish.namespace, timeoutMs: waitMs(request) }];
   const as = keyOf(wish);
   if (request.intent.kind === 'stop-app') line.step(appStop, { ...of, at: c.now }, { as, title: `${inWords(wish)} is stopped, and keeps its data` });
   else if (request.intent.kind === 'start-app') line.step(appStart, of, { as, title: `${inWords(wish)} runs again` });

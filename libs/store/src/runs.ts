@@ -64,6 +64,13 @@ export class Runs {
     return { runs: rows.slice(0, limit).map(record), next: rows[limit]?.id ?? null };
   }
 
+  /** Whether more than looks was asked of a cluster: a run that is no dry one and does not end with its prechecks. */
+  async anyBeyondLooks(clusterId: string): Promise<boolean> {
+    const where = { clusterId, intent: { path: ['dryRun'], equals: false } };
+    const rows = await this.db.run((sql) => sql.run.findMany({ where, select: { intent: true } }));
+    return rows.some(({ intent }) => RunIntent.parse(intent).until !== 'precheck');
+  }
+
   /** The MAC over plan and spec that no order passes without. */
   async seal(runId: string, planSeal: string): Promise<void> {
     await this.db.run((sql) => sql.run.update({ where: { id: runId }, data: { planSeal } }));

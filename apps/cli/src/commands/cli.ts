@@ -56,10 +56,12 @@ export async function withServer<T>(cli: Cli, flags: ContextFlags, work: (client
   }
 }
 
-/** The cluster that is meant: the one that is named, else the only one. @throws CliError naming those that there are */
+/** The cluster that is meant: the one that is named, else the only one. One that was only planned is meant where there is no other. @throws CliError naming those that there are */
 export async function theCluster(client: ApiClient, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
-  const all = await client.clusters();
+  const known = await client.clusters();
+  const applied = known.filter((c) => !c.onlyPlanned);
+  const all = applied.length > 0 ? applied : known;
   const only = all[0];
   if (all.length === 1 && only) return only.name;
   if (!only) throw usage('there is no cluster yet', 'write a spec (strata init > cluster.yaml) and apply it (strata apply -f cluster.yaml)');

@@ -22,7 +22,7 @@ import {
 } from './cli';
 import { addImagesCommand } from './images-command';
 import { addPodsCommand } from './pods-command';
-import { addStatusCommand } from './status-command';
+import { addStatusCommand, stateWords } from './status-command';
 
 type Flags = ContextFlags & { cluster?: string };
 
@@ -35,7 +35,7 @@ export function addClusterCommands(program: Command, cli: Cli): void {
       const all = await client.clusters();
       const rows = all.map((c) => [
         c.name,
-        c.state,
+        stateWords(c),
         `${c.spec.spec.distribution.kind} ${c.spec.spec.distribution.version ?? ''}`.trim(),
         c.state === 'uninstalled' ? '0' : String(c.spec.spec.nodes.length), // its machines are its own no more
         String(c.specVersion),
@@ -52,7 +52,7 @@ export function addClusterCommands(program: Command, cli: Cli): void {
   ).action((name: string | undefined, flags: ContextFlags & OutputFlags) =>
     withServer(cli, flags, async (client) => {
       const found = await client.cluster(await theCluster(client, name));
-      show(cli, flags, { value: found, words: () => `# ${found.name}: ${found.state}, spec ${found.specVersion}\n${stringify(found.spec).trimEnd()}` });
+      show(cli, flags, { value: found, words: () => `# ${found.name}: ${stateWords(found)}, spec ${found.specVersion}\n${stringify(found.spec).trimEnd()}` });
     }),
   );
   withYes(withContext(cluster.command('delete').argument('<name>').description('forget a cluster that is uninstalled')))

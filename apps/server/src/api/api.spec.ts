@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { RunIntent } from '@strata/model';
 import { TestServer } from '../testing/test-server';
 
 let server: TestServer;
@@ -27,6 +29,24 @@ test('a cluster is made once, and the same spec changes nothing', async () => {
   expect(await server.call('POST', '/v1/clusters', { body: { spec: spec('one') } })).toMatchObject({ status: 200, body: { specVersion: 1 } });
   expect(await server.call('GET', '/v1/clusters/one')).toMatchObject({ status: 200, body: { name: 'one' } });
   expect(await server.call('GET', '/v1/clusters/two')).toMatchObject({ status: 404, body: { code: 'not-found' } });
+});
+
+test('a cluster that was only looked at says so, until it is applied', async () => {
+  const { body } = await server.call('POST', '/v1/clusters', { body: { spec: spec('looked') } });
+  const { id } = body as { id: string };
+  expect(body).toMatchObject({ onlyPlanned: true });
+  const { runs, nodes } = server.edges.store;
+  const after = async (more: object): Promise<unknown> => {
+    await runs.create({ id: randomUUID(), clusterId: id, intent: RunIntent.parse({ kind: 'install', ...more }), epoch: 1, specVersion: 1 });
+    return (await server.call('GET', '/v1/clusters/looked')).body;
+  };
+  expect(await after({ dryRun: true })).toMatchObject({ state: 'new', onlyPlanned: true });
+  expect(await after({ until: 'precheck' })).toMatchObject({ onlyPlanned: true });
+  expect(await after({ until: 'prepare' })).toMatchObject({ onlyPlanned: false });
+  const joined = (await server.call('POST', '/v1/clusters', { body: { spec: spec('joined') } })).body as { id: string };
+  const [node] = await nodes.list(joined.id);
+  await nodes.enroll({ nodeId: node?.id ?? '', certSerial: 'x', machineId: randomUUID(), hostKeys: [], agentVersion: '0' });
+  expect(await server.call('GET', '/v1/clusters/joined')).toMatchObject({ body: { state: 'new', onlyPlanned: false } });
 });
 
 test('a wrong body is refused with the path of what is wrong', async () => {

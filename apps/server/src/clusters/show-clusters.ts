@@ -59,7 +59,15 @@ export class ShowClusters {
     const { id, name, specVersion, state } = cluster;
     const found = await migrationOf(store, id);
     const migration = found && { state: found.state, from: found.from, runId: found.runId, stopped: found.stopped };
-    return { id, name, specVersion, spec, state, openRun: lease?.runId ?? null, migration, createdAt: cluster.createdAt.toISOString() };
+    const openRun = lease?.runId ?? null;
+    return { id, name, specVersion, spec, state, openRun, onlyPlanned: await this.onlyPlanned(cluster), migration, createdAt: cluster.createdAt.toISOString() };
+  }
+
+  /** A plan gives a cluster its name, and no more: nobody has to mean it while there is another one. */
+  private async onlyPlanned({ id, state }: ClusterRecord): Promise<boolean> {
+    const { store } = this.edges;
+    if (state !== 'new' || (await store.runs.anyBeyondLooks(id))) return false;
+    return !(await store.nodes.brief(id)).some((row) => row.state === 'enrolled');
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { type ApplyClusterBody, ofApps, type RunIntent, type RunStarted, type StartRunBody } from '@strata/model';
+import { type ApplyClusterBody, ofApps, ofStorage, type RunIntent, type RunStarted, type StartRunBody } from '@strata/model';
 import type { ClusterRecord, Work } from '@strata/store';
 import { clusterBusy, conflict, noKubernetes, notFound, ProblemError } from '../api/problem';
 import { mustNameNodes, planNode } from '../clusters/apply-cluster';
@@ -22,6 +22,7 @@ export class StartRun {
   async run(idOrName: string, asked: StartRunBody, by: string): Promise<RunStarted> {
     const cluster = await this.clusters.record(idOrName);
     if (asked.draft) mustBeOf(cluster, asked.draft);
+    if (ofStorage(asked.intent.kind)) await this.mustHaveAgent(cluster);
     const { intent, draft, version } = await this.moving(cluster, asked);
     await this.mustMakeSense(cluster, intent);
     const runId = randomUUID();
@@ -57,6 +58,12 @@ export class StartRun {
     if (draft) mustKeepStorage(cluster, now, draft.spec);
     if (!migration || (intent.kind !== 'commit-storage' && intent.kind !== 'rollback-storage')) return { intent, draft };
     return { intent: { ...intent, nodes: [migration.from] }, ...(now?.spec.storage.kind === 'juicefs' ? {} : { version: migration.specVersion }) };
+  }
+
+  /** Whoever has no agent cannot be asked: where none has, a run would only wait for nodes that nobody told to come. One that is merely away is another matter. */
+  private async mustHaveAgent({ id, name }: ClusterRecord): Promise<void> {
+    if ((await this.edges.store.nodes.brief(id)).some((row) => row.state === 'enrolled')) return;
+    throw conflict('no-cluster', `cluster "${name}" is not installed: none of its nodes has an agent`, 'install it first, with the storage that it shall have: strata apply -f SPEC'); // prettier-ignore
   }
 
   private async mustMakeSense(cluster: ClusterRecord, intent: RunIntent): Promise<void> {
