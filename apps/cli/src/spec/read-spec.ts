@@ -59,7 +59,10 @@ export function readSpec(text: string): SpecRead {
 
 /** Reads a file, or standard input for `-`. @throws CliError (exit 2) with every issue as FILE:LINE:COLUMN */
 export function readSpecFile(path: string): GoodSpec {
-  const read = lookAtSpecFile(path);
+  return goodSpec(path, lookAtSpecFile(path));
+}
+/** What was read of a file, which is not read again: standard input is there once. @throws CliError (exit 2), as `readSpecFile` */
+export function goodSpec(path: string, read: SpecRead): GoodSpec {
   const name = path === '-' ? 'standard input' : path;
   if (read.spec) return { ...read, spec: withCertificates(read.spec, { name, folder: path === '-' ? '.' : dirname(path) }) };
   throw new CliError([`${name} is not a spec that can be used; nothing was sent`, ...read.issues.map((i) => `  ${issueText(name, i)}`)].join('\n'), {
