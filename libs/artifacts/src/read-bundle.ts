@@ -3,7 +3,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bundle, isChart, ManifestObject } from '@strata/model';
 import { LineCounter, parseAllDocuments } from 'yaml';
-import { placeIn, readYaml } from './yaml-file';
+import { placeIn, plainValue, readYaml } from './yaml-file';
 
 /** A component with what its files hold. `digest`: sha256 of a chart's files. */
 export interface ReadComponent {
@@ -55,7 +55,7 @@ async function manifestsIn(file: string): Promise<ManifestObject[]> {
   for (const document of documents) {
     const [error] = document.errors;
     if (error) throw new Error(`${at(error.pos[0])}: ${error.message.split('\n')[0] ?? ''}`);
-    const value: unknown = document.toJS({ maxAliasCount: 50 });
+    const value = plainValue(document, at, 50);
     if (value === null || value === undefined) continue;
     const parsed = ManifestObject.safeParse(value);
     if (!parsed.success) throw new Error(`${at(document.range[0])}: no object of Kubernetes: ${parsed.error.issues[0]?.path.join('.') ?? ''}: ${parsed.error.issues[0]?.message ?? ''}`);

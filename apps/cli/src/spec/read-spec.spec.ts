@@ -57,3 +57,15 @@ test('a bomb of aliases is refused, not unfolded', () => {
   ].join('\n');
   expect(issues(bomb)).toEqual(['1:1  too many aliases (at most 50): write the values out']);
 });
+test('an alias of what it stands in is refused in its place; one of something else is taken', () => {
+  const values = (text: string): string => `${good}  bundles:\n    - name: demo\n      values: { web: ${text} }\n`;
+  expect(issues(values('{ a: &x { b: *x } }'))).toEqual([
+    '9:32 spec.bundles[0].values.web.a.b is an alias of what it stands in, which would have no end: write out what is meant',
+  ]);
+  expect(issues(values('{ a: &x { b: 1 }, c: *x, d: [*x] }'))).toEqual([]);
+});
+test('`__proto__` in values is refused by its name', () => {
+  expect(issues(`${good}  bundles:\n    - name: demo\n      values: { web: { __proto__: { a: 1 } } }\n`)).toEqual([
+    '9:24 spec.bundles[0].values.web.__proto__ a key cannot be named "__proto__": give it another name',
+  ]);
+});
