@@ -127,7 +127,14 @@ export const ClusterSpec = z
     });
     for (const { path, message } of [...rangeIssues(c.spec), ...storageIssues(c.spec)]) ctx.addIssue({ code: 'custom', path: ['spec', ...path], message });
     const groups = new Set(c.spec.nodes.flatMap((n) => n.group ?? []));
-    c.spec.bundles.map(bundleUse).forEach((b, i) => {
+    c.spec.bundles.map(bundleUse).forEach((b, i, all) => {
+      const same = all.findIndex((other) => other.name === b.name);
+      if (same < i)
+        ctx.addIssue({
+          code: 'custom',
+          path: ['spec', 'bundles', i, ...(typeof c.spec.bundles[i] === 'string' ? [] : ['name'])],
+          message: `bundles ${same + 1} and ${i + 1} are both "${b.name}": name each once, with all its values there`,
+        });
       for (const group of Object.keys(b.groups).filter((g) => !groups.has(g)))
         ctx.addIssue({
           code: 'custom',

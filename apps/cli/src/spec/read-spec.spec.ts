@@ -37,6 +37,10 @@ test.each<[string, string, string[]]>([
     '7:9 spec.nodes[1].name nodes 1 and 2 have the same name "n1"',
     '7:19 spec.nodes[1].address nodes 1 and 2 have the same address "10.0.0.1"',
   ]],
+  ['the same bundle twice', `${good}  bundles: [demo, demo]\n`, ['7:19 spec.bundles[1] bundles 1 and 2 are both "demo": name each once, with all its values there']],
+  ['the same bundle twice, with values', `${good}  bundles: [demo, { values: {}, name: demo }]\n`, [
+    expect.stringMatching(/^7:33 spec\.bundles\[1\]\.name bundles 1 and 2 are both/) as string,
+  ]],
   ['two documents', `${good}---\n${good}`, [expect.stringContaining('multiple documents') as string]],
 ])('%s', (_what, text, expected) => {
   expect(issues(text)).toEqual(expected);
