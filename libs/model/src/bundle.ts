@@ -90,9 +90,11 @@ function unknownFacts(value: unknown): string[] {
   if (fact !== null) return (clusterFacts as readonly string[]).includes(fact) ? [] : [fact];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(unknownFacts) : [];
 }
+/** Helm's own limit for the name of a release. */
+const longestRelease = 53;
 const chart = {
   chart: ChartPath,
-  release: Name.max(53).optional(), // Helm's own limit; default: the component's name
+  release: Name.max(longestRelease).optional(), // default: the component's name
   namespace, // made where it is not there
   values: ChartValues.default({}),
   onFailure: z.enum(['rollback', 'hold']).default('rollback'),
@@ -152,6 +154,8 @@ function bundleIssues(components: readonly Component[]): Found[] {
     if (c.kind === 'operator' && !c.gates.some((g) => 'resource' in g))
       say('an operator is proven by a resource that it looks after: give it a gate `resource`', 'gates');
     if (isChart(c)) {
+      if (releaseOf(c).length > longestRelease)
+        say(`it is the name of its release as well, for which Helm takes ${longestRelease} letters at most: give it a shorter one, or a \`release\``, 'name');
       for (const fact of unknownFacts(c.values)) say(`there is no "${fact}" of a cluster: $cluster is one of ${clusterFacts.join(', ')}`, 'values');
       const same = components.findIndex((d) => isChart(d) && releaseOf(d) === releaseOf(c) && d.namespace === c.namespace);
       if (same < i) say(`"${components[same]?.name ?? ''}" has the same release "${releaseOf(c)}" in ${c.namespace}`, 'release');

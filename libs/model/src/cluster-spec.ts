@@ -86,65 +86,71 @@ export const Native = z.strictObject({
   apt: z.strictObject({ mirror: MirrorUrl.optional(), securityMirror: MirrorUrl.optional() }).prefault({}), // in place of the machine's own sources
 });
 
-export const ClusterSpec = z
-  .strictObject({
-    apiVersion: z.literal('strata/v1'),
-    kind: z.literal('Cluster'),
-    metadata: z.strictObject({ name: ClusterName }),
-    spec: z.strictObject({
-      distribution: z.strictObject({ kind: DistributionKind.default('k3s'), version: Version.optional() }).prefault({}),
-      network: z
-        .strictObject({
-          podCidr: Cidr.default('10.244.0.0/16'),
-          serviceCidr: Cidr.default('10.96.0.0/12'),
-          backend: z.enum(['vxlan', 'host-gw']).default('vxlan'),
-          tunnelCidr: Cidr.default('10.250.0.0/16'), // used only where a node has `nat: true`
-          proxy: ProxySpec.optional(), // for downloads only: docs/proxy.md
-          caCertificates: z.array(CaSource).default([]), // trusted for downloads, on every machine
-        })
-        .prefault({}),
-      apiSANs: z.array(HostOrIp).default([]),
-      nodes: z.array(NodeSpec).min(1),
-      native: Native.prefault({}),
-      storage: StorageSpec.prefault({}),
-      artifacts: z.strictObject({ allowUnofficial: z.boolean().default(false) }).prefault({}), // programs published by others than their vendor: catalog/README.md
-      bundles: z.array(BundleUse).default([]),
-      policy: z.strictObject({ nodeWait: Duration.default('2m'), onFailure: z.enum(['hold', 'unwind']).default('hold') }).prefault({}),
-    }),
-  })
-  .superRefine((c, ctx) => {
-    const twice = (what: 'name' | 'address', i: number, j: number): void =>
+/** A spec as it is kept: what was taken once is not judged anew by rules across fields that came later. */
+export const KeptClusterSpec = z.strictObject({
+  apiVersion: z.literal('strata/v1'),
+  kind: z.literal('Cluster'),
+  metadata: z.strictObject({ name: ClusterName }),
+  spec: z.strictObject({
+    distribution: z.strictObject({ kind: DistributionKind.default('k3s'), version: Version.optional() }).prefault({}),
+    network: z
+      .strictObject({
+        podCidr: Cidr.default('10.244.0.0/16'),
+        serviceCidr: Cidr.default('10.96.0.0/12'),
+        backend: z.enum(['vxlan', 'host-gw']).default('vxlan'),
+        tunnelCidr: Cidr.default('10.250.0.0/16'), // used only where a node has `nat: true`
+        proxy: ProxySpec.optional(), // for downloads only: docs/proxy.md
+        caCertificates: z.array(CaSource).default([]), // trusted for downloads, on every machine
+      })
+      .prefault({}),
+    apiSANs: z.array(HostOrIp).default([]),
+    nodes: z.array(NodeSpec).min(1),
+    native: Native.prefault({}),
+    storage: StorageSpec.prefault({}),
+    artifacts: z.strictObject({ allowUnofficial: z.boolean().default(false) }).prefault({}), // programs published by others than their vendor: catalog/README.md
+    bundles: z.array(BundleUse).default([]),
+    policy: z.strictObject({ nodeWait: Duration.default('2m'), onFailure: z.enum(['hold', 'unwind']).default('hold') }).prefault({}),
+  }),
+});
+export const ClusterSpec = KeptClusterSpec.superRefine((c, ctx) => {
+  const twice = (what: 'name' | 'address', i: number, j: number): void =>
+    ctx.addIssue({
+      code: 'custom',
+      path: ['spec', 'nodes', j, what],
+      message: `nodes ${i + 1} and ${j + 1} have the same ${what} "${String(c.spec.nodes[j]?.[what])}"`,
+    });
+  c.spec.nodes.forEach((n, j) => {
+    const sameName = c.spec.nodes.findIndex((m) => m.name === n.name);
+    if (sameName < j) twice('name', sameName, j);
+    const sameAddress = n.address === undefined ? j : c.spec.nodes.findIndex((m) => m.address === n.address);
+    if (/^\d/.test(n.address ?? '') && sameAddress < j) twice('address', sameAddress, j);
+  });
+  for (const { path, message } of [...rangeIssues(c.spec), ...storageIssues(c.spec)]) ctx.addIssue({ code: 'custom', path: ['spec', ...path], message });
+  const groups = new Set(c.spec.nodes.flatMap((n) => n.group ?? []));
+  c.spec.bundles.map(bundleUse).forEach((b, i, all) => {
+    const same = all.findIndex((other) => other.name === b.name);
+    if (same < i)
       ctx.addIssue({
         code: 'custom',
-        path: ['spec', 'nodes', j, what],
-        message: `nodes ${i + 1} and ${j + 1} have the same ${what} "${String(c.spec.nodes[j]?.[what])}"`,
+        path: ['spec', 'bundles', i, ...(typeof c.spec.bundles[i] === 'string' ? [] : ['name'])],
+        message: `bundles ${same + 1} and ${i + 1} are both "${b.name}": name each once, with all its values there`,
       });
-    c.spec.nodes.forEach((n, j) => {
-      const sameName = c.spec.nodes.findIndex((m) => m.name === n.name);
-      if (sameName < j) twice('name', sameName, j);
-      const sameAddress = n.address === undefined ? j : c.spec.nodes.findIndex((m) => m.address === n.address);
-      if (/^\d/.test(n.address ?? '') && sameAddress < j) twice('address', sameAddress, j);
-    });
-    for (const { path, message } of [...rangeIssues(c.spec), ...storageIssues(c.spec)]) ctx.addIssue({ code: 'custom', path: ['spec', ...path], message });
-    const groups = new Set(c.spec.nodes.flatMap((n) => n.group ?? []));
-    c.spec.bundles.map(bundleUse).forEach((b, i) => {
-      for (const group of Object.keys(b.groups).filter((g) => !groups.has(g)))
-        ctx.addIssue({
-          code: 'custom',
-          path: ['spec', 'bundles', i, 'groups', group],
-          message: `no node has the group "${group}": say \`group: ${group}\` at those that are of it`,
-        });
-    });
-    const planes = c.spec.nodes.filter((n) => n.role === 'control-plane').length;
-    if (planes === 0) ctx.addIssue({ code: 'custom', path: ['spec', 'nodes'], message: 'no node has the role control-plane: give it to one' });
-    if (planes > 1)
+    for (const group of Object.keys(b.groups).filter((g) => !groups.has(g)))
       ctx.addIssue({
         code: 'custom',
-        path: ['spec', 'nodes'],
-        message: 'several control-plane nodes are not supported yet: keep one and make the others workers',
+        path: ['spec', 'bundles', i, 'groups', group],
+        message: `no node has the group "${group}": say \`group: ${group}\` at those that are of it`,
       });
-  })
-  .meta({ id: 'ClusterSpec' });
+  });
+  const planes = c.spec.nodes.filter((n) => n.role === 'control-plane').length;
+  if (planes === 0) ctx.addIssue({ code: 'custom', path: ['spec', 'nodes'], message: 'no node has the role control-plane: give it to one' });
+  if (planes > 1)
+    ctx.addIssue({
+      code: 'custom',
+      path: ['spec', 'nodes'],
+      message: 'several control-plane nodes are not supported yet: keep one and make the others workers',
+    });
+}).meta({ id: 'ClusterSpec' });
 export type ClusterSpec = z.infer<typeof ClusterSpec>;
 /** What a person writes: every default may be left out. */
 export type ClusterSpecInput = z.input<typeof ClusterSpec>;

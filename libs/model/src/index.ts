@@ -18,6 +18,7 @@ export * from './outside';
 export * from './plan';
 export * from './health';
 export * from './images';
+export * from './plain-data';
 export * from './pods';
 export * from './ports';
 export * from './quantity';

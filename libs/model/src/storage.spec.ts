@@ -1,4 +1,4 @@
-import { ClusterSpec, type ClusterSpecInput } from './cluster-spec';
+import { ClusterSpec, type ClusterSpecInput, KeptClusterSpec } from './cluster-spec';
 import { sharedStorage, storagePartsOn, withSwitchedMetadata } from './storage';
 import { metadataParts } from './storage-metadata';
 
@@ -87,9 +87,37 @@ it.each([
   ['a Redis with a name instead of a number', external({ url: 'rediss://strata@meta.example/strata' }), /must look like/],
   ['several Redis', external({ url: 'rediss://strata@one,two,three/1' }), /must look like/],
   ['the root', { kind: 'juicefs' as const, path: '/' }, /must be an absolute one/],
+  ['a tree on the system', { path: '/etc' }, /\/etc is a folder of the system: choose one for data alone/],
+  ['a tree that is the root', { path: '/' }, /\/ holds \/bin, a folder of the system/],
+  ['a tree that has a whole part of the system', { path: '/var//lib/' }, /\/var\/lib holds \/var\/lib\/apt/],
+  ['a tree within what kubelet has', { kind: 'juicefs' as const, path: '/var/lib/kubelet/x' }, /within \/var\/lib\/kubelet, a folder of Kubernetes/],
+  ['a tree within our own', { kind: 'juicefs' as const, path: '/var/lib/strata-metadata/x' }, /within \/var\/lib\/strata-metadata, a folder of Strata/],
+  [
+    'a cache in a folder of the runtime',
+    { kind: 'juicefs' as const, cache: { path: '/var/lib/containerd' } },
+    /\/var\/lib\/containerd is a folder of container runtimes[^]*cache alone/,
+  ],
+  [
+    'a cache within the tree',
+    { kind: 'juicefs' as const, cache: { path: '/strata/rootfs/cache' } },
+    /lie within each other: the cache has to be beside the tree/,
+  ],
+  ['a tree within its cache', { kind: 'juicefs' as const, path: '/var/cache/strata/juicefs/tree' }, /lie within each other/],
 ])('refuses %s', (_, storage, says) => {
   expect(String(specOf(storage).error)).toMatch(says);
 });
+
+it.each(['/strata/rootfs', '/srv', '/data/rootfs', '/mnt/a', '/opt/data', '/etcetera', '/var/lib/mine', '/root/data', '/with a space'])('takes a tree at %s', (path) => {
+  expect(specOf({ path }).error).toBeUndefined();
+}); // prettier-ignore
+it('names the place of each path that is wrong', () => {
+  const issues = specOf({ kind: 'juicefs', path: '/usr/x', cache: { path: '/usr' } }).error?.issues ?? [];
+  expect(issues.map((i) => i.path.join('.'))).toEqual(['spec.storage.path', 'spec.storage.cache.path', 'spec.storage.cache.path']);
+});
+it('reads a spec that was kept before there was such a rule', () => {
+  const kept = { apiVersion: 'strata/v1', kind: 'Cluster', metadata: { name: 'home' }, spec: { nodes: [{ name: 'n1', address: '10.0.0.11', role: 'control-plane', ssh: {} }], storage: { path: '/etc/tree' }, bundles: ['a', 'a'] } };
+  expect([ClusterSpec.safeParse(kept).success, KeptClusterSpec.safeParse(kept).success]).toEqual([false, true]);
+}); // prettier-ignore
 
 describe('a replica of the metadata', () => {
   const nodes = ['n1', 'n2', 'n3'].map((name, i) => ({ name, address: `10.0.0.1${i + 1}`, role: i === 0 ? 'control-plane' as const : 'worker' as const, ssh: {} }));

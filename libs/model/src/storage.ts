@@ -2,18 +2,20 @@ import { z } from 'zod';
 import { AbsolutePath, NodeName, PlainPath } from './names';
 import { certificatesIn } from './outside';
 import { externalFields, metadataIssues, type MetadataPlace, metadataPlace } from './storage-metadata';
+import { storagePathIssues } from './storage-paths';
 import { s3Fields, s3Issues, type S3Place } from './storage-s3';
 
 export const ObjectStore = z.enum(['seaweedfs', 'minio']);
 export type ObjectStore = z.infer<typeof ObjectStore>;
 
+const defaultCache = '/var/cache/strata/juicefs';
 /** Where data lies: `local`, each machine for itself, or `juicefs`, one tree for all nodes. What is beside `path` belongs to juicefs: docs/storage.md. */
 export const StorageSpec = z.strictObject({
   kind: z.enum(['local', 'juicefs']).default('local'),
   path: AbsolutePath.default('/strata/rootfs'),
   cache: z
     .strictObject({
-      path: PlainPath.default('/var/cache/strata/juicefs'),
+      path: PlainPath.default(defaultCache),
       sizeMiB: z.int().min(100).max(10_000_000).default(10_240),
       freeRatio: z.number().min(0.1).max(0.9).default(0.25), // kubelet evicts at less than this: the cache gives way first
       writeback: z.boolean().optional(), // a write is done when it is in the cache: faster, and lost with the disk (docs/storage.md)
@@ -126,6 +128,8 @@ export const storageNames = (cluster: string): { meta: string; objects: string; 
 export function storageIssues({ storage, nodes }: SpecPart): { path: (string | number)[]; message: string }[] {
   const found: { path: (string | number)[]; message: string }[] = [];
   const parts = ['cache', 'metadata', 'objects'] as const;
+  const { kind, path, cache } = storage;
+  found.push(...storagePathIssues(path, kind === 'local' ? undefined : { path: cache?.path ?? defaultCache, written: cache !== undefined }));
   if (storage.kind === 'local') {
     for (const part of parts)
       if (storage[part] !== undefined) found.push({ path: ['storage', part], message: `\`${part}\` belongs to \`kind: juicefs\`: set that, or leave it out` });

@@ -33,15 +33,16 @@ function planOf(kind: RunIntent['kind'], { wish = {}, app = null, spec = [], abs
   return plan(requestOf(specOf({ nodes: nodesOf(2), bundles: spec as never }), { intent, app, bundles, enrolled, absent }));
 }
 const input = (p: Plan, task: string): Record<string, unknown> => p.steps.find((s) => s.task === task)?.input as Record<string, unknown>;
-function refusal(...asked: Parameters<typeof planOf>): string {
+function refused(...asked: Parameters<typeof planOf>): PlanRefused | null {
   try {
     planOf(...asked);
   } catch (error) {
-    if (error instanceof PlanRefused) return error.code;
+    if (error instanceof PlanRefused) return error;
     throw error;
   }
-  return 'none';
+  return null;
 }
+const refusal = (...asked: Parameters<typeof planOf>): string => refused(...asked)?.code ?? 'none';
 const office = { bundle: 'office', component: 'db' };
 
 test('an install has the values of the bundle under those that were given, and gates that follow its namespace', () => {
@@ -116,6 +117,11 @@ test.each<[string, RunIntent['kind'], Asked]>([
   ['none', 'install-app', { wish: { bundle: 'office', component: 'web', name: 'web2' }, spec: ['office'] }],
 ])('%s: %s', (code, kind, asked) => expect(refusal(kind, asked)).toBe(code));
 
+test('a refusal says which applications there are, or that the bundle has none', () => {
+  const of = (bundle: string): PlanRefused | null => refused('install-app', { wish: { bundle, component: 'nope' } });
+  expect(of('office')).toMatchObject({ message: 'the bundle "office" has no application "nope"', remedy: 'take one of these: office/db, office/web' });
+  expect(of('gate')).toMatchObject({ message: 'the bundle "gate" has no applications', remedy: 'take one of another bundle: strata app list --available' });
+});
 test("a user's namespace is fenced: nobody from other namespaces, no way into them, and the ways that are needed", () => {
   const p = planOf('install-app', { wish: { ...office, namespace: 'user-alice' }, spec: ['gate'] });
   const objects = input(p, 'manifests.apply').objects as { kind: string; metadata: { name: string; labels: object }; spec: object }[];

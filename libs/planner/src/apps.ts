@@ -175,12 +175,15 @@ function movedGate(gate: Gate, of: Chart, { namespace, name }: AppWish): Gate {
 
 function componentOf({ request }: Asked, bundle: string, name: string): { content: BundleContent; component: Chart; digest: string } {
   const content = request.bundles[bundle];
-  if (!content) throw new PlanRefused('unknown-bundle', `there is no bundle "${bundle}"`, `take one of these: ${Object.keys(request.bundles).join(', ') || 'none'}; strata app list --available`); // prettier-ignore
+  const names = Object.keys(request.bundles).join(', ');
+  if (!content) throw new PlanRefused('unknown-bundle', `there is no bundle "${bundle}"`, names === '' ? 'the control server has no bundles: give it one with `strata bundle push`' : `take one of these: ${names}; strata app list --available`); // prettier-ignore
   if (content.broken !== undefined) throw new PlanRefused('bundle.invalid', `the bundle "${bundle}" cannot be used: ${content.broken}`, 'correct the file at that place; `strata bundle lint` names all there is'); // prettier-ignore
   const apps = content.components.filter((m) => m.component.kind === 'application');
   const found = apps.find((m) => m.component.name === name);
   if (found && isChart(found.component)) return { content, component: found.component, digest: found.digest ?? '' };
-  throw new PlanRefused('app.unknown', `the bundle "${bundle}" has no application "${name}"`, `take one of these: ${apps.map((m) => `${bundle}/${m.component.name}`).join(', ') || 'it has none'}`); // prettier-ignore
+  if (apps.length === 0)
+    throw new PlanRefused('app.unknown', `the bundle "${bundle}" has no applications`, 'take one of another bundle: strata app list --available');
+  throw new PlanRefused('app.unknown', `the bundle "${bundle}" has no application "${name}"`, `take one of these: ${apps.map((m) => `${bundle}/${m.component.name}`).join(', ')}`); // prettier-ignore
 }
 function mustBeThere({ request, wish }: Asked): NonNullable<PlanRequest['app']> {
   if (request.app) return request.app;

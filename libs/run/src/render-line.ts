@@ -21,11 +21,12 @@ export function renderLine(event: RunEvent, view: RunView): string | null {
     case 'RunRequested':
       return `run ${event.runId}: ${intentWords(event.body.intent)} asked for by ${event.body.by}`;
     case 'NodeChecked': {
-      const where = event.node ?? 'the node';
+      const where = event.node ?? 'the cluster';
       if (!event.body.reachable) return `${where} could not be reached over ${event.body.via}: ${event.body.message}`;
       const serious = event.body.findings.filter((f) => f.severity !== 'info');
       if (serious.length === 0 && event.body.message !== '') return `${where}: ${event.body.message}`; // nobody looked: it says why
-      return [`${where} checked over ${event.body.via}: ${counted(serious.length, 'finding')}`, ...findingLines(serious)].join('\n');
+      const looked = event.node === null ? 'no plan can be made' : `${where} checked over ${event.body.via}`; // of no node: the server itself says no
+      return [`${looked}: ${counted(serious.length, 'finding')}`, ...findingLines(serious)].join('\n');
     }
     case 'PairsProbed': {
       const { matrix, findings } = event.body;

@@ -88,6 +88,17 @@ describe('renderLine', () => {
       'n1/check: FAILED in 1 s: apt-get ended with 100\n  because: E: no space left\n  remedy: look at it',
     );
   });
+  it('says who looked: a machine, or the server, which can make no plan', () => {
+    const checked = (node: string | null): NewEvent => ({
+      kind: 'NodeChecked',
+      ...(node === null ? {} : { node }),
+      body: { findings: [{ severity: 'blocker', code: 'x', message: 'no', remedy: 'look' }], via: 'ssh', reachable: true, message: '' },
+    });
+    expect(lines(checked('n1'), checked(null)).map((line) => line.split('\n')[0])).toEqual([
+      'n1 checked over ssh: 1 finding',
+      'no plan can be made: 1 finding',
+    ]);
+  });
   it('says what happens to the run', () => {
     const said = lines(
       { kind: 'NodeAbsent', node: 'n2', body: { lastSeenMs: 0, waitedMs: 125_000 } },

@@ -1,4 +1,4 @@
-import { ClusterSpec, canonicalJson, type NodeSpec } from '@strata/model';
+import { type ClusterSpec, canonicalJson, KeptClusterSpec, type NodeSpec } from '@strata/model';
 import { jsonColumn, type Db, type Sql } from './db';
 import type { ClusterModel } from './gen/models';
 
@@ -90,7 +90,7 @@ export class Clusters {
   /** The spec of one version; null when there is none. Throws a ZodError when what is stored is no spec. */
   async spec(clusterId: string, version: number): Promise<ClusterSpec | null> {
     const found = await this.db.run((sql) => sql.clusterSpecVersion.findUnique({ where: { clusterId_version: { clusterId, version } } }));
-    return found && ClusterSpec.parse(found.spec);
+    return found && KeptClusterSpec.parse(found.spec);
   }
 
   async setState(clusterId: string, state: ClusterState): Promise<void> {

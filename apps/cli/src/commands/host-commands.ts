@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { down, type DownFlags } from '../host/down';
 import { bundleOf, installRoot } from '../host/root';
 import { up, type UpFlags } from '../host/up';
-import { quickstart, type QuickstartOptions } from '../quickstart/quickstart';
+import { defaultName, quickstart, type QuickstartOptions } from '../quickstart/quickstart';
 import { version } from '../version';
 import { type Cli, type ContextFlags, type OutputFlags, parseDuration, show, withContext, withOutput, withServer, withYes } from './cli';
 import { describe } from '../cli-error';
@@ -38,7 +38,7 @@ export function addHostCommands(program: Command, cli: Cli): void {
   program
     .command('quickstart')
     .description('from a fresh machine to a running cluster of three lab nodes, proven')
-    .option('--name <name>', 'name of cluster and lab', 'quickstart')
+    .option('--name <name>', 'name of cluster and lab', defaultName)
     .option('--bundles <names>', 'what is rolled out, in this order', 'platform,demo,notes')
     .addOption(new Option('--nodes <number>', 'how many machines').default(3).argParser(count))
     .addOption(new Option('--base <base>', 'what the machines have: nothing, or the packages of the system').choices(['bare', 'ready']).default('bare'))

@@ -3,7 +3,7 @@ import { type ApplyClusterBody, exitCodes, phases, type RunStarted } from '@stra
 import { type Command, Option } from 'commander';
 import { exitCodeOf, followRun } from '../follow/follow-run';
 import { looksOf, planText, wouldChange } from '../output/plan-text';
-import { lookAtSpecFile, readSpecFile } from '../spec/read-spec';
+import { goodSpec, lookAtSpecFile } from '../spec/read-spec';
 import { type ApplyFlags, intentOf, readSpec, sendSpec, startAndFollow } from './apply';
 import { type Cli, type ContextFlags, type FollowFlags, type OutputFlags, show, withContext, withFollow, withOutput, withServer, withYes } from './cli';
 import { CliError } from '../cli-error';
@@ -22,7 +22,7 @@ export function addSpecCommands(program: Command, cli: Cli): void {
         cli.exit(exitCodes.usage);
         return show(cli, flags, { value: { file: flags.file, issues: read.issues }, words: () => '' });
       }
-      const { spec } = read.spec ? read : readSpecFile(flags.file);
+      const { spec } = read.spec ? read : goodSpec(flags.file, read);
       const { nodes } = spec.spec;
       show(cli, flags, {
         value: spec,

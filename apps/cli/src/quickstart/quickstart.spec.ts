@@ -1,4 +1,4 @@
-import { specOfHosts, why, withBundles } from './quickstart';
+import { removal, specOfHosts, why, withBundles } from './quickstart';
 
 const spec = 'spec:\n  distribution:\n    kind: kubernetes\n    version: 1.37.2\n  nodes: []\n';
 test('the spec says why it is not k3s, names the bundles, and takes another version', () => {
@@ -15,4 +15,10 @@ test('your own machines may be addresses or names, each with its user and port',
     '    - { name: n2, role: worker, ssh: { user: root, host: worker.example.org, port: 2222 } }',
   ]);
   expect(() => specOfHosts({ name: 'quickstart', hosts: 'ops@' })).toThrow('"ops@" is not USER@HOST');
+});
+test.each([
+  [{ name: 'quickstart' }, ''],
+  [{ name: 'trial', home: '/srv/my strata' }, " --name trial --home '/srv/my strata'"],
+])('what takes it away again has the name and the home that were given: %j', (options, flags) => {
+  expect(removal(options)).toBe(`npm run quickstart -- --remove${flags}`);
 });

@@ -16,6 +16,8 @@ export interface QuickstartOptions {
   version?: string; // of Kubernetes
   home?: string; // the control server's
 }
+/** Of cluster and lab, where none is given. */
+export const defaultName = 'quickstart';
 /** The spec that quickstart applies says `kubernetes` and why: no package registry carries a K3s binary, and quickstart promises to need nothing else. */
 export const why = '# kubernetes, because K3s (the default) is in no package registry: with its vendor reachable, write `kind: k3s`';
 
@@ -109,7 +111,13 @@ function summary(s: {
   say('  ./strata runs list                       and `./strata runs watch RUN`: every step, what it changed, how long it took');
   if (!s.options.hosts) say(`  ./strata lab exec --name ${s.options.name} n2 -- systemctl status stratad`);
   say('Take it away again');
-  say('  npm run quickstart -- --remove');
+  say(`  ${removal(s.options)}`);
+}
+/** The command that takes away what these options made. */
+export function removal({ name, home }: Pick<QuickstartOptions, 'name' | 'home'>): string {
+  const word = (text: string): string => (/^[A-Za-z0-9_./~+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  const flags = [...(name === defaultName ? [] : ['--name', word(name)]), ...(home === undefined ? [] : ['--home', word(home)])];
+  return ['npm run quickstart -- --remove', ...flags].join(' ');
 }
 
 /** A link for the first user, where nobody was invited yet: whoever ran this, as administrator. */

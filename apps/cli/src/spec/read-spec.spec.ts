@@ -37,6 +37,10 @@ test.each<[string, string, string[]]>([
     '7:9 spec.nodes[1].name nodes 1 and 2 have the same name "n1"',
     '7:19 spec.nodes[1].address nodes 1 and 2 have the same address "10.0.0.1"',
   ]],
+  ['the same bundle twice', `${good}  bundles: [demo, demo]\n`, ['7:19 spec.bundles[1] bundles 1 and 2 are both "demo": name each once, with all its values there']],
+  ['the same bundle twice, with values', `${good}  bundles: [demo, { values: {}, name: demo }]\n`, [
+    expect.stringMatching(/^7:33 spec\.bundles\[1\]\.name bundles 1 and 2 are both/) as string,
+  ]],
   ['two documents', `${good}---\n${good}`, [expect.stringContaining('multiple documents') as string]],
 ])('%s', (_what, text, expected) => {
   expect(issues(text)).toEqual(expected);
@@ -56,4 +60,16 @@ test('a bomb of aliases is refused, not unfolded', () => {
     ...'bcdefghij'.split('').map((c, i) => `${c}: &${c} [${`*${'abcdefghi'[i]}, `.repeat(8)}*${'abcdefghi'[i]}]`),
   ].join('\n');
   expect(issues(bomb)).toEqual(['1:1  too many aliases (at most 50): write the values out']);
+});
+test('an alias of what it stands in is refused in its place; one of something else is taken', () => {
+  const values = (text: string): string => `${good}  bundles:\n    - name: demo\n      values: { web: ${text} }\n`;
+  expect(issues(values('{ a: &x { b: *x } }'))).toEqual([
+    '9:32 spec.bundles[0].values.web.a.b is an alias of what it stands in, which would have no end: write out what is meant',
+  ]);
+  expect(issues(values('{ a: &x { b: 1 }, c: *x, d: [*x] }'))).toEqual([]);
+});
+test('`__proto__` in values is refused by its name', () => {
+  expect(issues(`${good}  bundles:\n    - name: demo\n      values: { web: { __proto__: { a: 1 } } }\n`)).toEqual([
+    '9:24 spec.bundles[0].values.web.__proto__ a key cannot be named "__proto__": give it another name',
+  ]);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { ClusterSpec, exitCodes, knownKubernetesVersions } from '@strata/model';
+import { ClusterSpec, exitCodes, knownKubernetesVersions, notPlain } from '@strata/model';
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { CliError, usage } from '../cli-error';
@@ -44,11 +44,18 @@ export function readSpec(text: string): SpecRead {
   try {
     value = document.toJS({ maxAliasCount: mostAliases });
   } catch (error) {
-    const message = /alias/i.test((error as Error).message) ? `too many aliases (at most ${mostAliases}): write the values out` : (error as Error).message;
+    const message = (error as Error).message.startsWith('Excessive')
+      ? `too many aliases (at most ${mostAliases}): write the values out`
+      : (error as Error).message;
     return { spec: null, issues: sorted([...syntax, { line: 1, column: 1, path: '', message }]) };
   }
   if (value === null || value === undefined)
     return { spec: null, issues: [{ line: 1, column: 1, path: '', message: 'the file is empty: `strata init` prints a spec to begin with' }] };
+  const strange = notPlain(value);
+  if (strange) {
+    const at = { ...place(offsetOf(document, strange.path)), path: pathText(strange.path), message: strange.message };
+    return { spec: null, issues: sorted([...syntax, at]) };
+  }
   const parsed = ClusterSpec.safeParse(value);
   const unknown = parsed.success ? unknownVersion(parsed.data) : null;
   if (parsed.success && syntax.length === 0 && unknown === null) return { spec: parsed.data, written: writtenIn(value), issues: [] };
@@ -59,7 +66,10 @@ export function readSpec(text: string): SpecRead {
 
 /** Reads a file, or standard input for `-`. @throws CliError (exit 2) with every issue as FILE:LINE:COLUMN */
 export function readSpecFile(path: string): GoodSpec {
-  const read = lookAtSpecFile(path);
+  return goodSpec(path, lookAtSpecFile(path));
+}
+/** What was read of a file, which is not read again: standard input is there once. @throws CliError (exit 2), as `readSpecFile` */
+export function goodSpec(path: string, read: SpecRead): GoodSpec {
   const name = path === '-' ? 'standard input' : path;
   if (read.spec) return { ...read, spec: withCertificates(read.spec, { name, folder: path === '-' ? '.' : dirname(path) }) };
   throw new CliError([`${name} is not a spec that can be used; nothing was sent`, ...read.issues.map((i) => `  ${issueText(name, i)}`)].join('\n'), {

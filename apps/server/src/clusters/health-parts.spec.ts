@@ -1,6 +1,6 @@
 import type { NodeView, PodView } from '@strata/model';
 import type { ClusterNode } from '@strata/tasks';
-import { kubernetesParts, layerOf, nativeParts, podParts } from './health-parts';
+import { kubernetesParts, layerOf, nativeParts, noApi, podParts } from './health-parts';
 
 const node = (more: Partial<NodeView>): NodeView => ({
   id: 'i', clusterId: 'c', name: 'n1', role: 'worker', address: '10.0.0.1', state: 'enrolled', online: true, lastSeenAt: '2026-11-29T00:00:00Z', agentVersion: '0.1.0', skewMs: 0, hostname: 'n1', os: 'Debian', storage: null, ...more,
@@ -16,19 +16,26 @@ test.each<[string, Partial<NodeView>, { ok: boolean; words: RegExp }]>([
   ['a wrong clock', { skewMs: -61_000 }, { ok: false, words: /61 s behind/ }],
   ['a clock that is a little off', { skewMs: 59_000 }, { ok: true, words: /answers/ }],
 ])('native: %s', (_name, more, { ok, words }) => {
-  expect(nativeParts([node(more)])).toEqual([{ what: 'n1', ok, words: expect.stringMatching(words) as string }]);
+  expect(nativeParts([node(more)], null)).toEqual([{ what: 'n1', ok, words: expect.stringMatching(words) as string }]);
 });
-test('a node that was removed is nobody’s', () => expect(nativeParts([node({ state: 'removed' })])).toEqual([]));
+test('a node that was removed is nobody’s', () => expect(nativeParts([node({ state: 'removed' })], null)).toEqual([]));
 
 test('Kubernetes has to know each node, and call it Ready', () => {
   const of = (more: Partial<ClusterNode>): ClusterNode => ({ name: 'n1', ready: true, uid: '', addresses: [], message: '', version: 'v1.37.2', unschedulable: false, labels: {}, taints: [], ...more }); // prettier-ignore
-  const said = kubernetesParts(['n1', 'n2', 'n3', 'n4'], [of({}), of({ name: 'n2', ready: false, message: 'kubelet stopped' }), of({ name: 'n4', unschedulable: true })]); // prettier-ignore
+  const said = kubernetesParts(['n1', 'n2', 'n3', 'n4'], [of({}), of({ name: 'n2', ready: false, message: 'kubelet stopped' }), of({ name: 'n4', unschedulable: true })], null); // prettier-ignore
   expect(said.map((p) => [p.ok, p.words])).toEqual([
     [true, 'Ready, v1.37.2'],
     [false, 'not Ready: kubelet stopped'],
     [false, 'Kubernetes knows no such node: strata apply joins it'],
     [true, 'Ready, v1.37.2, cordoned: no new pod comes there'],
   ]);
+});
+
+test('what a run at work may be about to make leads to that run, not to another apply', () => {
+  const wordsOf = (run: string | null): string[] =>
+    [...nativeParts([node({ state: 'planned' })], run), noApi(run), ...kubernetesParts(['n1'], [], run)].map((p) => p.words);
+  expect(wordsOf(null)).toEqual([0, 1, 2].map(() => expect.stringContaining('strata apply') as string));
+  expect(wordsOf('r-1')).toEqual([0, 1, 2].map(() => expect.stringMatching(/: run r-1 is at work: strata runs watch r-1$/) as string));
 });
 
 test('pods are one line a layer, and one for each with trouble; what may be old is not well', () => {

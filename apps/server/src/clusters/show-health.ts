@@ -13,7 +13,7 @@ import { Edges } from '../serve/edges';
 import { within } from '../serve/within';
 import { wordsOf } from '../serve/words-of';
 import { ClusterEdges } from './cluster-edges';
-import { kubernetesParts, layerOf, nativeParts, podParts } from './health-parts';
+import { kubernetesParts, layerOf, nativeParts, noApi, podParts } from './health-parts';
 import { ShowClusters } from './show-clusters';
 
 /** For all that is asked of a cluster's API. */
@@ -37,10 +37,11 @@ export class ShowHealth {
     const cluster = await this.clusters.record(idOrName);
     const nodes = await this.nodes.all(cluster.id);
     const pods = await this.podsOf(cluster);
+    const run = (await this.edges.store.clusters.lease(cluster.id))?.runId ?? null;
     const enrolled = nodes.filter((n) => n.state === 'enrolled').map((n) => n.name);
-    const [kubernetes, components] = await Promise.all([this.kubernetes(cluster, { enrolled, pods }), this.components(cluster)]);
+    const [kubernetes, components] = await Promise.all([this.kubernetes(cluster, { enrolled, pods, run }), this.components(cluster)]);
     const layers = [
-      layerOf('native', nativeParts(nodes)),
+      layerOf('native', nativeParts(nodes, run)),
       layerOf('orchestration', kubernetes),
       layerOf('containerized', [...components, ...(pods === null ? [] : podParts(pods, 'containerized'))]),
     ];
@@ -51,11 +52,14 @@ export class ShowHealth {
     return cluster.kubeconfig === null ? null : this.pods.run(cluster.id);
   }
 
-  private async kubernetes(cluster: ClusterRecord, { enrolled, pods }: { enrolled: string[]; pods: PodsView | null }): Promise<HealthPart[]> {
-    if (cluster.kubeconfig === null) return [{ what: 'API', ok: false, words: 'there is no Kubernetes yet, or no more: strata apply' }];
+  private async kubernetes(
+    cluster: ClusterRecord,
+    { enrolled, pods, run }: { enrolled: string[]; pods: PodsView | null; run: string | null },
+  ): Promise<HealthPart[]> {
+    if (cluster.kubeconfig === null) return [noApi(run)];
     try {
       const found = await within((await this.reach.of(cluster.id)).nodes(), deadlineMs);
-      return [{ what: 'API', ok: true, words: 'answers' }, ...kubernetesParts(enrolled, found), ...(pods === null ? [] : podParts(pods, 'orchestration'))];
+      return [{ what: 'API', ok: true, words: 'answers' }, ...kubernetesParts(enrolled, found, run), ...(pods === null ? [] : podParts(pods, 'orchestration'))];
     } catch (error) {
       return [{ what: 'API', ok: false, words: `does not answer: ${wordsOf(error)}` }];
     }
