@@ -62,7 +62,7 @@ const fenced = specOf({ nodes: nodesOf(1), bundles: ['fences'] });
 const alices = { name: 'db', namespace: 'user-alice' };
 /** A plan about alice's database, as far as `known` tells of it. */
 async function appOf(fleet: Fleet, kind: RunIntent['kind'], { wish = {}, known = null }: { wish?: Partial<AppWish>; known?: Partial<AppKnown> | null } = {}): Promise<Plan> {
-  const app = known && { revision: 1, revisions: [1], proven: [1], good: 1, made: { bundle: 'office', component: 'db', version: '1.0.0', given: {} }, stopped: false, ...known };
+  const app = known && { revision: 1, revisions: [1], proven: [1], alike: [1], good: 1, made: { bundle: 'office', component: 'db', version: '1.0.0', given: {} }, stopped: false, ...known };
   const intent = { ...intentOf(kind), app: { ...alices, ...wish } };
   return plan(requestOf(fenced, { id: kind, facts: await fleet.facts(), enrolled: new Map([['n1', 'id-n1']]), bundles: { office, fences }, intent, app }));
 } // prettier-ignore
@@ -163,7 +163,7 @@ export const scenarios: readonly Scenario[] = [
   appScenario('install an application of a user', [], installApp),
   appScenario('upgrade an application that is stopped', [installApp, stopApp], upgradeApp),
   appScenario('roll an application back', [installApp, upgradeApp], (fleet) =>
-    appOf(fleet, 'rollback-app', { known: { revision: 2, revisions: [1, 2], proven: [1, 2], good: 2 } }),
+    appOf(fleet, 'rollback-app', { known: { revision: 2, revisions: [1, 2], proven: [1, 2], alike: [2], good: 2 } }),
   ),
   appScenario('stop an application', [installApp], stopApp),
   appScenario('start an application', [installApp, stopApp], (fleet) => appOf(fleet, 'start-app', { known: { stopped: true } })),

@@ -66,11 +66,11 @@ const faults: { what: string; harm: () => Promise<unknown>; says?: RegExp }[] = 
     },
   },
   {
-    what: "the disk of a node's cache is full for 30 s",
+    what: "the disk of a node's cache is full for 60 s",
     says: /the disk of .* has 0 % free/,
     harm: async () => {
       await world.lab.act('full', 'n2');
-      await sleep(30_000);
+      await sleep(60_000);
       await world.lab.act('full', 'n2', ['--undo']);
     },
   },
@@ -86,7 +86,7 @@ async function named(words: RegExp): Promise<string> {
     said = `exit status ${ran.code}: ${ran.stdout}${ran.stderr}`;
     return ran.code === 1 && words.test(ran.stdout) ? 'named' : null;
   };
-  return until(`the status to say ${words.source}`, 55_000, seen).catch(() => said);
+  return until(`the status to say ${words.source}`, 85_000, seen).catch(() => said);
 }
 test.each(faults.map((f, i) => [f.what, f, i] as const))('%s: nothing that was flushed is lost, and all write on', async (what, { harm, says }, i) => {
   const dir = `${path}/common/fault-${i}`;

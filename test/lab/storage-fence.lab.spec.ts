@@ -24,7 +24,7 @@ mkdir -p /root/written
 exec 9>/root/written/lock && flock -w 20 9 || exit 1 # two of them would give out the same names
 n=$(cat /root/written/next 2>/dev/null || echo 0)
 while :; do
-  n=$((n + 1)); echo $n >/root/written/next
+  n=$((n + 1)); echo $n >/root/written/next.new && mv /root/written/next.new /root/written/next # whole or not at all: a kill in the midst of it would begin with 1 again
   { echo "$(hostname) $n"; head -c 20000 /dev/urandom; } >/root/written/now
   mkdir -p ${path}/common/$(hostname) && cp /root/written/now ${path}/common/$(hostname)/$n && sync ${path}/common/$(hostname)/$n || { sleep 0.2; continue; }
   sum=$(sha256sum </root/written/now | cut -c1-64)
