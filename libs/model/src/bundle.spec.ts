@@ -30,6 +30,8 @@ describe('a bundle', () => {
     ['something provided that nobody knows', [{ ...web, provides: ['coffee'] }], 'components.0.provides.0: Invalid option'],
     ['a wait without end', [{ ...web, timeout: '31m' }], 'must be 30m at most'],
     ['a gate of two conditions', [{ ...web, gates: [{ resource: { apiVersion: 'v1', kind: 'A', name: 'a', field: 'status.a', condition: 'Ready' } }] }], 'components.0.gates.0'],
+    ['a gate that nobody knows', [{ ...web, gates: [{ rolout: {} }] }], 'components.0.gates.0: must be one of rollout, established, complete, resource, http'],
+    ['a gate with something missing', [{ ...web, gates: [{ rollout: { kind: 'Pod', name: 'a', namespace: 'b' } }] }], 'components.0.gates.0: rollout.kind: Invalid option: expected one of "Deployment"|"DaemonSet"|"StatefulSet"'],
   ])('refuses %s', (_, components, words) => {
     expect(issues(...components).join('\n')).toContain(words);
   }); // prettier-ignore

@@ -31,14 +31,24 @@ const gates = {
   resource: ResourceGate,
   http: z.strictObject({ service: Name, namespace, port: Port, path: z.string().regex(/^\//).default('/'), status: z.int().default(200), contains: z.string().optional() }), // asked through the API server
 } as const; // prettier-ignore
+const gateKinds = Object.keys(gates);
+/** What is wrong with a gate, by the kind that it names: of a choice of five the library says only that none fits. */
+function wrongGate({ input, errors = [] }: { input?: unknown; errors?: readonly (readonly { path: PropertyKey[]; message: string }[])[] }): string {
+  const kind = isMap(input) ? gateKinds.findIndex((k) => Object.hasOwn(input, k)) : -1;
+  if (kind < 0) return `must be one of ${gateKinds.join(', ')}`;
+  return (errors[kind] ?? []).map((e) => `${e.path.join('.')}: ${e.message}`).join('; ');
+}
 /** The health condition that opens what comes next. */
-export const Gate = z.union([
-  z.strictObject({ rollout: gates.rollout }),
-  z.strictObject({ established: gates.established }),
-  z.strictObject({ complete: gates.complete }),
-  z.strictObject({ resource: gates.resource }),
-  z.strictObject({ http: gates.http }),
-]);
+export const Gate = z.union(
+  [
+    z.strictObject({ rollout: gates.rollout }),
+    z.strictObject({ established: gates.established }),
+    z.strictObject({ complete: gates.complete }),
+    z.strictObject({ resource: gates.resource }),
+    z.strictObject({ http: gates.http }),
+  ],
+  { error: (issue) => wrongGate(issue as Parameters<typeof wrongGate>[0]) },
+);
 export type Gate = z.infer<typeof Gate>;
 
 /** A file of the bundle, by its place in the bundle's folder. */
