@@ -70,6 +70,7 @@ import { FollowUp } from './runs/follow-up';
 import { MissedNodes } from './runs/missed-nodes';
 import { PrepareRun } from './runs/prepare-run';
 import { RunBook } from './runs/run-book';
+import { RunEnds } from './runs/run-ends';
 import { RunsController } from './runs/runs.controller';
 import { ShowRuns } from './runs/show-runs';
 import { Situations } from './runs/situations';
@@ -93,7 +94,7 @@ const nodeCases = [ShowNodes, ShowImages, AddNode, RemoveNode, MakeJoinCommand, 
 const artifactCases = [ObtainArtifacts, Bundles, ArtifactListener, TrustBundleKeys, TakeBundleFiles, MakeBundleFiles];
 const orderCases = [Dispatch, ServerOrders, CancelOrder, Befores, AgentReports, Asks, SessionHandler];
 const careCases = [KeepAccounts, ExamineNodes, KeepLastWords, ShowChanges, GatherSupport, MarkStorage, ProvideVolumes, ShowStorage];
-const runCases = [CheckNodes, ProbePairs, PrepareRun, AdvanceRuns, EndRun, ForgetLook, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
+const runCases = [CheckNodes, ProbePairs, PrepareRun, AdvanceRuns, RunEnds, EndRun, ForgetLook, FollowUp, MissedNodes, ChangeRun, ShowRuns, FollowRun];
 
 @Global()
 @Module({})

@@ -10,6 +10,7 @@ import { FollowUp } from './follow-up';
 import { ForgetLook, isOnlyLook } from './forget-look';
 import { MissedNodes } from './missed-nodes';
 import { RunBook } from './run-book';
+import { RunEnds } from './run-ends';
 
 /** What a run's end means for the cluster beside the ledger. Safe to repeat: a server that died in the middle does it again. */
 @Injectable()
@@ -20,6 +21,7 @@ export class EndRun {
   @Inject() private readonly followUp!: FollowUp;
   @Inject() private readonly missedNodes!: MissedNodes;
   @Inject() private readonly looks!: ForgetLook;
+  @Inject() private readonly ends!: RunEnds;
 
   /** Begins to listen, and does what may have been left undone for each cluster's newest run. */
   async start(): Promise<void> {
@@ -34,25 +36,34 @@ export class EndRun {
   }
 
   async run(runId: string): Promise<void> {
-    try {
-      const { store } = this.edges;
-      const run = await store.runs.find(runId);
-      const view = await this.book.view(runId);
-      if (!run || view.state !== 'ended') return;
-      await store.runs.recordCounts(runId, countsOf(view));
-      if (run.intent.kind === 'uninstall') await this.uninstalled(run, view);
-      else if (run.intent.kind === 'remove-node') await this.removed(run, view);
-      else if (run.intent.kind === 'migrate-storage' || run.intent.kind === 'rollback-storage') await this.moved(run, view);
-      else if (switches(run.intent.kind)) await keepSwitched(this.edges, run, view);
-      if (run.intent.dryRun) await this.forgetDraft(run.clusterId);
-      await this.setState(run, view);
-      this.book.forget(runId);
-      this.places.forgetRun(runId);
-      if (isOnlyLook(run) && (await this.looks.forget(run))) return;
+    let run: RunRecord | null = null;
+    const logged = (what: () => Promise<void>): Promise<void> =>
+      what().catch((error: unknown) => this.edges.log.error({ err: error, runId }, 'what follows the end of a run failed; it is done again when the server starts')); // prettier-ignore
+    await this.ends.keep(
+      runId,
+      logged(async () => void (run = await this.settle(runId))),
+    );
+    await logged(async () => {
+      if (run === null || (isOnlyLook(run) && (await this.looks.forget(run)))) return;
       await this.followUp.look(run.clusterId);
-    } catch (error) {
-      this.edges.log.error({ err: error, runId }, 'what follows the end of a run failed; it is done again when the server starts');
-    }
+    });
+  }
+  /** The cluster as this run leaves it. Null where the run goes on. */
+  private async settle(runId: string): Promise<RunRecord | null> {
+    const { store } = this.edges;
+    const run = await store.runs.find(runId);
+    const view = await this.book.view(runId);
+    if (!run || view.state !== 'ended') return null;
+    await store.runs.recordCounts(runId, countsOf(view));
+    if (run.intent.kind === 'uninstall') await this.uninstalled(run, view);
+    else if (run.intent.kind === 'remove-node') await this.removed(run, view);
+    else if (run.intent.kind === 'migrate-storage' || run.intent.kind === 'rollback-storage') await this.moved(run, view);
+    else if (switches(run.intent.kind)) await keepSwitched(this.edges, run, view);
+    if (run.intent.dryRun) await this.forgetDraft(run.clusterId);
+    await this.setState(run, view);
+    this.book.forget(runId);
+    this.places.forgetRun(runId);
+    return run;
   }
 
   private async began(runId: string): Promise<void> {

@@ -47,6 +47,17 @@ test('two readers, one of them cut and resumed, see the same events in the same 
     stepOf('kernel.sysctl', { settings: {} }, { needs: ['n1/kernel.modules'] }),
   ]);
   const whole = listen(runId, undefined);
+  // what follows the end takes its time here: nobody hears of the end before
+  const { runs } = server.edges.store;
+  const recordCounts = runs.recordCounts.bind(runs);
+  let settled = false;
+  runs.recordCounts = async (...args) => {
+    const ended = (await runs.find(runId))?.endedAt != null;
+    if (ended) await new Promise((resolve) => setTimeout(resolve, 300));
+    await recordCounts(...args);
+    settled ||= ended;
+  };
+  const settledFirst = whole.then(() => settled);
   const first = await listen(runId, undefined, 2);
   expect(first.ids).toEqual([1, 2]);
   await agent.connect(server);
@@ -55,6 +66,8 @@ test('two readers, one of them cut and resumed, see the same events in the same 
   expect(rest.ended).toBe(true);
   expect(rest.ids).toEqual(rest.ids.map((_, i) => i + 3));
   expect(await listen(runId, undefined)).toEqual(await whole);
+  expect(await settledFirst).toBe(true);
+  runs.recordCounts = recordCounts;
   agent.disconnect();
 });
 

@@ -4,11 +4,15 @@ import type { Response } from '../api/http';
 import { LiveAnswer } from '../api/live-answer';
 import { notFound } from '../api/problem';
 import { Edges } from '../serve/edges';
+import { RunEnds } from './run-ends';
 
 /** Streams a run's ledger as server-sent events: what is there, then what comes, without a gap and without a repeat; after RunEnded an event `end`, then closes. */
 @Injectable()
 export class FollowRun {
-  constructor(private readonly edges: Edges) {}
+  constructor(
+    private readonly edges: Edges,
+    private readonly ends: RunEnds,
+  ) {}
 
   /** @param afterSeq the last sequence that the client has. Resolves when the stream is over. */
   async run(runId: string, afterSeq: number, response: Response): Promise<void> {
@@ -31,6 +35,7 @@ export class FollowRun {
         const events = await ledger.read(runId, seq);
         for (const event of events) {
           seq = event.seq;
+          if (event.kind === 'RunEnded') await this.ends.settled(runId); // who hears of the end finds the cluster as it left it
           if (!answer.write(lineOf(event))) await answer.room();
           if (answer.over.aborted) return;
         }

@@ -9,6 +9,7 @@ import { halfSwitch, mustFitSwitch } from '../clusters/switch-state';
 import { keepGiven } from '../orders/given-secrets';
 import { ShowClusters } from '../clusters/show-clusters';
 import { Edges } from '../serve/edges';
+import { RunEnds } from './run-ends';
 
 /** Begins a run: takes the cluster's lease and a new epoch, and writes down what was asked. What follows is the business of whoever listens to the ledger. */
 @Injectable()
@@ -16,10 +17,12 @@ export class StartRun {
   constructor(
     private readonly edges: Edges,
     private readonly clusters: ShowClusters,
+    private readonly ends: RunEnds,
   ) {}
 
   /** @throws ProblemError 404, or 409 `cluster-busy` naming the run that holds the lease. */
   async run(idOrName: string, asked: StartRunBody, by: string): Promise<RunStarted> {
+    await this.ends.settled(); // the run before may be about to change the spec
     const cluster = await this.clusters.record(idOrName);
     if (asked.draft) mustBeOf(cluster, asked.draft);
     if (ofStorage(asked.intent.kind)) await this.mustHaveAgent(cluster);
