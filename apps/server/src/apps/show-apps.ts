@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ReleaseBook, type SeenRelease } from '@strata/cluster';
+import type { SeenRelease } from '@strata/cluster';
 import { type AppRef, type AppsView, type AppView, type AvailableApps, bundleUse, canonicalJson, isChart, releaseOf } from '@strata/model';
 import type { AppKnown } from '@strata/planner';
 import { type Cluster, TaskError, troubleOf } from '@strata/tasks';
@@ -21,12 +21,11 @@ export class ShowApps {
   @Inject() private readonly clusters!: ShowClusters;
   @Inject() private readonly reach!: ClusterEdges;
   @Inject() private readonly bundles!: Bundles;
-  private readonly books = new Map<string, { kubeconfig: string; book: ReleaseBook }>();
 
   /** @throws ProblemError 404, 409 before there is a Kubernetes to ask, 503 while it does not answer */
   async run(idOrName: string): Promise<AppsView> {
     const cluster = await this.clusters.running(idOrName);
-    const seen = await answered(async () => (await this.book(cluster.id)).look());
+    const seen = await answered(async () => (await this.reach.releaseBook(cluster.id)).look());
     const spec = await this.ofSpec(cluster);
     const api = await this.reach.of(cluster.id);
     let causes = mostCauses;
@@ -52,7 +51,7 @@ export class ShowApps {
 
   /** What a plan has to know of one application; null where there is none. @throws TaskError when the cluster does not answer */
   async known(clusterId: string, of: AppRef): Promise<AppKnown | null> {
-    const [seen] = await (await this.book(clusterId)).look(of);
+    const [seen] = await (await this.reach.releaseBook(clusterId)).look(of);
     if (!seen) return null;
     const view = appView(seen, false);
     const { note, revisions } = seen;
@@ -66,7 +65,7 @@ export class ShowApps {
   /** Images of the applications that are in a cluster; none where it has none, or does not answer: a plan must not fail for that. */
   async images(clusterId: string): Promise<{ name: string; version: string }[]> {
     try {
-      const made = (await (await this.book(clusterId)).notes()).flatMap((note) => note.made.get(note.good)?.bundle ?? []);
+      const made = (await (await this.reach.releaseBook(clusterId)).notes()).flatMap((note) => note.made.get(note.good)?.bundle ?? []);
       return Object.values(await this.bundles.read([...new Set(made)])).flatMap((b) => b.images);
     } catch (error) {
       if (error instanceof TaskError) return [];
@@ -74,15 +73,6 @@ export class ShowApps {
     }
   }
 
-  /** Kept while the kubeconfig stays the same: its connection, and the records that it read. */
-  private async book(clusterId: string): Promise<ReleaseBook> {
-    const kubeconfig = await this.reach.kubeconfig(clusterId);
-    const known = this.books.get(clusterId);
-    if (known?.kubeconfig === kubeconfig) return known.book;
-    const book = new ReleaseBook(kubeconfig);
-    this.books.set(clusterId, { kubeconfig, book });
-    return book;
-  }
   /** Releases that the cluster's spec makes, as NAMESPACE/NAME. */
   private async ofSpec(cluster: ClusterRecord): Promise<Set<string>> {
     const spec = await this.edges.store.clusters.spec(cluster.id, cluster.specVersion);

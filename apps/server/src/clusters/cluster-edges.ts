@@ -1,13 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { connectCluster, deleteBootstrapToken, mintBootstrapToken, SharedVolumes, StorageMarks } from '@strata/cluster';
+import { connectCluster, deleteBootstrapToken, mintBootstrapToken, ReleaseBook, SharedVolumes, StorageMarks } from '@strata/cluster';
 import { type Cluster, TaskError } from '@strata/tasks';
 import { Edges } from '../serve/edges';
 import { kubeconfigContext } from './show-clusters';
 
+/** What asks one cluster, each over a connection that it keeps. */
+interface Known {
+  cluster: Cluster;
+  marks: StorageMarks;
+  volumes: SharedVolumes;
+  releases: ReleaseBook;
+}
+
 /** The Kubernetes API of each cluster, by the kubeconfig that is kept for it. */
 @Injectable()
 export class ClusterEdges {
-  private readonly known = new Map<string, { sealed: string; cluster: Cluster; marks: StorageMarks; volumes: SharedVolumes }>();
+  private readonly known = new Map<string, Known & { sealed: string }>();
 
   constructor(private readonly edges: Edges) {}
 
@@ -29,13 +37,25 @@ export class ClusterEdges {
   async sharedVolumes(clusterId: string): Promise<SharedVolumes | null> {
     return (await this.edgesOf(clusterId))?.volumes ?? null;
   }
-  private async edgesOf(clusterId: string): Promise<{ cluster: Cluster; marks: StorageMarks; volumes: SharedVolumes } | null> {
+  /** What is released in it; the records that were read once stay read. @throws TaskError before a kubeconfig is kept */
+  async releaseBook(clusterId: string): Promise<ReleaseBook> {
+    const known = await this.edgesOf(clusterId);
+    if (known === null) throw notYet('Helm');
+    return known.releases;
+  }
+  private async edgesOf(clusterId: string): Promise<Known | null> {
     const sealed = (await this.edges.store.clusters.find(clusterId))?.kubeconfig ?? null;
     if (sealed === null) return null;
     const known = this.known.get(clusterId);
     if (known?.sealed === sealed) return known;
     const kubeconfig = this.open(clusterId, sealed);
-    const made = { sealed, cluster: connectCluster(kubeconfig), marks: new StorageMarks(kubeconfig), volumes: new SharedVolumes(kubeconfig) };
+    const made = {
+      sealed,
+      cluster: connectCluster(kubeconfig),
+      marks: new StorageMarks(kubeconfig),
+      volumes: new SharedVolumes(kubeconfig),
+      releases: new ReleaseBook(kubeconfig),
+    };
     this.known.set(clusterId, made);
     return made;
   }

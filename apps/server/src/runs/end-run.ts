@@ -36,17 +36,13 @@ export class EndRun {
   }
 
   async run(runId: string): Promise<void> {
-    let run: RunRecord | null = null;
-    const logged = (what: () => Promise<void>): Promise<void> =>
-      what().catch((error: unknown) => this.edges.log.error({ err: error, runId }, 'what follows the end of a run failed; it is done again when the server starts')); // prettier-ignore
-    await this.ends.keep(
-      runId,
-      logged(async () => void (run = await this.settle(runId))),
-    );
-    await logged(async () => {
+    try {
+      const run = await this.ends.keep(runId, this.settle(runId));
       if (run === null || (isOnlyLook(run) && (await this.looks.forget(run)))) return;
       await this.followUp.look(run.clusterId);
-    });
+    } catch (error) {
+      this.edges.log.error({ err: error, runId }, 'what follows the end of a run failed; it is done again when the server starts');
+    }
   }
   /** The cluster as this run leaves it. Null where the run goes on. */
   private async settle(runId: string): Promise<RunRecord | null> {

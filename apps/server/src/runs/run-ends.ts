@@ -5,11 +5,15 @@ import { Injectable } from '@nestjs/common';
 export class RunEnds {
   private readonly under = new Map<string, Promise<void>>();
 
-  /** Keeps in mind that this follows the end of a run. `what` never fails. */
-  async keep(runId: string, what: Promise<void>): Promise<void> {
-    this.under.set(runId, what);
-    await what;
-    if (this.under.get(runId) === what) this.under.delete(runId);
+  /** Keeps in mind that this follows the end of a run, until it is done or failed. */
+  async keep<T>(runId: string, what: Promise<T>): Promise<T> {
+    const over = what.then(() => undefined, () => undefined); // prettier-ignore
+    this.under.set(runId, over);
+    try {
+      return await what;
+    } finally {
+      if (this.under.get(runId) === over) this.under.delete(runId);
+    }
   }
   /** Resolves when it is done: of this run, or of all. At once where nothing is under way. */
   async settled(runId?: string): Promise<void> {

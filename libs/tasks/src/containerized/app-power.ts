@@ -7,7 +7,7 @@ import { until } from '../wait';
 import { awaitGates } from './await-gates';
 import { fieldOf, closedGate } from './gates';
 import { noApp, ownGates } from './helm-release';
-import { halt, headOf, isHalted, isStopped, isWorkload, lostOf, stillRuns, stoppedNote, wake, workloadsOf } from './stopped';
+import { halt, headOf, isHalted, isStopped, isWorkload, lookAmong, stillRuns, stoppedNote, wake } from './stopped';
 
 const Ref = { release: Name, namespace: Name, timeoutMs: z.int() };
 type Context = Pick<
@@ -16,22 +16,21 @@ type Context = Pick<
 >;
 type Few = Pick<Context, 'cluster' | 'control' | 'input'>;
 
-/** What runs of the release. @throws TaskError where there is no such release */
-async function workloads({ cluster, control, input }: Few): Promise<KubeObject[]> {
+/** Its workloads that are there, and those that somebody took away. @throws TaskError where there is no such release */
+async function look({ cluster, control, input }: Few): ReturnType<typeof lookAmong> {
   if ((await control.releases.newest(input)) === null) throw noApp(input);
-  return workloadsOf(cluster, control.releases, input);
+  const refs = (await control.releases.objects(input)).filter((o) => isWorkload(o.kind));
+  return lookAmong(refs, cluster, input);
 }
+/** What runs of the release. @throws TaskError where there is no such release */
+const workloads = async (c: Few): Promise<KubeObject[]> => (await look(c)).workloads;
 /** The same, where nothing of it was taken away. @throws TaskError, for what is not there never comes up */
 async function whole(c: Few): Promise<KubeObject[]> {
-  const { cluster, control, input } = c;
-  const lost = await lostOf(
-    (await control.releases.objects(input)).filter((o) => isWorkload(o.kind)),
-    cluster,
-    input,
-  );
-  if (lost.length === 0) return workloads(c);
-  const remedy = `make it again first: \`strata apply\` where the spec has it, else strata app upgrade ${input.release} --namespace ${input.namespace}`;
-  throw new TaskError('app-incomplete', `${lost.join(', ')} of ${input.release} is not there: somebody took it away`, { remedy });
+  const found = await look(c);
+  if (found.lost.length === 0) return found.workloads;
+  const { release, namespace } = c.input;
+  const remedy = `make it again first: \`strata apply\` where the spec has it, else strata app upgrade ${release} --namespace ${namespace}`;
+  throw new TaskError('app-incomplete', `${found.lost.join(', ')} of ${release} is not there: somebody took it away`, { remedy });
 }
 const nameOf = (o: KubeObject): string => `${o.kind}/${o.metadata.name}`;
 const gatesOf = (c: Few): ReturnType<typeof ownGates> => ownGates({ ...c, input: { ...c.input, gates: [] } });

@@ -11,7 +11,7 @@ import { keepData, claimsThere } from './claims';
 import { closedGate } from './gates';
 import { noteGood, noteRef, readNote } from './release-note';
 import { hasSeen, replaceStuck } from './stuck-pods';
-import { isHalted, isStopped, isWorkload, lostOf, placed, stoppedNote, wake, workloadsAmong, workloadsOf } from './stopped';
+import { isHalted, isStopped, isWorkload, lookAmong, placed, stoppedNote, wake, workloadsAmong, workloadsOf } from './stopped';
 
 const Input = z.strictObject({
   bundle: Name,
@@ -102,9 +102,8 @@ async function unproven({ cluster, input }: Pick<Context, 'cluster' | 'input'>, 
 /** What is missing for the release to work, or null; one that is stopped lacks nothing, as it was asked to be: `strata app stop`. */
 async function missing({ cluster, control, input }: Pick<Context, 'cluster' | 'control' | 'input'>): Promise<{ reason: string | null; stopped: boolean }> {
   const refs = await control.releases.objects(input);
-  const lost = await lostOf(refs, cluster, input);
+  const { workloads, lost } = await lookAmong(refs, cluster, input);
   if (lost.length > 0) return { reason: `${lost.join(', ')} of the release ${input.release} is not there`, stopped: false };
-  const workloads = await workloadsAmong(refs, cluster, input);
   if (isStopped(workloads)) return { reason: null, stopped: true };
   const gates = [...gatesAmong(refs, workloads, input), ...input.gates];
   return { reason: (await outdated(cluster, resources(input))) ?? (await closedGate(cluster, gates))?.words ?? null, stopped: false };
@@ -134,7 +133,7 @@ export const helmRelease = defineServerTask({
     const { data } = c.before;
     const last = await recovered(c, data);
     const planned = last?.status === 'deployed' && last.description === descriptionOf(c.input);
-    const same = planned && (await lostOf(await c.control.releases.objects(c.input), c.cluster, c.input)).length === 0; // Helm makes again what somebody took away
+    const same = planned && (await lookAmong(await c.control.releases.objects(c.input), c.cluster, c.input)).lost.length === 0; // Helm makes again what somebody took away
     const proven = planned && (await goodRevision(c)) === last.revision;
     try {
       if (!same) await upgrade(c, last);

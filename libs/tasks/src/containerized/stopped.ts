@@ -30,19 +30,16 @@ export const workloadsOf = async (cluster: Cluster, releases: Releases, of: Rele
   workloadsAmong(await releases.objects(of), cluster, of);
 /** The same, for who has asked already what the release consists of. */
 export async function workloadsAmong(refs: readonly ObjectRef[], cluster: Cluster, of: ReleaseRef): Promise<KubeObject[]> {
-  const found: KubeObject[] = [];
-  for (const ref of refs) {
-    if (!isWorkload(ref.kind)) continue;
-    const object = await cluster.get(placed(ref, of));
-    if (object) found.push({ ...object, apiVersion: ref.apiVersion, kind: ref.kind });
-  }
-  return found;
+  return (await lookAmong(refs.filter((r) => isWorkload(r.kind)), cluster, of)).workloads; // prettier-ignore
 }
-/** Objects of a release that somebody took away, as KIND NAME. A Job may go by itself when it is done. */
-export async function lostOf(refs: readonly ObjectRef[], cluster: Cluster, of: ReleaseRef): Promise<string[]> {
+/** What of these is there now: the workloads, and what somebody took away, as KIND NAME. A Job may go by itself when it is done. */
+export async function lookAmong(refs: readonly ObjectRef[], cluster: Cluster, of: ReleaseRef): Promise<{ workloads: KubeObject[]; lost: string[] }> {
   const lasting = refs.filter((r) => r.kind !== 'Job');
-  const found = await Promise.all(lasting.map((r) => cluster.get(placed(r, of))));
-  return lasting.filter((_, i) => found[i] === null).map((r) => `${r.kind} ${r.name}`);
+  const found = await Promise.all(lasting.map(async (ref) => ({ ref, object: await cluster.get(placed(ref, of)) })));
+  return {
+    workloads: found.flatMap(({ ref: { apiVersion, kind }, object }) => (object && isWorkload(kind) ? [{ ...object, apiVersion, kind }] : [])),
+    lost: found.flatMap(({ ref, object }) => (object === null ? [`${ref.kind} ${ref.name}`] : [])),
+  };
 }
 /** A manifest may leave the namespace out; Helm then puts it into the release's. */
 export const placed = (ref: ObjectRef, { namespace }: ReleaseRef): ObjectRef => ({ ...ref, namespace: ref.namespace ?? namespace });
