@@ -78,4 +78,20 @@ describe('a patched copy of a public module', () => {
     await expect(build(group(sum, 'no such line'))).rejects.toThrow('the patch of a.test/tool@v1.0.0 finds no line like no such line in main.go');
     await expect(build(group('h1:other', 'a hole'))).rejects.toThrow(`has the checksum ${sum}, the recipe pins h1:other`);
   }, 120_000);
+
+  it('waits while another program of its module is compiled, and says so', async () => {
+    const sum = await publish();
+    await put('catalog/recipes/tool/1.0.0/go.mod', 'module a.test/tool\n\ngo 1.24\n');
+    const notes: string[] = [];
+    const path = join(dir, 'out', 'tool');
+    const binary = await goBinary({ ...context, progress: ({ note }) => notes.push(note) }, [group(sum, 'a hole', 'tool/1.0.0')], 'tool');
+    let building: Promise<void> = Promise.resolve();
+    await context.store.locked('go-tool-1.0.0', async () => {
+      building = binary.build(path);
+      while (notes.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    });
+    await building;
+    expect(notes[0]).toMatch(/^tool: waiting for another program of tool\/1\.0\.0, which process \d+ compiles, 0 s$/);
+    expect(execFileSync(path, { encoding: 'utf8' })).toBe('tool\n');
+  }, 120_000);
 });

@@ -9,6 +9,8 @@ import type { GoGroup } from './recipe';
 
 const buildDeadlineMs = 60 * 60_000;
 const goflags = '-trimpath -buildvcs=false';
+/** Of compiler and linker, not of what they make: a collection less often takes 5 to 14 % less processor time (client-go, 2 cores); the limit holds each of them near a GiB where it can. */
+const collectLess = { GOGC: '400', GOMEMLIMIT: '1200MiB' };
 
 /** A Go binary of a recipe, ready to be built: `inputs` is all that its bytes depend on. */
 export interface GoBinary {
@@ -39,10 +41,19 @@ interface Job {
   folder: string | undefined;
 }
 
+/** Programs of one module are built one after the other: most of their packages are the same, and two that Go compiles at once are compiled twice, for its cache knows only what is finished. */
 async function build(job: Job, to: string): Promise<void> {
-  const { context, group, go, name } = job;
+  const { context, group, name } = job;
   const started = Date.now();
   const say = (what: string): void => context.progress({ bytes: 0, total: 0, note: `${name}: ${what}, ${Math.round((Date.now() - started) / 1000)} s` });
+  if (group.module === undefined) return compile(job, to, say);
+  const onWait = (pid: number): void => say(`waiting for another program of ${group.module ?? ''}, which process ${pid} compiles`);
+  const how = { onWait, ...(context.signal ? { signal: context.signal } : {}) };
+  return context.store.locked(`go-${group.module.replaceAll('/', '-')}`, () => compile(job, to, say), how);
+}
+
+async function compile(job: Job, to: string, say: (what: string) => void): Promise<void> {
+  const { context, group, go } = job;
   const env = goEnv(context, group);
   const cwd = group.patch || !job.folder ? await patchedCopy(job, { dir: `${to}.src`, env }) : job.folder;
   let compiled = 0;
@@ -67,6 +78,7 @@ function goEnv(context: BuildContext, group: GoGroup): NodeJS.ProcessEnv {
   const home = join(context.store.dir, 'go');
   return {
     ...(context.env['HOME'] ? {} : { GOPATH: home, GOCACHE: join(home, 'cache') }),
+    ...collectLess,
     ...context.env,
     CGO_ENABLED: group.cgo ? '1' : '0',
     GOFLAGS: goflags,

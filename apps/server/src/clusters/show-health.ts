@@ -20,6 +20,8 @@ import { ShowClusters } from './show-clusters';
 const deadlineMs = 20_000;
 /** Each look at a chart is a process of Helm. */
 const atOnce = 4;
+/** Whose session ended no longer ago is waited for: twice what it takes at most to come back. */
+const justHeardMs = 12_000;
 
 /** The health of a cluster by its three layers: what a dry run of its bundles would find, beside its machines and Kubernetes. Changes nothing. */
 @Injectable()
@@ -35,6 +37,7 @@ export class ShowHealth {
   /** @throws ProblemError 404 */
   async run(idOrName: string): Promise<ClusterHealth> {
     const cluster = await this.clusters.record(idOrName);
+    await this.comingBack(cluster.id);
     const nodes = await this.nodes.all(cluster.id);
     const pods = await this.podsOf(cluster);
     const run = (await this.edges.store.clusters.lease(cluster.id))?.runId ?? null;
@@ -46,6 +49,14 @@ export class ShowHealth {
       layerOf('containerized', [...components, ...(pods === null ? [] : podParts(pods, 'containerized'))]),
     ];
     return { cluster: cluster.name, healthy: nodes.length > 0 && layers.every((l) => l.ok), layers };
+  }
+
+  /** An agent that starts afresh after large orders is back within seconds: waited for, not called unwell. One that was not heard for longer is not waited for. */
+  private async comingBack(clusterId: string): Promise<void> {
+    const { sessions, store, stopping } = this.edges;
+    const heard = (at: Date | null): boolean => at !== null && this.edges.now() - at.getTime() < justHeardMs;
+    const gone = (await store.nodes.list(clusterId)).filter((n) => n.state === 'enrolled' && sessions.of(n.id) === null && heard(n.lastSeenAt));
+    await Promise.all(gone.map((n) => sessions.soon(n.id, stopping)));
   }
 
   private async podsOf(cluster: ClusterRecord): Promise<PodsView | null> {
