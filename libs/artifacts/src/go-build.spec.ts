@@ -94,4 +94,14 @@ describe('a patched copy of a public module', () => {
     expect(notes[0]).toMatch(/^tool: waiting for another program of tool\/1\.0\.0, which process \d+ compiles, 0 s$/);
     expect(execFileSync(path, { encoding: 'utf8' })).toBe('tool\n');
   }, 120_000);
+
+  it('is one of two at a time; a third waits, and says so', async () => {
+    const sum = await publish();
+    const notes: string[] = [];
+    const paths = ['a', 'b', 'c'].map((name) => join(dir, 'out', name));
+    const binaries = paths.map(() => goBinary({ ...context, progress: ({ note }) => notes.push(note) }, [group(sum, 'a hole')], 'tool'));
+    await Promise.all((await Promise.all(binaries)).map(async (binary, i) => binary.build(paths[i] ?? '')));
+    expect(notes.filter((note) => /^tool: waiting until one of 2 others is compiled, [0-2] s$/.test(note))).not.toEqual([]);
+    expect(paths.map((path) => execFileSync(path, { encoding: 'utf8' }))).toEqual(['tool\n', 'tool\n', 'tool\n']);
+  }, 120_000);
 });

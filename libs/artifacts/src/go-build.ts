@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import type { BuildContext } from './built';
 import { debianVersions } from './debian';
 import { findGo, type Go } from './go-toolchain';
@@ -8,6 +10,9 @@ import { runProgram } from './programs';
 import type { GoGroup } from './recipe';
 
 const buildDeadlineMs = 60 * 60_000;
+/** Each takes some 1.5 GiB, and as many processors as there are. */
+const atOnce = 2;
+const slots = pLimit(atOnce);
 const goflags = '-trimpath -buildvcs=false';
 /** Of compiler and linker, not of what they make: a collection less often takes 5 to 14 % less processor time (client-go, 2 cores); the limit holds each of them near a GiB where it can. */
 const collectLess = { GOGC: '400', GOMEMLIMIT: '1200MiB' };
@@ -41,37 +46,53 @@ interface Job {
   folder: string | undefined;
 }
 
-/** Programs of one module are built one after the other: most of their packages are the same, and two that Go compiles at once are compiled twice, for its cache knows only what is finished. */
-async function build(job: Job, to: string): Promise<void> {
-  const { context, group, name } = job;
-  const started = Date.now();
-  const say = (what: string): void => context.progress({ bytes: 0, total: 0, note: `${name}: ${what}, ${Math.round((Date.now() - started) / 1000)} s` });
-  if (group.module === undefined) return compile(job, to, say);
-  const onWait = (pid: number): void => say(`waiting for another program of ${group.module ?? ''}, which process ${pid} compiles`);
-  const how = { onWait, ...(context.signal ? { signal: context.signal } : {}) };
-  return context.store.locked(`go-${group.module.replaceAll('/', '-')}`, () => compile(job, to, say), how);
+/** Says what a build does: at once, or with the next beat. */
+interface Teller {
+  now: (what: string) => void;
+  soon: (what: string) => void;
 }
-
-async function compile(job: Job, to: string, say: (what: string) => void): Promise<void> {
-  const { context, group, go } = job;
-  const env = goEnv(context, group);
-  const cwd = group.patch || !job.folder ? await patchedCopy(job, { dir: `${to}.src`, env }) : job.folder;
-  let compiled = 0;
-  say(`compiling with Go ${go.version}`);
-  const beat = setInterval(() => say(`compiling, ${compiled} packages so far`), 2_000);
+async function build(job: Job, to: string): Promise<void> {
+  const started = Date.now();
+  let doing = '';
+  const tell = (): void => job.context.progress({ bytes: 0, total: 0, note: `${job.name}: ${doing}, ${Math.round((Date.now() - started) / 1000)} s` });
+  const soon = (what: string): void => void (doing = what);
+  const say = { soon, now: (what: string) => (soon(what), tell()) };
+  const beat = setInterval(tell, 2_000);
   try {
-    await mkdir(dirname(to), { recursive: true });
-    const modfile = job.folder && cwd !== job.folder ? [`-modfile=${join(job.folder, 'go.mod')}`] : [];
-    const argv = ['build', '-v', '-mod=readonly', ...modfile, ...(group.tags ? ['-tags', group.tags] : []), '-ldflags', group.ldflags, '-o', to, job.pkg];
-    const onLine = (line: string): void => {
-      if (/^[\w.-]+(\/|$)/.test(line)) compiled++;
-    };
-    await runProgram([go.bin, ...argv], { cwd, env, onLine, deadlineMs: buildDeadlineMs, ...(context.signal ? { signal: context.signal } : {}) });
-    say(`compiled ${compiled} packages and linked`);
+    await alone(job, say, () => inTurn(job, say, () => compile(job, to, say)));
   } finally {
     clearInterval(beat);
     await rm(`${to}.src`, { recursive: true, force: true });
   }
+}
+/** Programs of one module are built one after the other: most of their packages are the same, and two that Go compiles at once are compiled twice, for its cache knows only what is finished. */
+async function alone({ context: { store, signal }, group: { module } }: Job, say: Teller, work: () => Promise<void>): Promise<void> {
+  if (module === undefined) return work();
+  const onWait = (pid: number): void => say.now(`waiting for another program of ${module}, which process ${pid} compiles`);
+  return store.locked(`go-${module.replaceAll('/', '-')}`, work, { onWait, ...(signal ? { signal } : {}) });
+}
+/** Not more than `atOnce` builds are under way. @throws when the signal is aborted, while it waits too */
+async function inTurn({ context: { signal } }: Job, say: Teller, work: () => Promise<void>): Promise<void> {
+  const isFull = (): boolean => slots.activeCount + slots.pendingCount >= atOnce;
+  if (isFull()) say.now(`waiting until one of ${atOnce} others is compiled`);
+  while (isFull()) await sleep(200, undefined, signal ? { signal } : {});
+  return slots(work);
+}
+
+async function compile(job: Job, to: string, say: Teller): Promise<void> {
+  const { context, group, go } = job;
+  const env = goEnv(context, group);
+  say.now(`compiling with Go ${go.version}`);
+  const cwd = group.patch || !job.folder ? await patchedCopy(job, { dir: `${to}.src`, env }) : job.folder;
+  let compiled = 0;
+  await mkdir(dirname(to), { recursive: true });
+  const modfile = job.folder && cwd !== job.folder ? [`-modfile=${join(job.folder, 'go.mod')}`] : [];
+  const argv = ['build', '-v', '-mod=readonly', ...modfile, ...(group.tags ? ['-tags', group.tags] : []), '-ldflags', group.ldflags, '-o', to, job.pkg];
+  const onLine = (line: string): void => {
+    if (/^[\w.-]+(\/|$)/.test(line)) say.soon(`compiling, ${++compiled} packages so far`);
+  };
+  await runProgram([go.bin, ...argv], { cwd, env, onLine, deadlineMs: buildDeadlineMs, ...(context.signal ? { signal: context.signal } : {}) });
+  say.now(`compiled ${compiled} packages and linked`);
 }
 
 function goEnv(context: BuildContext, group: GoGroup): NodeJS.ProcessEnv {

@@ -7,9 +7,10 @@ import { RunBook } from './run-book';
 /**
  * How many steps of a pool may run at once: on one node, or on the server for all runs together. Pools that are not named are unlimited.
  * A node takes one set of artifacts after the other (several files of it at a time), so that it begins to install the first while the next arrive.
+ * Of what the server obtains two are compiled at a time (libs/artifacts/src/go-build.ts); more may wait for their turn or be loaded meanwhile.
  */
 const nodePools: Readonly<Record<string, number>> = { packages: 1, images: 1, transfer: 1 };
-const serverPools: Readonly<Record<string, number>> = { artifacts: 2, ssh: 6 };
+const serverPools: Readonly<Record<string, number>> = { artifacts: 6, ssh: 6 };
 
 type Policy = ClusterSpec['spec']['policy'];
 
