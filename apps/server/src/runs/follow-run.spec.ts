@@ -1,8 +1,11 @@
+import { EventEmitter } from 'node:events';
 import { request } from 'node:https';
 import { randomUUID } from 'node:crypto';
 import { FakeAgent } from '../testing/fake-agent';
 import { beginRun, eventually, specOf, stepOf } from '../testing/planned-run';
 import { TestServer } from '../testing/test-server';
+import { FollowRun } from './follow-run';
+import { RunEnds } from './run-ends';
 
 let server: TestServer;
 beforeAll(async () => {
@@ -95,4 +98,31 @@ test('a run that failed and was resumed is followed through its first end to its
 
 test('a run that is not there is a 404', async () => {
   expect(await server.call('GET', `/v1/runs/${randomUUID()}/events`)).toMatchObject({ status: 404, body: { code: 'not-found' } });
+});
+
+test('a run that ends after its events were read, and before it is asked whether it ended, is told to its end', async () => {
+  const ledger: { seq: number; kind: string }[] = [];
+  let asked = 0;
+  const find = async (): Promise<unknown> => {
+    asked++;
+    if (asked === 2) ledger.push({ seq: 1, kind: 'RunEnded' }); // it ends now
+    return Promise.resolve({ endedAt: ledger.length > 0 ? new Date() : null });
+  };
+  const read = async (_run: string, after: number): Promise<unknown> => Promise.resolve(ledger.filter((e) => e.seq > after));
+  let poke: (id: string) => void = () => undefined;
+  const onAppend = (listener: typeof poke): (() => void) => {
+    poke = listener;
+    return () => undefined;
+  };
+  const edges = { store: { runs: { find } }, ledger: { read, onAppend }, stopping: new AbortController().signal };
+  let text = '';
+  const response = Object.assign(new EventEmitter(), {
+    headersSent: false, destroyed: false, writableNeedDrain: false, flushHeaders: () => undefined, end: () => undefined, write: (t: string) => (text += t) !== '',
+    writeHead() { this.headersSent = true; },
+  }); // prettier-ignore
+  const followed = new FollowRun(edges as never, new RunEnds()).run('r', 0, response as never);
+  await eventually(() => Promise.resolve(asked >= 2 || null));
+  poke('r');
+  await followed;
+  expect(text).toMatch(/^id: 1\ndata: .*RunEnded.*\n\nevent: end\n/);
 });

@@ -40,7 +40,7 @@ export class FollowRun {
           if (answer.over.aborted) return;
         }
         const last = events.findLast((e) => e.kind === 'RunEnded' || e.kind === 'RunResumed'); // a run that was resumed goes on after its end
-        if (last?.kind === 'RunEnded' || (events.length === 0 && (await this.ended(runId)))) {
+        if (last?.kind === 'RunEnded' || (events.length === 0 && (await this.isOver(runId, seq)))) {
           answer.write(`event: end\ndata: {}\n\n`);
           return;
         }
@@ -52,8 +52,10 @@ export class FollowRun {
     }
   }
 
-  private async ended(runId: string): Promise<boolean> {
-    return (await this.edges.store.runs.find(runId))?.endedAt != null;
+  /** Asked in this order: a run may end after its events were read, and once it has, its last event is there to be read. */
+  private async isOver(runId: string, seq: number): Promise<boolean> {
+    const run = await this.edges.store.runs.find(runId);
+    return run?.endedAt != null && (await this.edges.ledger.read(runId, seq)).length === 0;
   }
 }
 const lineOf = (event: RunEvent): string => `id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`;
