@@ -67,7 +67,7 @@ const faults: { what: string; harm: () => Promise<unknown>; says?: RegExp }[] = 
   },
   {
     what: "the disk of a node's cache is full for 60 s",
-    says: /the disk of .* has \d % free/, // not 0: the mount gives up its cache for the room that it wants to be free
+    says: /the disk of .* has 0 % free/,
     harm: async () => {
       await world.lab.act('full', 'n2');
       await sleep(60_000);
