@@ -11,7 +11,6 @@ function healthOf(sessions: Sessions, silentMs: number): ShowHealth {
   const lastSeenAt = new Date(now - silentMs);
   const node = { id: 'i', clusterId: 'c', name: 'n1', state: 'enrolled', lastSeenAt };
   const store = {
-    nodes: { list: async () => Promise.resolve([node]) },
     clusters: { lease: async () => Promise.resolve(null), spec: async () => Promise.resolve(null) },
   };
   return Object.assign(new ShowHealth(), {

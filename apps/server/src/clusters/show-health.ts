@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { bundleUse, type ClusterFacts, type ClusterHealth, type HealthPart, type PodsView } from '@strata/model';
+import { bundleUse, type ClusterFacts, type ClusterHealth, type HealthPart, type NodeView, type PodsView } from '@strata/model';
 import { type BundleContent, componentWork, factsOf } from '@strata/planner';
 import { runTask } from '@strata/tasks';
 import type { ClusterRecord } from '@strata/store';
@@ -37,8 +37,7 @@ export class ShowHealth {
   /** @throws ProblemError 404 */
   async run(idOrName: string): Promise<ClusterHealth> {
     const cluster = await this.clusters.record(idOrName);
-    await this.comingBack(cluster.id);
-    const nodes = await this.nodes.all(cluster.id);
+    const nodes = await this.settledNodes(cluster.id);
     const pods = await this.podsOf(cluster);
     const run = (await this.edges.store.clusters.lease(cluster.id))?.runId ?? null;
     const enrolled = nodes.filter((n) => n.state === 'enrolled').map((n) => n.name);
@@ -52,11 +51,13 @@ export class ShowHealth {
   }
 
   /** An agent that starts afresh after large orders is back within seconds: waited for, not called unwell. One that was not heard for longer is not waited for. */
-  private async comingBack(clusterId: string): Promise<void> {
-    const { sessions, store, stopping } = this.edges;
-    const heard = (at: Date | null): boolean => at !== null && this.edges.now() - at.getTime() < justHeardMs;
-    const gone = (await store.nodes.list(clusterId)).filter((n) => n.state === 'enrolled' && sessions.of(n.id) === null && heard(n.lastSeenAt));
-    await Promise.all(gone.map((n) => sessions.soon(n.id, stopping)));
+  private async settledNodes(clusterId: string): Promise<NodeView[]> {
+    const nodes = await this.nodes.all(clusterId);
+    const heard = (at: string | null): boolean => at !== null && this.edges.now() - Date.parse(at) < justHeardMs;
+    const gone = nodes.filter((n) => n.state === 'enrolled' && !n.online && heard(n.lastSeenAt));
+    if (gone.length === 0) return nodes;
+    await Promise.all(gone.map((n) => this.edges.sessions.soon(n.id, this.edges.stopping)));
+    return this.nodes.all(clusterId);
   }
 
   private async podsOf(cluster: ClusterRecord): Promise<PodsView | null> {
