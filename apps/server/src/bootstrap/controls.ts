@@ -26,7 +26,7 @@ export class Controls {
       obtained: (name, version) => this.artifacts.obtained({ name, version }),
       session: async (name) => {
         const node = await store.nodes.named(clusterId, name);
-        const session = node && sessions.of(node.id);
+        const session = node && (await sessions.soon(node, this.edges));
         return { connected: Boolean(session), enrolled: node?.state === 'enrolled', agentVersion: session?.hello.agentVersion ?? node?.agentVersion ?? null };
       },
       installAgent: (name, options) => this.installer.run({ clusterId, runId, name }, options),

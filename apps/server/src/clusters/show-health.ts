@@ -20,8 +20,6 @@ import { ShowClusters } from './show-clusters';
 const deadlineMs = 20_000;
 /** Each look at a chart is a process of Helm. */
 const atOnce = 4;
-/** Whose session ended no longer ago is waited for: twice what it takes at most to come back. */
-const justHeardMs = 12_000;
 
 /** The health of a cluster by its three layers: what a dry run of its bundles would find, beside its machines and Kubernetes. Changes nothing. */
 @Injectable()
@@ -50,14 +48,12 @@ export class ShowHealth {
     return { cluster: cluster.name, healthy: nodes.length > 0 && layers.every((l) => l.ok), layers };
   }
 
-  /** An agent that starts afresh after large orders is back within seconds: waited for, not called unwell. One that was not heard for longer is not waited for. */
+  /** An agent that was there just now is waited for, not called unwell. */
   private async settledNodes(clusterId: string): Promise<NodeView[]> {
     const nodes = await this.nodes.all(clusterId);
-    const heard = (at: string | null): boolean => at !== null && this.edges.now() - Date.parse(at) < justHeardMs;
-    const gone = nodes.filter((n) => n.state === 'enrolled' && !n.online && heard(n.lastSeenAt));
-    if (gone.length === 0) return nodes;
-    await Promise.all(gone.map((n) => this.edges.sessions.soon(n.id, this.edges.stopping)));
-    return this.nodes.all(clusterId);
+    const gone = nodes.filter((n) => n.state === 'enrolled' && !n.online);
+    const back = await Promise.all(gone.map((n) => this.edges.sessions.soon(n, this.edges)));
+    return back.some((session) => session !== null) ? this.nodes.all(clusterId) : nodes;
   }
 
   private async podsOf(cluster: ClusterRecord): Promise<PodsView | null> {

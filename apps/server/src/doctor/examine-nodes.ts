@@ -43,7 +43,7 @@ export class ExamineNodes {
   }
 
   private async node(row: NodeRecord, around: { rows: readonly NodeRecord[]; sshPort: number }): Promise<Check[]> {
-    const session = await this.edges.sessions.soon(row.id, this.edges.stopping);
+    const session = await this.edges.sessions.soon(row, this.edges);
     if (!session) return this.fromOutside((await this.edges.store.nodes.find(row.id)) ?? row, around);
     const has = new Checked('node.session', row.name, 'its agent has a session').ok(`heard ${Math.round((this.edges.now() - session.lastSeen) / 1000)} s ago`);
     try {

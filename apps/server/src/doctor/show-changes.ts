@@ -18,7 +18,7 @@ export class ShowChanges {
   /** @throws ProblemError 404; 409 when its agent cannot be asked */
   async run(cluster: string, name: string): Promise<NodeChanges> {
     const row = await this.nodes.record(cluster, name);
-    const session = await this.edges.sessions.soon(row.id, this.edges.stopping);
+    const session = await this.edges.sessions.soon(row, this.edges);
     const remedy = `run \`stratad changes\` on ${name} itself; what is wrong with it: strata doctor ${name}`;
     if (!session) throw conflict('node-offline', `the agent of "${name}" has no session, and only the node itself knows what was changed there`, remedy);
     try {

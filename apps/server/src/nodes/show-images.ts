@@ -22,8 +22,9 @@ export class ShowImages {
     return { cluster: cluster.name, nodes: await Promise.all(rows.map((row) => this.node(row))) };
   }
 
-  private async node({ id, name }: NodeRecord): Promise<ImagesView['nodes'][number]> {
-    const session = await this.edges.sessions.soon(id, this.edges.stopping);
+  private async node(row: NodeRecord): Promise<ImagesView['nodes'][number]> {
+    const { name } = row;
+    const session = await this.edges.sessions.soon(row, this.edges);
     if (!session) return { name, missing: 'its agent has no session', images: [] };
     try {
       return { name, missing: null, images: z.array(NodeImage).parse(await this.asks.ask(session, { what: 'images' }, silenceMs)) };

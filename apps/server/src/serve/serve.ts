@@ -60,7 +60,7 @@ export async function serve(settings: Settings, onLost: (because: string) => voi
   const epoch = await store.epochs.next('server');
   const hosts = settings.advertise.length > 0 ? settings.advertise : ownAddresses();
   const edges = Object.assign(Object.create(Edges.prototype) as Edges, {
-    ...{ settings, log, store, keys, epoch, ledger: new NoticingLedger(store.ledger), sessions: new Sessions(), stopping: stopping.signal },
+    ...{ settings, log, store, keys, epoch, ledger: new NoticingLedger(store.ledger), sessions: new Sessions(Date.now()), stopping: stopping.signal },
     reach: { hosts, reachedAt: new Map<string, string[]>(), ports: { api: 0, agents: 0, enrollment: 0, artifacts: 0 } },
   });
   await mustBeFree(settings);

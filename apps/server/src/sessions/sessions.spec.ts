@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { type Session, Sessions } from './sessions';
 
 const sessionOf = (nodeId: string): Session =>
@@ -25,5 +26,31 @@ describe('waiting for a session', () => {
     stop.abort(new Error('the server stops'));
     await expect(waiting).rejects.toThrow('the server stops');
     await expect(sessions.when('n1', 'gone', { ms: 0, signal: stop.signal })).rejects.toThrow('the server stops');
+  });
+});
+
+describe('a node without a session', () => {
+  const begun = Date.parse('2026-11-30T19:30:00Z');
+  const stopping = never;
+  const asked = async (heardMs: number | null, sinceMs: number): Promise<unknown> => {
+    const sessions = new Sessions(begun - sinceMs);
+    const waits = jest.spyOn(sessions, 'when').mockResolvedValue(false);
+    const lastSeenAt = heardMs === null ? null : new Date(begun - heardMs);
+    expect(await sessions.soon({ id: 'n1', lastSeenAt }, { now: () => begun, stopping })).toBeNull();
+    return waits.mock.calls[0]?.[2].ms;
+  };
+  it.each([
+    ['that was there just now is waited for', 2_000, 3_600_000, 12_000],
+    ['that is gone for longer is not', 60_000, 3_600_000, 0],
+    ['that this server could not hear yet is waited for', 60_000, 2_000, 12_000],
+    ['that was never heard is not', null, 2_000, 0],
+  ])('%s', async (_what, heardMs, sinceMs, ms) => {
+    expect(await asked(heardMs, sinceMs)).toBe(ms);
+  });
+  it('has the one that comes', async () => {
+    const sessions = new Sessions();
+    const [session, waited] = [sessionOf('n1'), sessions.soon({ id: 'n1', lastSeenAt: new Date(begun) }, { now: () => begun, stopping })];
+    sessions.admit(session);
+    expect(await waited).toBe(session);
   });
 });

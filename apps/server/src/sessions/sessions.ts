@@ -16,7 +16,9 @@ export interface Session {
   /** Log lines taken since the last credit was given. */
   linesOwed: number;
 }
-const backMs = 6_000;
+/** Who was heard no longer ago, or the server's start, is waited for, and so long: an agent that starts afresh is back in a second, on a busy machine in more than six. */
+const justHeardMs = 20_000;
+const backMs = 12_000;
 type Answer = { accepted: true } | { accepted: false; code: string; message: string };
 
 /** The sessions that are open, one a node: a newer one replaces the older. Purely in memory: a restarted server hears every agent's Hello again. */
@@ -24,6 +26,9 @@ export class Sessions {
   private readonly open = new Map<string, Session>(); // by node id
   private readonly awaited = new Map<string, { session: Session; give: (answer: Answer | null) => void }>(); // `orderId#attempt`
   private readonly listeners = new Set<(session: Session, what: 'opened' | 'closed') => void>();
+
+  /** @param since when this server began to take agents in (ms): before that nobody could be heard */
+  constructor(private readonly since = Number.NEGATIVE_INFINITY) {}
 
   /** Told when a session opens or closes; a replaced session does not close. */
   onChange(listener: (session: Session, what: 'opened' | 'closed') => void): void {
@@ -48,10 +53,11 @@ export class Sessions {
     within.signal.throwIfAborted();
     return there();
   }
-  /** The session of a node; one that is just coming back (an agent starts afresh after large orders) is waited for. Null when none came. */
-  async soon(nodeId: string, signal: AbortSignal): Promise<Session | null> {
-    await this.when(nodeId, 'open', { ms: backMs, signal });
-    return this.of(nodeId);
+  /** The session of a node; one that was there just now is waited for (an agent starts afresh after large orders). Null when there is none, or none came. */
+  async soon(node: { id: string; lastSeenAt: Date | string | null }, { now, stopping }: { now: () => number; stopping: AbortSignal }): Promise<Session | null> {
+    const isJustGone = node.lastSeenAt !== null && now() - Math.max(this.since, new Date(node.lastSeenAt).getTime()) < justHeardMs;
+    await this.when(node.id, 'open', { ms: isJustGone ? backMs : 0, signal: stopping });
+    return this.of(node.id);
   }
   of(nodeId: string): Session | null {
     return this.open.get(nodeId) ?? null;

@@ -48,7 +48,7 @@ export class ShowStorage {
   }
 
   private async node(row: NodeRecord, { cluster, ask }: { cluster: ClusterRecord; ask: StorageAsk }): Promise<Node> {
-    const session = await this.edges.sessions.soon(row.id, this.edges.stopping);
+    const session = await this.edges.sessions.soon(row, this.edges);
     if (!session) return { ...unknown, name: row.name, missing: 'its agent has no session' };
     try {
       const said = NodeStorage.parse(await this.asks.ask(session, { what: 'storage', input: ask }, silenceMs));

@@ -33,7 +33,7 @@ export class GatherSupport {
     const row = await this.nodes.record(cluster, name);
     await this.edges.store.audit.record({ by, action: 'support.gather', object: `node/${name}`, body: {} });
     const none = (why: string): EvidenceSet => ({ evidence: [{ path: 'all', missing: why }], scrubbed: 0 });
-    const session = await this.edges.sessions.soon(row.id, this.edges.stopping);
+    const session = await this.edges.sessions.soon(row, this.edges);
     if (!session) return none(row.state === 'enrolled' ? `its agent has no session (last heard ${row.lastSeenAt?.toISOString() ?? 'never'})` : 'it has no agent');
     try {
       const said = EvidenceSet.parse(await this.asks.ask(session, { what: 'evidence' }, silenceMs));

@@ -86,7 +86,7 @@ export interface Control {
     options: { progress: (fraction: number | null, note: string) => void; signal: AbortSignal; unofficial: boolean },
   ): Promise<Artifact>;
   obtained(name: string, version: string): Promise<Artifact | null>;
-  /** The node's session: open now, and since or until when (ms). */
+  /** Whether the node's agent has a session; one that was there just now is waited for. */
   session(node: string): Promise<{ connected: boolean; enrolled: boolean; agentVersion: string | null }>;
   /** Installs the agent over SSH and enrolls it; returns when its session is open. */
   installAgent(node: string, options: { progress: (fraction: number | null, note: string) => void; signal: AbortSignal }): Promise<void>;
