@@ -40,11 +40,11 @@ describe('a node without a session', () => {
     return waits.mock.calls[0]?.[2].ms;
   };
   it.each([
-    ['that was there just now is waited for', 2_000, 3_600_000, 12_000],
-    ['that is gone for longer is not', 60_000, 3_600_000, 0],
-    ['that this server could not hear yet is waited for', 60_000, 2_000, 12_000],
-    ['that was never heard is not', null, 2_000, 0],
-  ])('%s', async (_what, heardMs, sinceMs, ms) => {
+    { what: 'that was there just now is waited for', heardMs: 2_000, sinceMs: 3_600_000, ms: 12_000 },
+    { what: 'that is gone for longer is not', heardMs: 60_000, sinceMs: 3_600_000, ms: 0 },
+    { what: 'that this server could not hear yet is waited for', heardMs: 60_000, sinceMs: 2_000, ms: 12_000 },
+    { what: 'that was never heard is not', heardMs: null, sinceMs: 2_000, ms: 0 },
+  ])('$what', async ({ heardMs, sinceMs, ms }) => {
     expect(await asked(heardMs, sinceMs)).toBe(ms);
   });
   it('has the one that comes', async () => {
