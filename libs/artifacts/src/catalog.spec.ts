@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { kubernetesComponents, knownKubernetesVersions } from '@strata/model';
@@ -40,6 +40,23 @@ describe('the shipped catalog', () => {
         if (output?.kind === 'image') for (const layer of output.layers) if (typeof layer === 'string') expect(layers).toHaveProperty(layer);
       }
     }
+  });
+
+  it('has recipes that are aligned require one version of what they have in common, as their first versions', async () => {
+    const { entries } = await load(shipped);
+    const modules = new Map<string, string>();
+    for (const entry of new Map([...entries].reverse().map((e) => [e.name, e])).values())
+      for (const source of entry.sources)
+        if (source.from === 'recipe')
+          for (const { aligned, module } of (await loadRecipe(shipped, source.recipe, entry.version)).go) if (aligned && module) modules.set(module, aligned);
+    const required: Record<string, string[]> = {};
+    for (const [module, word] of modules) {
+      const text = await readFile(join(shipped, 'recipes', module, 'go.mod'), 'utf8');
+      for (const [, path = '', version = ''] of text.matchAll(/^(?:require)?\s+(\S+\.\S+\/\S+) (v\S+)/gm))
+        (required[`${path} of ${word}`] ??= []).push(version);
+    }
+    expect(required['k8s.io/client-go of kubernetes']?.length).toBeGreaterThan(5);
+    expect(Object.entries(required).filter(([, versions]) => new Set(versions).size > 1)).toEqual([]); // tools/align-recipes.mjs mends it
   });
 
   it('says which versions there are for one that is not', async () => {

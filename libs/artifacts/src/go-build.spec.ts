@@ -79,21 +79,28 @@ describe('a patched copy of a public module', () => {
     await expect(build(group('h1:other', 'a hole'))).rejects.toThrow(`has the checksum ${sum}, the recipe pins h1:other`);
   }, 120_000);
 
-  it('waits while another program of its module is compiled, and says so', async () => {
-    const sum = await publish();
-    await put('catalog/recipes/tool/1.0.0/go.mod', 'module a.test/tool\n\ngo 1.24\n');
-    const notes: string[] = [];
-    const path = join(dir, 'out', 'tool');
-    const binary = await goBinary({ ...context, progress: ({ note }) => notes.push(note) }, [group(sum, 'a hole', 'tool/1.0.0')], 'tool');
-    let building: Promise<void> = Promise.resolve();
-    await context.store.locked('go-tool-1.0.0', async () => {
-      building = binary.build(path);
-      while (notes.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
-    });
-    await building;
-    expect(notes[0]).toMatch(/^tool: waiting for another program of tool\/1\.0\.0, which process \d+ compiles, 0 s$/);
-    expect(execFileSync(path, { encoding: 'utf8' })).toBe('tool\n');
-  }, 120_000);
+  it.each([
+    ['its module', {}, 'tool/1.0.0'],
+    ['a module that it is aligned with', { aligned: 'others' }, 'others'],
+  ])(
+    'waits while another program of %s is compiled, and says so',
+    async (_of, more, name) => {
+      const sum = await publish();
+      await put('catalog/recipes/tool/1.0.0/go.mod', 'module a.test/tool\n\ngo 1.24\n');
+      const notes: string[] = [];
+      const path = join(dir, 'out', 'tool');
+      const binary = await goBinary({ ...context, progress: ({ note }) => notes.push(note) }, [{ ...group(sum, 'a hole', 'tool/1.0.0'), ...more }], 'tool');
+      let building: Promise<void> = Promise.resolve();
+      await context.store.locked(`go-${name.replaceAll('/', '-')}`, async () => {
+        building = binary.build(path);
+        while (notes.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      });
+      await building;
+      expect(notes[0]).toBe(`tool: waiting for another program with packages of ${name}, which process ${process.pid} compiles, 0 s`);
+      expect(execFileSync(path, { encoding: 'utf8' })).toBe('tool\n');
+    },
+    120_000,
+  );
 
   it('is one of two at a time; a third waits, and says so', async () => {
     const sum = await publish();

@@ -65,11 +65,11 @@ async function build(job: Job, to: string): Promise<void> {
     await rm(`${to}.src`, { recursive: true, force: true });
   }
 }
-/** Programs of one module are built one after the other: most of their packages are the same, and two that Go compiles at once are compiled twice, for its cache knows only what is finished. */
-async function alone({ context: { store, signal }, group: { module } }: Job, say: Teller, work: () => Promise<void>): Promise<void> {
-  if (module === undefined) return work();
-  const onWait = (pid: number): void => say.now(`waiting for another program of ${module}, which process ${pid} compiles`);
-  return store.locked(`go-${module.replaceAll('/', '-')}`, work, { onWait, ...(signal ? { signal } : {}) });
+/** Programs of one module, or of modules that are aligned, are built one after the other: most of their packages are the same, and two that Go compiles at once are compiled twice, for its cache knows only what is finished. */
+async function alone({ context: { store, signal }, group: { module, aligned = module } }: Job, say: Teller, work: () => Promise<void>): Promise<void> {
+  if (aligned === undefined) return work();
+  const onWait = (pid: number): void => say.now(`waiting for another program with packages of ${aligned}, which process ${pid} compiles`);
+  return store.locked(`go-${aligned.replaceAll('/', '-')}`, work, { onWait, ...(signal ? { signal } : {}) });
 }
 /** Not more than `atOnce` builds are under way. @throws when the signal is aborted, while it waits too */
 async function inTurn({ context: { signal } }: Job, say: Teller, work: () => Promise<void>): Promise<void> {

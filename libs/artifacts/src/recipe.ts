@@ -8,6 +8,8 @@ import { readYaml } from './yaml-file';
 /** Go binaries of one module folder (`catalog/recipes/<module>`: go.mod, go.sum and what pins or is the source), or of a patched copy of a public module, with its own go.mod or the folder's. */
 const GoGroup = z.strictObject({
   module: z.string().optional(),
+  /** Groups with the same word require the same versions of what they have in common (`tools/align-recipes.mjs`): each is compiled by what the others left in Go's cache. */
+  aligned: z.string().optional(),
   /** A public module that does not build as it is: copied at this version and checksum, folders removed, lines dropped. */
   patch: z
     .strictObject({ module: z.string(), version: z.string(), sum: z.string(), remove: z.array(z.string()), drop: z.record(z.string(), z.string()) })
