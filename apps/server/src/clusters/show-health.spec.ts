@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { type Session, Sessions } from '../sessions/sessions';
 import { ShowHealth } from './show-health';
 
@@ -30,5 +31,7 @@ test('an agent that starts afresh is waited for, and its machine is not called u
 });
 test('one that is gone for longer is told of at once', async () => {
   const sessions = new Sessions();
+  const waits = jest.spyOn(sessions, 'when');
   expect(await native(healthOf(sessions, 60_000).run('c'))).toBe(false);
+  expect(waits.mock.calls.map(([, , within]) => within.ms)).toEqual([0]);
 });
