@@ -2,11 +2,12 @@
 // of them requires, at the version of each that the catalog names first. Go's cache knows a package by its module's path and version, so what they have in
 // common is compiled once. Goes on until nothing is left to raise. Build what changed afterwards (catalog/README.md).
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import semver from 'semver';
 import { parse } from 'yaml';
+import { applyPatch } from '../libs/artifacts/dist/go-build.js'; // built by tools/set-up.mjs
 
 const [word, catalog = 'catalog'] = process.argv.slice(2);
 if (word === undefined) {
@@ -32,18 +33,14 @@ function aligned() {
 }
 
 /** Where the code is elsewhere, in a copy of it: go.mod and go.sum are brought there and back. */
-function tidy({ folder, patch }) {
+async function tidy({ folder, patch }) {
   if (!patch) return go(folder, 'mod', 'tidy');
   const { Dir } = JSON.parse(go(folder, 'mod', 'download', '-json', `${patch.module}@${patch.version}`));
   const copy = mkdtempSync(join(tmpdir(), 'strata-recipe-'));
   try {
     cpSync(Dir, copy, { recursive: true });
     execFileSync('chmod', ['-R', 'u+w', copy]);
-    for (const part of patch.remove) rmSync(join(copy, part), { recursive: true });
-    for (const [part, pattern] of Object.entries(patch.drop)) {
-      const lines = readFileSync(join(copy, part), 'utf8').split('\n');
-      writeFileSync(join(copy, part), lines.filter((line) => !new RegExp(pattern).test(line)).join('\n'));
-    }
+    await applyPatch(copy, patch);
     for (const pin of ['go.mod', 'go.sum']) cpSync(join(folder, pin), join(copy, pin));
     go(copy, 'mod', 'tidy');
     for (const pin of ['go.mod', 'go.sum']) cpSync(join(copy, pin), join(folder, pin));
@@ -64,6 +61,6 @@ for (let round = 1, raised = 1; raised > 0; round++) {
     raised += behind.length;
     console.log(`round ${round}: ${recipe.name} raises ${behind.length}`);
     go(recipe.folder, 'mod', 'edit', ...behind.map(([path]) => `-require=${path}@${newest.get(path)}`));
-    tidy(recipe);
+    await tidy(recipe);
   }
 }

@@ -127,16 +127,21 @@ async function patchedCopy(job: Job, place: { dir: string; env: NodeJS.ProcessEn
   if (got.Sum !== patch.sum) throw new Error(`${at} has the checksum ${got.Sum}, the recipe pins ${patch.sum}`);
   await cp(got.Dir, place.dir, { recursive: true });
   await runProgram(['chmod', '-R', 'u+w', place.dir], { deadlineMs: 30_000 });
-  for (const folder of patch.remove) await rm(join(place.dir, folder), { recursive: true });
+  await applyPatch(place.dir, patch);
+  return place.dir;
+}
+
+/** Takes out of a copy of a module what its recipe leaves out. @throws Error when a pattern finds nothing: a patch may close a hole, and one that changes nothing must not pass for it */
+export async function applyPatch(dir: string, patch: NonNullable<GoGroup['patch']>): Promise<void> {
+  for (const folder of patch.remove) await rm(join(dir, folder), { recursive: true });
   for (const [file, pattern] of Object.entries(patch.drop)) {
-    const path = join(place.dir, file);
+    const path = join(dir, file);
     const lines = (await readFile(path, 'utf8')).split('\n');
     const kept = lines.filter((line) => !new RegExp(pattern).test(line));
-    // a patch may close a hole: one that changes nothing must not pass for it
-    if (kept.length === lines.length) throw new Error(`the patch of ${at} finds no line like ${pattern} in ${file}: compare the recipe with that version`);
+    if (kept.length === lines.length)
+      throw new Error(`the patch of ${patch.module}@${patch.version} finds no line like ${pattern} in ${file}: compare the recipe with that version`);
     await writeFile(path, kept.join('\n'));
   }
-  return place.dir;
 }
 
 async function goLine(folder: string): Promise<string> {
