@@ -2,34 +2,37 @@
 // of them requires, at the version of each that the catalog names first. Go's cache knows a package by its module's path and version, so what they have in
 // common is compiled once. Goes on until nothing is left to raise. Build what changed afterwards (catalog/README.md).
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import semver from 'semver';
-import { parse } from 'yaml';
-import { applyPatch } from '../libs/artifacts/dist/go-build.js'; // built by tools/set-up.mjs
+// built by tools/set-up.mjs
+import { loadCatalog } from '../libs/artifacts/dist/catalog.js';
+import { applyPatch } from '../libs/artifacts/dist/go-build.js';
+import { loadRecipe } from '../libs/artifacts/dist/recipe.js';
+import { ArtifactStore } from '../libs/artifacts/dist/store.js';
 
 const [word, catalog = 'catalog'] = process.argv.slice(2);
 if (word === undefined) {
   console.error('Usage: node tools/align-recipes.mjs WORD [CATALOG]');
   process.exit(2);
 }
-const read = (path) => parse(readFileSync(path, 'utf8'));
 const go = (cwd, ...argv) =>
   execFileSync('go', argv, { cwd, encoding: 'utf8', maxBuffer: 2 ** 26, env: { ...process.env, GOWORK: 'off', GOTOOLCHAIN: 'local' } });
 const requires = ({ folder }) => JSON.parse(go(folder, 'mod', 'edit', '-json')).Require.map((r) => [r.Path, r.Version]);
 
 /** The groups with this word: the folder of its go.mod, and which module is copied and patched, if one is. */
-function aligned() {
-  const yamls = readdirSync(catalog).filter((file) => file.endsWith('.yaml') && file !== 'locks.yaml');
-  const first = new Map();
-  for (const { versions, sources } of yamls.flatMap((file) => read(join(catalog, file)).artifacts))
-    for (const { recipe } of sources) if (recipe !== undefined && !first.has(recipe)) first.set(recipe, versions[0]);
-  const groups = [...first].flatMap(([recipe, version]) => {
-    const filled = parse(readFileSync(join(catalog, 'recipes', `${recipe}.yaml`), 'utf8').replaceAll('{version}', version));
-    return (filled.go ?? []).filter((group) => group.aligned === word);
-  });
-  return [...new Map(groups.map(({ module, patch }) => [module, { name: module, folder: join(catalog, 'recipes', module), patch }])).values()];
+async function aligned() {
+  const groups = new Map();
+  const seen = new Set();
+  for (const { name, version, sources } of (await loadCatalog(catalog, ArtifactStore.ofMachine(process.env))).entries) {
+    if (seen.has(name)) continue; // the version that the catalog names first
+    seen.add(name);
+    for (const { recipe } of sources)
+      for (const group of recipe === undefined ? [] : (await loadRecipe(catalog, recipe, version)).go)
+        if (group.aligned === word) groups.set(group.module, { name: group.module, folder: join(catalog, 'recipes', group.module), patch: group.patch });
+  }
+  return [...groups.values()];
 }
 
 /** Where the code is elsewhere, in a copy of it: go.mod and go.sum are brought there and back. */
@@ -49,7 +52,7 @@ async function tidy({ folder, patch }) {
   }
 }
 
-const recipes = aligned();
+const recipes = await aligned();
 console.log(`${recipes.length} recipes are aligned: ${recipes.map((r) => r.name).join(', ')}`);
 for (let round = 1, raised = 1; raised > 0; round++) {
   const newest = new Map();
