@@ -110,9 +110,9 @@ export class CheckNodes {
 
   /** An enrolled node: its session tells. One that has none after a moment is absent: its steps come in the run that finishes it. */
   private async meetAgent(met: Omit<Met, 'via'>): Promise<Met> {
-    const began = this.edges.now();
     const factsOf = (row: NodeRecord): Facts | null => Facts.safeParse(row.facts).data ?? null;
-    const here = await this.edges.sessions.when(met.row.id, 'open', { ms: factsWaitMs, signal: this.edges.stopping });
+    const here = (await this.edges.sessions.soon(met.row, this.edges, factsWaitMs)) !== null;
+    const began = this.edges.now();
     let row = (await this.edges.store.nodes.find(met.row.id)) ?? met.row;
     // a session brings its facts within moments of its Hello
     while (here && factsOf(row) === null && this.edges.now() - began < factsWaitMs) {

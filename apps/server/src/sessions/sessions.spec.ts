@@ -32,11 +32,11 @@ describe('waiting for a session', () => {
 describe('a node without a session', () => {
   const begun = Date.parse('2026-11-30T19:30:00Z');
   const stopping = never;
-  const asked = async (heardMs: number | null, sinceMs: number): Promise<unknown> => {
+  const asked = async (heardMs: number | null, sinceMs: number, leastMs?: number): Promise<unknown> => {
     const sessions = new Sessions(begun - sinceMs);
     const waits = jest.spyOn(sessions, 'when').mockResolvedValue(false);
     const lastSeenAt = heardMs === null ? null : new Date(begun - heardMs);
-    expect(await sessions.soon({ id: 'n1', lastSeenAt }, { now: () => begun, stopping })).toBeNull();
+    expect(await sessions.soon({ id: 'n1', lastSeenAt }, { now: () => begun, stopping }, leastMs)).toBeNull();
     return waits.mock.calls[0]?.[2].ms;
   };
   it.each([
@@ -46,6 +46,9 @@ describe('a node without a session', () => {
     { what: 'that was never heard is not', heardMs: null, sinceMs: 2_000, ms: 0 },
   ])('$what', async ({ heardMs, sinceMs, ms }) => {
     expect(await asked(heardMs, sinceMs)).toBe(ms);
+  });
+  it('is waited for by a first contact either way, longer when it was there just now', async () => {
+    expect([await asked(60_000, 3_600_000, 6_000), await asked(2_000, 3_600_000, 6_000)]).toEqual([6_000, 12_000]);
   });
   it('has the one that comes', async () => {
     const sessions = new Sessions();

@@ -53,10 +53,17 @@ export class Sessions {
     within.signal.throwIfAborted();
     return there();
   }
-  /** The session of a node; one that was there just now is waited for (an agent starts afresh after large orders). Null when there is none, or none came. */
-  async soon(node: { id: string; lastSeenAt: Date | string | null }, { now, stopping }: { now: () => number; stopping: AbortSignal }): Promise<Session | null> {
+  /**
+   * The session of a node; one that was there just now is waited for (an agent starts afresh after large orders). Null when there is none, or none came.
+   * @param leastMs how long one is waited for that was not there just now
+   */
+  async soon(
+    node: { id: string; lastSeenAt: Date | string | null },
+    { now, stopping }: { now: () => number; stopping: AbortSignal },
+    leastMs = 0,
+  ): Promise<Session | null> {
     const isJustGone = node.lastSeenAt !== null && now() - Math.max(this.since, new Date(node.lastSeenAt).getTime()) < justHeardMs;
-    await this.when(node.id, 'open', { ms: isJustGone ? backMs : 0, signal: stopping });
+    await this.when(node.id, 'open', { ms: isJustGone ? backMs : leastMs, signal: stopping });
     return this.of(node.id);
   }
   of(nodeId: string): Session | null {
